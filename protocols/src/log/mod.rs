@@ -1,0 +1,7 @@
+//! Words that every replicated log shares: the entry, and what a snapshot says of itself.
+//!
+//! No protocol rule stands here; how entries are chosen is the business of the columns.
+
+mod entry;
+
+pub use entry::{Body, Entry, SessionTag, SnapshotMeta};

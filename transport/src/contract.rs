@@ -1,0 +1,260 @@
+//! What users of a transport see: [`Transport`], [`Link`] and the [`Receiver`] that hears what arrives.
+//!
+//! Both traits are object-safe and have two implementations, QUIC and in-memory. A link is one connection between two living
+//! incarnations; when it breaks, a new one with a new session id takes its place. There is no replay here.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::future::BoxFuture;
+
+use crate::lane::Lane;
+use crate::peer::{Address, Peer, PeerName};
+
+/// A node's or client's end of all its links.
+pub trait Transport: Send + Sync + 'static {
+    /// The address peers can dial.
+    fn local_address(&self) -> SocketAddr;
+
+    /// Keeps a link to this address: dials, and after a loss dials again with seeded backoff, until [`Transport::forget`].
+    /// Two nodes that dial each other end up with one link. Every failed attempt is told to the receiver.
+    fn connect(&self, address: Address);
+
+    /// Dials no longer and closes the link, if there is one.
+    fn forget(&self, address: &Address);
+
+    /// The living link to a peer.
+    fn link(&self, peer: &PeerName) -> Option<Arc<dyn Link>>;
+
+    /// Closes every link with `reason`, letting queued frames out for at most `grace`, and frees the address.
+    fn close(&self, reason: CloseReason, grace: Duration) -> BoxFuture<'static, ()>;
+}
+
+/// One connection to one incarnation of one peer.
+pub trait Link: Send + Sync + 'static {
+    /// The other end.
+    fn peer(&self) -> &Peer;
+
+    /// This connection's id, never repeated within this process.
+    fn session(&self) -> u64;
+
+    /// Appends one frame to the lane's open batch; `encode` writes the body straight into it and must only append. The batch
+    /// leaves when the one before has been written. Nothing is appended when an error is returned.
+    ///
+    /// # Errors
+    /// [`LinkError::Closed`] when the link is gone, [`LinkError::Full`] when the lane holds its limit of unsent bytes,
+    /// [`LinkError::TooLarge`] when the body exceeds the frame limit.
+    fn send(&self, lane: Lane, encode: &mut dyn FnMut(&mut BytesMut)) -> Result<(), LinkError>;
+
+    /// Completes when the lane has room for a frame, or the link is gone.
+    fn ready(&self, lane: Lane) -> BoxFuture<'static, Result<(), LinkError>>;
+
+    /// Sends an unreliable, unordered message of at most [`Link::max_datagram`] bytes.
+    ///
+    /// # Errors
+    /// [`LinkError::Closed`], [`LinkError::TooLarge`].
+    fn datagram(&self, payload: Bytes) -> Result<(), LinkError>;
+
+    /// The largest datagram the path carries, in bytes.
+    fn max_datagram(&self) -> usize;
+
+    /// Opens a stream of its own for something large; `header` arrives first, as a whole.
+    fn open_bulk(&self, header: Bytes) -> BoxFuture<'static, Result<Box<dyn BulkSender>, LinkError>>;
+
+    /// The largest frame body in bytes.
+    fn max_frame(&self) -> usize;
+
+    /// The smoothed round-trip time.
+    fn round_trip(&self) -> Duration;
+
+    /// Bytes waiting in all lanes.
+    fn queued(&self) -> usize;
+
+    /// Closes the link; the peer is told the reason.
+    fn close(&self, reason: CloseReason);
+}
+
+/// Hears what arrives. Called on the transport's own thread (on the caller's in simulation): it must not block.
+pub trait Receiver: Send + Sync + 'static {
+    /// A peer was authenticated and a link to it is open. Comes before anything else of that link.
+    fn connected(&self, link: Arc<dyn Link>);
+
+    /// The link is gone. Comes once, after everything else of that link.
+    fn disconnected(&self, peer: &Peer, session: u64, reason: CloseReason);
+
+    /// All frames that one read brought, in the lane's order.
+    fn frames(&self, link: &Arc<dyn Link>, lane: Lane, frames: Frames);
+
+    /// A datagram.
+    fn datagram(&self, link: &Arc<dyn Link>, payload: Bytes);
+
+    /// A peer opened a bulk stream.
+    fn bulk(&self, link: &Arc<dyn Link>, header: Bytes, stream: Box<dyn BulkReceiver>);
+
+    /// A peer was refused, or an address could not be dialled. Nothing of it reaches anybody else.
+    fn refused(&self, refusal: Refusal);
+}
+
+/// The sending end of a bulk stream.
+pub trait BulkSender: Send {
+    /// Sends one chunk, waiting for the path to take it.
+    fn write(&mut self, chunk: Bytes) -> BoxFuture<'_, Result<(), LinkError>>;
+
+    /// Says that all has been sent, and waits until the peer's transport has all of it.
+    fn finish(&mut self) -> BoxFuture<'_, Result<(), LinkError>>;
+}
+
+/// The receiving end of a bulk stream.
+pub trait BulkReceiver: Send {
+    /// The next bytes; `None` after the sender's `finish`.
+    fn read(&mut self) -> BoxFuture<'_, Result<Option<Bytes>, LinkError>>;
+}
+
+/// Complete frames of one lane, as one piece of memory: each frame is a little-endian `u32` length and that many bytes.
+#[derive(Clone, Debug)]
+pub struct Frames {
+    bytes: Bytes,
+}
+
+impl Frames {
+    /// Frames from bytes that hold whole frames and nothing else.
+    #[must_use]
+    pub fn new(bytes: Bytes) -> Self {
+        Self { bytes }
+    }
+
+    /// The bytes of all frames with their lengths.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether there is no frame left.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+}
+
+impl Iterator for Frames {
+    type Item = Bytes;
+
+    /// The next frame's body, as a slice of the one piece.
+    fn next(&mut self) -> Option<Bytes> {
+        let length = u32::from_le_bytes(self.bytes.get(..4)?.try_into().ok()?) as usize;
+        let mut frame = self.bytes.split_to((4 + length).min(self.bytes.len()));
+        let _ = frame.split_to(4);
+        Some(frame)
+    }
+}
+
+/// Why a link ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CloseReason {
+    /// This end or the other shut down in order.
+    Shutdown,
+    /// A newer link between the same two incarnations took its place.
+    Replaced,
+    /// The same peer came back as a later incarnation.
+    Restarted,
+    /// The peer was removed from the configuration.
+    Forgotten,
+    /// Nothing was heard for the idle timeout.
+    Idle,
+    /// The connection broke.
+    Lost(String),
+    /// The peer broke the rules of the transport; the text names the rule.
+    Violation(String),
+}
+
+/// Why a link did not take something.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LinkError {
+    /// The link is gone; nothing was sent.
+    #[error("the link is closed")]
+    Closed,
+    /// The lane holds its limit of unsent bytes; nothing was sent.
+    #[error("the lane holds its limit of unsent bytes")]
+    Full,
+    /// The body exceeds the limit; nothing was sent.
+    #[error("{size} bytes exceed the limit of {limit}")]
+    TooLarge {
+        /// The size asked for, in bytes.
+        size: usize,
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The stream broke after it was opened; the peer may have a part.
+    #[error("the stream broke: {0}")]
+    Broken(String),
+}
+
+/// A connection that did not come about.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{endpoint}: {error}")]
+pub struct Refusal {
+    /// The address dialled, or the one the peer came from.
+    pub endpoint: String,
+    /// Whom we dialled, when we dialled somebody by name.
+    pub expected: Option<PeerName>,
+    /// What was wrong.
+    pub error: TransportError,
+}
+
+/// Why a connection did not come about.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TransportError {
+    /// The peer's certificate was not issued by this cluster's authority.
+    #[error("the certificate was issued by another authority")]
+    WrongAuthority,
+    /// The peer's certificate has expired.
+    #[error("the certificate has expired")]
+    Expired,
+    /// The peer's certificate is not valid yet.
+    #[error("the certificate is not valid yet")]
+    NotYetValid,
+    /// The peer's certificate names another cluster.
+    #[error("the certificate is for the cluster {found:?}, this is {expected:?}")]
+    WrongCluster {
+        /// This cluster.
+        expected: String,
+        /// The certificate's.
+        found: String,
+    },
+    /// The peer's certificate names another node than the one dialled.
+    #[error("the certificate is for the node {found}, expected {expected}")]
+    WrongNode {
+        /// Whom we dialled.
+        expected: PeerName,
+        /// Who answered.
+        found: PeerName,
+    },
+    /// The peer showed no certificate.
+    #[error("the peer showed no certificate")]
+    NoCertificate,
+    /// The certificate is malformed or has no usable name.
+    #[error("the certificate is unusable: {0}")]
+    BadCertificate(String),
+    /// The peer speaks another version of the link protocol.
+    #[error("the peer speaks link version {found}, this node {supported}")]
+    Version {
+        /// The peer's version.
+        found: u16,
+        /// Ours.
+        supported: u16,
+    },
+    /// The peer is this very node.
+    #[error("the address is this node's own")]
+    Myself,
+    /// The peer broke the handshake's rules.
+    #[error("the handshake is malformed: {0}")]
+    Handshake(String),
+    /// The peer refused us.
+    #[error("the peer refused: {0}")]
+    RefusedByPeer(String),
+    /// The address could not be resolved or reached in time.
+    #[error("unreachable: {0}")]
+    Unreachable(String),
+}
