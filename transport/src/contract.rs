@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 
 use crate::lane::Lane;
@@ -145,7 +145,7 @@ impl Iterator for Frames {
     fn next(&mut self) -> Option<Bytes> {
         let length = u32::from_le_bytes(self.bytes.get(..4)?.try_into().ok()?) as usize;
         let mut frame = self.bytes.split_to((4 + length).min(self.bytes.len()));
-        let _ = frame.split_to(4);
+        frame.advance(4);
         Some(frame)
     }
 }
