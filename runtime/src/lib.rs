@@ -7,8 +7,10 @@
 pub mod address;
 pub mod cluster;
 pub mod env;
+pub mod error;
 pub mod storage;
 pub mod telemetry;
+pub mod wire;
 
 pub use synod_protocols as protocols;
 pub use synod_transport as transport;
