@@ -5,8 +5,17 @@
 
 mod codec;
 mod codec_error;
+mod envelope;
+mod manifest;
 mod scan;
+mod schema;
+mod shapes;
 
 pub use codec::{Form, decode, encode};
 pub use codec_error::{DecodeError, EncodeError};
+pub use envelope::{Call, EnvelopeError, Head};
+pub use manifest::{
+    Agreed, Described, MANIFEST_BYTES_MAX, Manifest, MessageShape, message_number, split_number,
+};
 pub use scan::DEPTH_LIMIT;
+pub use schema::{Schema, Shape, Wire, WireId};
