@@ -14,6 +14,8 @@ mod columns;
 mod house;
 #[path = "tidy/imports.rs"]
 mod imports;
+#[path = "tidy/minima.rs"]
+mod minima;
 #[path = "tidy/modules.rs"]
 mod modules;
 #[path = "tidy/rooms.rs"]
@@ -42,6 +44,7 @@ fn breaches(tree: &Tree) -> Vec<Breach> {
     shape::judge(&house, &mut found);
     words::judge(&house, &mut found);
     traces::judge(tree, &mut found);
+    minima::judge(tree, &mut found);
     for member in &house.members {
         let modules = modules::Modules::of(member, &mut found);
         let edges = imports::edges(member, &modules);
