@@ -8,6 +8,7 @@ pub mod log;
 pub mod prng;
 pub mod protocol;
 pub mod raft;
+pub mod sim;
 pub mod timer;
 pub mod types;
 
