@@ -84,5 +84,16 @@ impl<P: Subject, A> Scene<'_, P, A> {
 /// A property that every step must keep.
 pub trait Invariant<P: Subject, A> {
     /// Looks at one step. An error ends the run.
+    ///
+    /// # Errors
+    /// The property does not hold.
     fn check(&mut self, scene: &Scene<'_, P, A>) -> Result<(), Violation>;
+
+    /// Looks at the end of a run that healed and came to rest; `actor` means nothing then.
+    ///
+    /// # Errors
+    /// Something that was owed did not come.
+    fn finish(&mut self, _scene: &Scene<'_, P, A>) -> Result<(), Violation> {
+        Ok(())
+    }
 }

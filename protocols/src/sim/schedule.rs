@@ -79,7 +79,6 @@ struct Draw {
 
 impl Draw {
     fn network(&mut self) -> NetworkConfig {
-        let calm = NetworkConfig::calm();
         let mean = Duration::from_micros(50 << self.chance.below(10));
         NetworkConfig {
             delay_min: mean / 4,
@@ -91,7 +90,6 @@ impl Draw {
             clog: self.rate(0.002),
             clog_max: self.span(10, 2_000),
             bandwidth: if self.coin() { 0 } else { 200_000 << self.chance.below(8) },
-            ..calm
         }
     }
 
