@@ -34,7 +34,8 @@ fn seeds() -> std::ops::Range<u64> {
 
 fn kept_seeds() -> Vec<u64> {
     let lines = include_str!("seeds.txt").lines();
-    let seeds = lines.filter_map(|line| line.split('#').next().map(str::trim).filter(|seed| !seed.is_empty()));
+    let seeds =
+        lines.filter_map(|line| line.split('#').next().map(str::trim).filter(|seed| !seed.is_empty()));
     seeds.map(|seed| seed.parse().expect("seeds.txt holds one number a line, then a comment")).collect()
 }
 
@@ -68,7 +69,11 @@ fn no_seed_breaks_an_invariant_and_every_fault_strikes() {
         for kind in FaultKind::ALL {
             assert!(report.faults.count(kind).injected > 0, "{kind} never struck");
         }
-        assert!(report.commands.ok > report.commands.total() / 2, "most commands fail: {:?}", report.commands);
+        assert!(
+            report.commands.ok > report.commands.total() / 2,
+            "most commands fail: {:?}",
+            report.commands
+        );
     }
 }
 

@@ -208,7 +208,10 @@ impl<P: Subject, A: Application> World<P, A> {
 
     fn write(&mut self, node: usize, write: Write<P>) -> Result<(), Violation> {
         match self.nodes[node].disk.write(self.now, write) {
-            Ok(Some(latency)) => self.plan_arrival(self.now.after(latency), node, Arrival::SyncEnds),
+            Ok(Some(latency)) => {
+                self.plan_arrival(self.now.after(latency), node, Arrival::SyncEnds);
+                self.die_in_write(node, latency);
+            }
             Ok(None) => {}
             Err(misuse) => {
                 let last = self.nodes[node].disk.written().last_index();

@@ -13,6 +13,8 @@ use crate::types::NodeId;
 pub enum Fault {
     /// The process dies; writes that were not synced may be lost.
     Crash(NodeId),
+    /// The process dies while its next write is not synced yet, and starts again after a while.
+    CrashInWrite(NodeId, Duration),
     /// A dead process starts again from its disk.
     Restart(NodeId),
     /// Every process dies at the same instant.

@@ -40,6 +40,7 @@ impl<P: Subject, A: Application> World<P, A> {
                 self.plan(self.now, Fault::Crash(id));
             }
             self.nodes[node].disk.heal();
+            self.nodes[node].dies_in_write = None;
             self.give_room(node);
             self.plan(self.now, Fault::Restart(id));
         }
@@ -50,6 +51,7 @@ impl<P: Subject, A: Application> World<P, A> {
     pub(super) fn strike(&mut self, fault: &Fault) -> Step {
         let step = match fault {
             Fault::Crash(node) => self.crash(*node),
+            Fault::CrashInWrite(node, down) => self.crash_in_write(*node, *down),
             Fault::Restart(node) => self.bring_back(*node),
             Fault::PowerCut => self.power_cut(),
             Fault::Pause(node, span) => self.pause(*node, *span),
@@ -176,6 +178,7 @@ impl<P: Subject, A: Application> World<P, A> {
             }
             Fault::Heal => self.network.heal_all(),
             Fault::Crash(_)
+            | Fault::CrashInWrite(..)
             | Fault::Restart(_)
             | Fault::PowerCut
             | Fault::Pause(..)
@@ -202,6 +205,19 @@ impl<P: Subject, A: Application> World<P, A> {
         self.tally.inject(FaultKind::Crash);
         self.kill(position);
         Step::Node(position)
+    }
+
+    fn crash_in_write(&mut self, node: NodeId, down: Duration) -> Step {
+        self.on_node(node, |world, position| world.nodes[position].dies_in_write = Some(down))
+    }
+
+    /// Lets the process die within the time of the sync that just began, if it was marked for that.
+    pub(super) fn die_in_write(&mut self, node: usize, latency: Duration) {
+        let Some(down) = self.nodes[node].dies_in_write.take() else { return };
+        let id = self.nodes[node].id;
+        let at = self.now.after(self.chance.duration(Duration::ZERO, latency));
+        self.plan(at, Fault::Crash(id));
+        self.plan(at.after(down), Fault::Restart(id));
     }
 
     fn power_cut(&mut self) -> Step {

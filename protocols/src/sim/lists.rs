@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use crate::log::{Body, Entry, SessionTag, SnapshotMeta};
+use crate::session::{SessionLimits, Sessions, Verdict};
 use crate::sim::application::Application;
-use crate::sim::trace::mix;
+use crate::sim::trace::{mix, mix_bytes};
 use crate::types::{ClientId, LogTime};
 
 /// One command: append `id` to the list of `key`.
@@ -39,12 +40,18 @@ impl Append {
     }
 }
 
-/// The lists.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The lists, and which requests took effect on them.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lists {
     lists: BTreeMap<u32, Vec<u64>>,
-    sessions: BTreeMap<ClientId, (u64, u64)>,
+    sessions: Sessions,
     digest: u64,
+}
+
+impl Default for Lists {
+    fn default() -> Self {
+        Self { lists: BTreeMap::new(), sessions: Sessions::new(SessionLimits::default()), digest: 0 }
+    }
 }
 
 impl Lists {
@@ -66,22 +73,22 @@ impl Lists {
         (position > 0).then_some(position)
     }
 
-    fn append(&mut self, command: Append) -> u64 {
+    fn append(&mut self, command: Append) -> Bytes {
         let list = self.lists.entry(command.key).or_default();
         list.push(command.id);
-        list.len() as u64
+        Bytes::copy_from_slice(&(list.len() as u64).to_be_bytes())
     }
 
-    fn once(&mut self, session: Option<SessionTag>, command: Append) -> u64 {
-        let Some(tag) = session else { return self.append(command) };
-        match self.sessions.get(&tag.client) {
-            Some((sequence, position)) if *sequence == tag.sequence => *position,
-            Some((sequence, _)) if *sequence > tag.sequence => 0,
-            _ => {
-                let position = self.append(command);
-                self.sessions.insert(tag.client, (tag.sequence, position));
-                position
+    /// The answer is empty where the request must not take effect, which no client that keeps to the rules ever sees.
+    fn once(&mut self, tag: SessionTag, now: LogTime, command: Append) -> Bytes {
+        match self.sessions.judge(tag, now) {
+            Verdict::Fresh => {
+                let answer = self.append(command);
+                self.sessions.record(tag, now, answer.clone());
+                answer
             }
+            Verdict::Duplicate(answer) => answer,
+            Verdict::Stale | Verdict::Expired => Bytes::new(),
         }
     }
 }
@@ -90,9 +97,12 @@ impl Application for Lists {
     fn apply(&mut self, entry: &Entry) -> Bytes {
         let Body::Command { session, payload } = &entry.body else { return Bytes::new() };
         let Some(command) = Append::decode(payload) else { return Bytes::new() };
-        let position = self.once(*session, command);
-        self.digest = mix(mix(self.digest, entry.index.0), position);
-        Bytes::copy_from_slice(&position.to_be_bytes())
+        let answer = match session {
+            Some(tag) => self.once(*tag, entry.time, command),
+            None => self.append(command),
+        };
+        self.digest = mix_bytes(mix(self.digest, entry.index.0), &answer);
+        answer
     }
 
     fn wake(&self) -> Option<LogTime> {
@@ -108,10 +118,15 @@ impl Application for Lists {
             bytes.put_u64(list.len() as u64);
             list.iter().for_each(|&id| bytes.put_u64(id));
         }
-        for (client, (sequence, position)) in &self.sessions {
-            bytes.put_u64(client.0);
-            bytes.put_u64(*sequence);
-            bytes.put_u64(*position);
+        for (client, used_at, floor, replies) in self.sessions.remembered() {
+            for word in [client.0, used_at.0, floor, replies.len() as u64] {
+                bytes.put_u64(word);
+            }
+            for (sequence, answer) in replies {
+                bytes.put_u64(*sequence);
+                bytes.put_u64(answer.len() as u64);
+                bytes.put_slice(answer);
+            }
         }
         bytes.freeze()
     }
@@ -125,8 +140,14 @@ impl Application for Lists {
             self.lists.insert(key, (0..length).map(|_| state.get_u64()).collect());
         }
         while state.has_remaining() {
-            let client = ClientId(state.get_u64());
-            self.sessions.insert(client, (state.get_u64(), state.get_u64()));
+            let (client, used_at) = (ClientId(state.get_u64()), LogTime(state.get_u64()));
+            let (floor, count) = (state.get_u64(), state.get_u64());
+            let mut replies = Vec::new();
+            for _ in 0..count {
+                let (sequence, length) = (state.get_u64(), state.get_u64());
+                replies.push((sequence, state.copy_to_bytes(length as usize)));
+            }
+            self.sessions.take_up(client, used_at, floor, replies);
         }
     }
 

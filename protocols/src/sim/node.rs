@@ -3,6 +3,7 @@
 //! Holds state only; `world.rs` and `drive.rs` move it.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use crate::protocol::{Effect, Outbox};
 use crate::sim::clock::Clock;
@@ -19,6 +20,8 @@ pub struct Node<P: Subject, A> {
     pub(super) config: P::Config,
     pub(super) life: u64,
     pub(super) disk: Disk<P>,
+    /// Whether the process is to die during its next write, and for how long.
+    pub(super) dies_in_write: Option<Duration>,
     pub(super) process: Option<Process<P, A>>,
 }
 

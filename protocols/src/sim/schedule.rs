@@ -94,7 +94,7 @@ impl Draw {
     }
 
     fn disk(&mut self) -> DiskConfig {
-        let sync_max = Duration::from_micros(50 << self.chance.below(10));
+        let sync_max = Duration::from_micros(50 << self.chance.below(11));
         DiskConfig {
             sync_min: sync_max / 10,
             sync_max,
@@ -138,6 +138,10 @@ impl Draw {
             let node = self.node();
             self.plan(at, Fault::Crash(node));
             self.plan(at.after(span), Fault::Restart(node));
+        }
+        for (at, span) in self.times(2_500) {
+            let node = self.node();
+            self.plan(at, Fault::CrashInWrite(node, span));
         }
         for (at, _) in self.times(20_000) {
             self.plan(at, Fault::PowerCut);
@@ -189,7 +193,7 @@ impl Draw {
             return Vec::new();
         }
         let mean = mean << self.chance.below(4);
-        let longest = 100 << self.chance.below(6);
+        let longest = 100 << self.chance.below(8);
         let mut times = Vec::new();
         let mut at = Timestamp::ZERO;
         loop {

@@ -108,6 +108,7 @@ impl<P: Subject, A: Application> World<P, A> {
             life: 0,
             disk: Disk::new(Prng::fork(seed, 1_000 + id.0).next_u64(), config.disk.clone()),
             process: None,
+            dies_in_write: None,
         });
         let nodes: Vec<_> = nodes.collect();
         let mut world = Self {

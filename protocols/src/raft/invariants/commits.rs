@@ -32,7 +32,8 @@ impl Commits {
         let before = self.last_index();
         for index in before.0 + 1..=vitals.commit.0 {
             let Some(entry) = machine.term_at(LogIndex(index)) else {
-                let details = format!("knows {index} to be committed before anybody else, and does not have it");
+                let details =
+                    format!("knows {index} to be committed before anybody else, and does not have it");
                 return Err(scene.violation(invariant, details));
             };
             self.by_index.push(Commit { entry, known: vitals.term });

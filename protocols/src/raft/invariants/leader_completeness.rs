@@ -51,7 +51,9 @@ impl LeaderCompleteness {
         index: LogIndex,
         does: impl FnOnce() -> String,
     ) -> Result<(), Violation> {
-        let (Some(commit), Some(machine)) = (self.commits.at(index), scene.node().machine()) else { return Ok(()) };
+        let (Some(commit), Some(machine)) = (self.commits.at(index), scene.node().machine()) else {
+            return Ok(());
+        };
         let held = machine.term_at(index);
         let compacted = scene.node().disk().written().base() >= index;
         if held == Some(commit.entry) || (held.is_none() && compacted) {

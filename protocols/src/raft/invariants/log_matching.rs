@@ -45,7 +45,9 @@ impl<A> Invariant<Raft, A> for LogMatching {
         }
         for happening in scene.happenings {
             match happening {
-                Happening::LogWritten(index) => from = Some(from.map_or(*index, |from: LogIndex| from.min(*index))),
+                Happening::LogWritten(index) => {
+                    from = Some(from.map_or(*index, |from: LogIndex| from.min(*index)))
+                }
                 Happening::LogReplaced(_) => from = Some(node.disk().written().base().next()),
                 _ => {}
             }
@@ -106,7 +108,8 @@ impl LogMatching {
         }
         let own = self.nodes[actor].upto.get(before.0 as usize).copied().filter(|&chain| chain != 0);
         own.or_else(|| {
-            let meta = &node.disk().written().snapshot().filter(|snapshot| snapshot.meta.index == before)?.meta;
+            let meta =
+                &node.disk().written().snapshot().filter(|snapshot| snapshot.meta.index == before)?.meta;
             let known = self.known.get(before.0 as usize)?;
             known.iter().find(|known| known.term == meta.term).map(|known| known.chain)
         })

@@ -39,7 +39,9 @@ impl StateMachineSafety {
                 self.applied.push((entry, state));
                 Ok(())
             }
-            None => Err(scene.violation(NAME, format!("applies {index}, and nobody applied what is before it"))),
+            None => {
+                Err(scene.violation(NAME, format!("applies {index}, and nobody applied what is before it")))
+            }
             Some((first, _)) if first != entry => {
                 Err(scene.violation(NAME, format!("applies another entry at {index} than a node before it")))
             }

@@ -23,6 +23,12 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { nodes: 5, duration: Duration::from_secs(60), commands: 2_000, profile: Profile::Swarm, tail: 80 }
+        Self {
+            nodes: 5,
+            duration: Duration::from_secs(60),
+            commands: 2_000,
+            profile: Profile::Swarm,
+            tail: 80,
+        }
     }
 }

@@ -155,7 +155,8 @@ impl<'a> Run<'a> {
         let limit = well.after(RECOVERY);
         while self.workload.last_ok() <= well {
             if self.world.now() >= limit {
-                let details = format!("no command took effect within {RECOVERY:?} of {:?} being well", self.core);
+                let details =
+                    format!("no command took effect within {RECOVERY:?} of {:?} being well", self.core);
                 return Err(Violation { invariant: LIVENESS, at: self.world.now(), node: None, details });
             }
             self.advance(self.world.now().after(Duration::from_millis(500)))?;
@@ -168,19 +169,22 @@ impl<'a> Run<'a> {
         let limit = self.world.now().after(RECOVERY);
         loop {
             self.advance(self.world.now().after(Duration::from_millis(500)))?;
-            let core: Vec<_> = self.world.nodes().iter().filter(|node| self.core.contains(&node.id())).collect();
+            let core: Vec<_> =
+                self.world.nodes().iter().filter(|node| self.core.contains(&node.id())).collect();
             let ends: BTreeSet<(LogIndex, LogIndex, LogIndex)> = core
                 .iter()
                 .filter_map(|node| node.machine().map(Raft::status))
                 .map(|status| (status.applied, status.commit, status.last_index))
                 .collect();
-            let level = ends.len() == 1 && ends.iter().all(|(applied, commit, last)| applied == commit && commit == last);
+            let level = ends.len() == 1
+                && ends.iter().all(|(applied, commit, last)| applied == commit && commit == last);
             if level && self.workload.is_idle() {
                 // Answers that are owed are on their way at most for a moment more.
                 return self.advance(self.world.now().after(RECOVERY / 4));
             }
             if self.world.now() >= limit {
-                let details = format!("the core is not at rest after {RECOVERY:?}: (applied, commit, last) {ends:?}");
+                let details =
+                    format!("the core is not at rest after {RECOVERY:?}: (applied, commit, last) {ends:?}");
                 return Err(Violation { invariant: LIVENESS, at: self.world.now(), node: None, details });
             }
         }

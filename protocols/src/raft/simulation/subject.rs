@@ -14,7 +14,9 @@ impl Subject for Raft {
 
     fn message_size(message: &Message) -> usize {
         match message {
-            Message::Append { entries, .. } => HEADER + entries.iter().map(crate::log::Entry::size).sum::<usize>(),
+            Message::Append { entries, .. } => {
+                HEADER + entries.iter().map(crate::log::Entry::size).sum::<usize>()
+            }
             Message::PreVote { .. } => HEADER + 1,
             Message::PreVoteReply { granted, .. } => HEADER + 2 + usize::from(*granted),
             Message::Vote { .. } => HEADER + 4,

@@ -25,6 +25,8 @@ pub(super) struct Habits {
     keys: u64,
     /// The mean time between two requests of all clients together.
     pace: Duration,
+    /// How many clients at most ask at the same instant.
+    burst: u64,
     reads: f64,
     tagged: f64,
     padding: u64,
@@ -36,10 +38,13 @@ pub(super) struct Habits {
 
 impl Habits {
     pub(super) fn draw(chance: &mut Prng) -> Self {
+        let burst = 1 << chance.below(5);
         Self {
             clients: chance.between(4, 48),
             keys: chance.between(1, 24),
-            pace: chance.duration(Duration::from_millis(8), Duration::from_millis(20)),
+            pace: chance.duration(Duration::from_millis(8), Duration::from_millis(20)) * (burst as u32 + 1)
+                / 2,
+            burst,
             reads: chance.unit() * 0.6,
             tagged: if chance.chance(0.3) { 1.0 } else { chance.unit() },
             padding: 1 << chance.below(10),
@@ -109,7 +114,8 @@ impl Workload {
         for position in 0..world.answers().len() {
             let answer = world.answers()[position].clone();
             let Some(client) = self.asked.remove(&answer.token) else { continue };
-            let current = self.clients[client].request.as_ref().is_some_and(|it| it.token == Some(answer.token));
+            let current =
+                self.clients[client].request.as_ref().is_some_and(|it| it.token == Some(answer.token));
             if current {
                 self.answered(world, client, answer.node, answer.reply)?;
             }
@@ -151,7 +157,10 @@ impl Workload {
         for (key, list) in lists.lists() {
             for (offset, &id) in list.iter().enumerate() {
                 if let Some(first) = places.insert(id, (key, offset as u64 + 1)) {
-                    return broken(format!("{id} took effect twice: at {first:?} and {:?}", (key, offset + 1)));
+                    return broken(format!(
+                        "{id} took effect twice: at {first:?} and {:?}",
+                        (key, offset + 1)
+                    ));
                 }
             }
         }
@@ -160,7 +169,9 @@ impl Workload {
             let place = places.get(&id);
             match operation.ending {
                 Ending::Ok(Seen::Appended(position)) if place != Some(&(key, position)) => {
-                    return broken(format!("{id} was acknowledged at {position} of {key} and stands at {place:?}"));
+                    return broken(format!(
+                        "{id} was acknowledged at {position} of {key} and stands at {place:?}"
+                    ));
                 }
                 Ending::Fail if place.is_some() => {
                     return broken(format!("{id} was refused and stands at {place:?}"));
@@ -183,8 +194,11 @@ impl Workload {
         world.alarm(world.now().after(pause), NEXT_REQUEST);
         let first = self.chance.below(self.clients.len() as u64) as usize;
         let count = self.clients.len();
-        let idle = (0..count).map(|step| (first + step) % count).find(|&it| self.clients[it].request.is_none());
-        if let Some(client) = idle {
+        let burst = self.chance.between(1, self.habits.burst) as usize;
+        let idle =
+            (0..count).map(|step| (first + step) % count).filter(|&it| self.clients[it].request.is_none());
+        let idle: Vec<_> = idle.take(burst).collect();
+        for client in idle {
             self.begin(world, client);
         }
     }
@@ -312,11 +326,16 @@ impl Workload {
     ) -> Result<(), Violation> {
         let Some(request) = self.clients[client].request.take() else { return Ok(()) };
         let (key, length, enough) = match (request.action, seen) {
-            (Action::Append { key, .. } | Action::Read { key }, Seen::Appended(at)) => (key, at, at > request.floor),
-            (Action::Append { key, .. } | Action::Read { key }, Seen::Length(it)) => (key, it, it >= request.floor),
+            (Action::Append { key, .. } | Action::Read { key }, Seen::Appended(at)) => {
+                (key, at, at > request.floor)
+            }
+            (Action::Append { key, .. } | Action::Read { key }, Seen::Length(it)) => {
+                (key, it, it >= request.floor)
+            }
         };
         if !enough {
-            let details = format!("{seen:?} of key {key}, whose list was {} long before: {request:?}", request.floor);
+            let details =
+                format!("{seen:?} of key {key}, whose list was {} long before: {request:?}", request.floor);
             return Err(violation(READS, world, node, details));
         }
         let known = self.known.entry(key).or_default();
@@ -410,6 +429,11 @@ impl Workload {
     }
 }
 
-fn violation(invariant: &'static str, world: &World<Raft, Lists>, node: NodeId, details: String) -> Violation {
+fn violation(
+    invariant: &'static str,
+    world: &World<Raft, Lists>,
+    node: NodeId,
+    details: String,
+) -> Violation {
     Violation { invariant, at: world.now(), node: Some(node), details }
 }
