@@ -79,6 +79,17 @@ impl Trace {
     }
 }
 
+/// Something in words, cut where a line gets too long to be read.
+pub(super) fn in_words(it: &impl fmt::Debug) -> String {
+    const LONGEST: usize = 320;
+    let mut words = format!("{it:?}");
+    if let Some((cut, _)) = words.char_indices().nth(LONGEST) {
+        words.truncate(cut);
+        words.push('…');
+    }
+    words
+}
+
 /// Mixes a word into a rolling hash. Not cryptographic.
 #[must_use]
 pub fn mix(hash: u64, word: u64) -> u64 {

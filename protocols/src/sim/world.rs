@@ -19,7 +19,7 @@ use crate::sim::network::{Network, NetworkConfig};
 use crate::sim::node::{Node, Process};
 use crate::sim::queue::Queue;
 use crate::sim::subject::Subject;
-use crate::sim::trace::{Trace, TraceLine};
+use crate::sim::trace::{Trace, TraceLine, in_words};
 use crate::sim::violation::Violation;
 use crate::types::{LogIndex, NodeId, Timestamp, Token, WriteId};
 
@@ -308,7 +308,7 @@ impl<P: Subject, A: Application> World<P, A> {
         let paused = process.paused_until.is_some();
         let words = self.config.trace_words;
         self.note(node, arrival.kind(), arrival.digest(), || {
-            if words { format!("{arrival:?}") } else { String::new() }
+            if words { in_words(&arrival) } else { String::new() }
         });
         // The disk works on while the process does not.
         let arrival = match arrival {

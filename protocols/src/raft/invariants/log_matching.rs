@@ -48,7 +48,10 @@ impl<A> Invariant<Raft, A> for LogMatching {
                 Happening::LogWritten(index) => {
                     from = Some(from.map_or(*index, |from: LogIndex| from.min(*index)))
                 }
-                Happening::LogReplaced(_) => from = Some(node.disk().written().base().next()),
+                Happening::LogReplaced(_) => {
+                    chain.upto.clear();
+                    from = Some(node.disk().written().base().next());
+                }
                 _ => {}
             }
         }
