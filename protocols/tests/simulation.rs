@@ -2,6 +2,12 @@
 //!
 //! `SYNOD_SEEDS="A..B"` sweeps other seeds; `SYNOD_PROFILE` is one of `calm`, `network`, `process`, `swarm`.
 
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "a report of speed needs a clock; no run sees it"
+)]
+
 use std::time::{Duration, Instant};
 
 use synod_protocols::raft::simulation::{Failure, Options, Outcome, run};

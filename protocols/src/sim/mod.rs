@@ -5,6 +5,7 @@
 //! and its report. After FoundationDB (Zhou et al., SIGMOD 2021 §4) and TigerBeetle's VOPR.
 
 mod application;
+mod arrive;
 mod clock;
 mod disk;
 mod drive;

@@ -11,49 +11,13 @@ use bytes::Bytes;
 use crate::log::SessionTag;
 use crate::prng::Prng;
 use crate::raft::simulation::client::{Action, Client, Request, Seen};
+use crate::raft::simulation::habits::Habits;
 use crate::raft::{Command, Raft, Refusal, Reply};
 use crate::sim::{Append, Commands, Ending, History, Lists, Node, Violation, World};
 use crate::types::{ClientId, NodeId, Outcome, Timestamp, Token};
 
 const READS: &str = "linearizable reads";
 const ONCE: &str = "exactly once";
-
-/// What kind of clients a run has; drawn from the seed.
-#[derive(Clone, Debug)]
-pub(super) struct Habits {
-    clients: u64,
-    keys: u64,
-    /// The mean time between two requests of all clients together.
-    pace: Duration,
-    /// How many clients at most ask at the same instant.
-    burst: u64,
-    reads: f64,
-    tagged: f64,
-    padding: u64,
-    patience: Duration,
-    answer_timeout: Duration,
-    /// The mean time between two requests of the operator: transfers, snapshots, campaigns.
-    operator: Duration,
-}
-
-impl Habits {
-    pub(super) fn draw(chance: &mut Prng) -> Self {
-        let burst = 1 << chance.below(5);
-        Self {
-            clients: chance.between(4, 48),
-            keys: chance.between(1, 24),
-            pace: chance.duration(Duration::from_millis(8), Duration::from_millis(20)) * (burst as u32 + 1)
-                / 2,
-            burst,
-            reads: chance.unit() * 0.6,
-            tagged: if chance.chance(0.3) { 1.0 } else { chance.unit() },
-            padding: 1 << chance.below(10),
-            patience: chance.duration(Duration::from_millis(500), Duration::from_secs(6)),
-            answer_timeout: chance.duration(Duration::from_millis(100), Duration::from_secs(2)),
-            operator: chance.duration(Duration::from_millis(500), Duration::from_secs(20)),
-        }
-    }
-}
 
 /// Alarms: the number of the client and its generation, or one of these.
 const NEXT_REQUEST: u64 = u64::MAX;
