@@ -45,6 +45,17 @@ fn kept_seeds() -> Vec<u64> {
     seeds.map(|seed| seed.parse().expect("seeds.txt holds one number a line, then a comment")).collect()
 }
 
+/// Runs a seed; a machine that panics is told with the seed that made it.
+fn run_seed(seed: u64, options: &Options) -> Outcome {
+    let outcome = std::panic::catch_unwind(|| run(seed, options)).unwrap_or_else(|_| {
+        panic!("SYNOD_SEEDS={seed}..{} replays this: a machine panicked, see above", seed + 1)
+    });
+    if let Some(failure) = &outcome.failure {
+        fail(failure);
+    }
+    outcome
+}
+
 /// The seed stands first in the message, so that it is the first thing seen and the first thing replayed.
 fn fail(failure: &Failure) -> ! {
     panic!("SYNOD_SEEDS={}..{} replays this.\n{failure}", failure.seed, failure.seed + 1);
@@ -61,10 +72,7 @@ fn no_seed_breaks_an_invariant_and_every_fault_strikes() {
     report.expect(&EXPECTED_PATHS);
     let started = Instant::now();
     for seed in seeds() {
-        let outcome = run(seed, &options);
-        if let Some(failure) = &outcome.failure {
-            fail(failure);
-        }
+        let outcome = run_seed(seed, &options);
         assert!(outcome.simulated >= options.duration, "seed {seed} ended early");
         assert!(outcome.commands.total() >= options.commands, "seed {seed} asked too little");
         add(&mut report, &outcome);
@@ -86,9 +94,7 @@ fn no_seed_breaks_an_invariant_and_every_fault_strikes() {
 #[test]
 fn seeds_kept_from_bugs_pass() {
     for seed in kept_seeds() {
-        if let Some(failure) = &run(seed, &Options::default()).failure {
-            fail(failure);
-        }
+        run_seed(seed, &Options::default());
     }
 }
 
@@ -105,9 +111,6 @@ fn the_same_seed_is_the_same_run_and_another_seed_is_not() {
 #[test]
 fn on_a_calm_day_every_command_takes_effect_at_once() {
     let options = Options { profile: Profile::Calm, duration: Duration::from_secs(20), ..Options::default() };
-    let outcome = run(1, &options);
-    if let Some(failure) = &outcome.failure {
-        fail(failure);
-    }
+    let outcome = run_seed(1, &options);
     assert!(outcome.commands.ok * 100 >= outcome.commands.total() * 99, "{:?}", outcome.commands);
 }
