@@ -218,13 +218,13 @@ impl<P: Subject> Disk<P> {
         self.room = full.then_some(self.config.reserve);
     }
 
-    /// Forgets faults that have not struck yet, and has room again.
+    /// Forgets faults that have not struck yet, has room again, and is as fast as a calm disk.
     pub fn heal(&mut self) {
         self.stalled_until = Timestamp::ZERO;
         self.no_snapshots_until = Timestamp::ZERO;
         self.fail_next = false;
         self.room = None;
-        self.config.stall = 0.0;
+        self.config = DiskConfig { lose: self.config.lose, tear: self.config.tear, ..DiskConfig::calm() };
     }
 
     /// What reads see: every write, synced or not.
