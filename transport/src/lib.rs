@@ -9,6 +9,7 @@ mod config;
 pub mod contract;
 mod error;
 mod frame;
+mod identity;
 mod lane;
 pub mod memory;
 mod metrics;
@@ -21,6 +22,10 @@ pub use contract::{
     TransportError,
 };
 pub use error::StartError;
+pub use identity::{
+    AUTHORITY_FILE, AUTHORITY_KEY_FILE, Authority, Certificate, Credential, Identity, IdentityError, Subject,
+    Validity,
+};
 pub use lane::{Lane, ORDERED_LANES};
 pub use metrics::Metrics;
 pub use peer::{Address, Peer, PeerName, Role};
