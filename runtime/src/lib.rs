@@ -9,6 +9,7 @@ pub mod address;
 pub mod cluster;
 pub mod env;
 pub mod error;
+pub mod node;
 pub mod prelude;
 pub mod scope;
 pub mod storage;

@@ -23,6 +23,7 @@ pub enum Form {
 ///
 /// # Errors
 /// [`DecodeError`], before anything was allocated for a length that is not there.
+#[expect(clippy::disallowed_methods, reason = "the one place with the limits")]
 pub fn decode<T: DeserializeOwned>(bytes: &[u8], limit: usize) -> Result<T, DecodeError> {
     if bytes.len() > limit {
         return Err(DecodeError::TooLong { size: bytes.len(), limit });

@@ -5,7 +5,7 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use crate::error::{AskError, Cause, Outcome};
+use crate::error::{AskError, Cause, outcome_code, outcome_of};
 
 /// What a frame is, with the fields of its header.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,13 +108,13 @@ impl Head {
             }
             Self::Failure { correlation, error } => {
                 numbered(4, 0, *correlation, out);
-                out.put_slice(&[error.cause.code(), error.outcome.code()]);
+                out.put_slice(&[error.cause.code(), outcome_code(error.outcome)]);
             }
             Self::Returned { message, target, error } => {
                 out.put_slice(&[5, 0]);
                 out.put_u32_le(*message);
                 out.put_u64_le(*target);
-                out.put_slice(&[error.cause.code(), error.outcome.code()]);
+                out.put_slice(&[error.cause.code(), outcome_code(error.outcome)]);
             }
             Self::Lookup(correlation) => numbered(6, 0, *correlation, out),
             Self::Watch(correlation) => numbered(7, 0, *correlation, out),
@@ -254,7 +254,7 @@ impl Fields<'_> {
     fn error(&mut self) -> Result<AskError, EnvelopeError> {
         let code = self.byte()?;
         let cause = Cause::from_code(code).ok_or(EnvelopeError::Cause(code))?;
-        Ok(AskError { cause, outcome: Outcome::from_code(self.byte()?) })
+        Ok(AskError { cause, outcome: outcome_of(self.byte()?) })
     }
 }
 
