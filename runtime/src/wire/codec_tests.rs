@@ -1,3 +1,5 @@
+//! What is decoded, what is refused, and on how much stack.
+
 use std::collections::BTreeMap;
 
 use bytes::{Bytes, BytesMut};
