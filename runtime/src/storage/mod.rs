@@ -15,7 +15,7 @@ mod worker;
 pub use disk::{Disk, DiskFile};
 pub use log::{Log, LogOptions, OpenError, OpenReport, ReadFault, RecoveredLog, StoreId, Write, WriteFault};
 pub use real_disk::RealDisk;
-pub use sim_disk::{DiskFaults, SimDisk};
+pub use sim_disk::{DiskCosts, DiskFaults, SimDisk};
 pub use snapshot::{SnapshotBody, SnapshotFault, SnapshotReader, SnapshotReceiver, Snapshots};
 pub use store::{OpenStore, RecoverError, RecoveredMachine, Store};
 pub use thread_worker::ThreadWorker;

@@ -60,7 +60,7 @@ pub enum ReadFault {
     },
 }
 
-/// Why the log could not be opened. Nothing was removed or cut.
+/// Why the log could not be opened. Nothing of use was removed, and a later attempt finds the same.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The disk refused an operation.
