@@ -84,6 +84,13 @@ impl Log {
         recovered.remove(&machine).unwrap_or_default()
     }
 
+    /// The last entry found of a machine that was not handed over, or the last one compacted away.
+    pub(in crate::storage) fn recovered_last(&self, machine: MachineId) -> LogIndex {
+        let recovered = self.shared.recovered.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = recovered.get(&machine);
+        found.map_or(LogIndex::ZERO, |log| log.entries.last().map_or(log.compacted, |(index, _)| *index))
+    }
+
     /// The machines of which something was found and not handed over, in order.
     #[must_use]
     pub fn recoverable(&self) -> Vec<MachineId> {
