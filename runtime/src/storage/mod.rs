@@ -8,6 +8,8 @@ mod log;
 mod real_disk;
 mod sim_disk;
 mod snapshot;
+#[cfg(test)]
+mod steps;
 mod store;
 mod thread_worker;
 mod worker;

@@ -85,8 +85,8 @@ impl Engine {
                 }
                 match *write {
                     Write::Entry { index, .. } => {
-                        if index.0 <= *compacted || index.0 > *last + 1 {
-                            let next = LogIndex(*last + 1);
+                        if index.0 <= *compacted || index.0 > last.saturating_add(1) {
+                            let next = LogIndex(*last).next();
                             return Err(WriteFault::Gap { machine: *machine, index, next });
                         }
                         *last = index.0;

@@ -115,7 +115,7 @@ impl Log {
     }
 
     /// Makes the position up to which the log is durable itself durable, after all earlier batches; `done` runs on the worker.
-    /// For an orderly end.
+    /// For an orderly end. The disk stays claimed until the last handle and the workers are gone.
     ///
     /// # Errors
     /// [`WriteFault::Failed`] is given to `done`.

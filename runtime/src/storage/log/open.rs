@@ -20,7 +20,7 @@ use crate::storage::log::index::{Index, Slot};
 use crate::storage::log::options::{LogOptions, OpenReport, RecoveredLog, StoreId};
 use crate::storage::log::record::{SEGMENT_HEADER, SegmentHeader};
 use crate::storage::log::scan::{Scan, Torn, files, io_error, scan};
-use crate::storage::log::segment::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, directory, limit, segment_path};
+use crate::storage::log::segment::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, directory, segment_path};
 
 /// A log that was opened, and what it held.
 pub(super) struct Opened {

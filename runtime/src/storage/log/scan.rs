@@ -237,7 +237,8 @@ fn evidence(bytes: &[u8], seal: Seal) -> u64 {
 
 /// The chain guarantees it; a log that was written by a program with another idea of it must not be taken for a shorter one.
 fn check_entries(machine: &MachineIndex) -> Result<(), OpenError> {
-    for ((&index, slot), expected) in machine.entries.iter().zip(machine.compacted_upto() + 1..) {
+    for ((&index, slot), expected) in machine.entries.iter().zip(machine.compacted_upto().saturating_add(1)..)
+    {
         if index != expected {
             let reason = format!("entry {index} stands where entry {expected} belongs");
             return Err(corrupt(slot.segment, slot.offset, reason));

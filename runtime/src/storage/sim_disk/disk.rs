@@ -14,7 +14,7 @@ use crate::storage::sim_disk::names::Names;
 
 /// A disk in memory. Clones share it and belong to the same process; what the next process gets comes from
 /// [`SimDisk::restart`] or [`SimDisk::crash`], after which this process's handles and files fail.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct SimDisk {
     state: Arc<Mutex<State>>,
     process: u64,
@@ -36,12 +36,6 @@ struct State {
     stop_after: Option<u64>,
     faults: DiskFaults,
     costs: DiskCosts,
-}
-
-impl Default for SimDisk {
-    fn default() -> Self {
-        Self { state: Arc::default(), process: 0 }
-    }
 }
 
 impl SimDisk {

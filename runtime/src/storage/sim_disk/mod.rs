@@ -8,6 +8,8 @@ mod content;
 mod disk;
 mod faults;
 mod names;
+#[cfg(test)]
+mod tests;
 
 pub use disk::SimDisk;
 pub use faults::{DiskCosts, DiskFaults};

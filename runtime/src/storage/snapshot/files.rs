@@ -50,7 +50,7 @@ impl Snapshots {
         &self,
         machine: MachineId,
         meta: SnapshotMeta,
-        frozen: Box<dyn FnOnce(&mut dyn io::Write) -> io::Result<()> + Send>,
+        frozen: impl FnOnce(&mut dyn io::Write) -> io::Result<()> + Send + 'static,
         done: impl FnOnce(Result<SnapshotMeta, SnapshotFault>) + Send + 'static,
     ) {
         let shelf = Arc::clone(&self.shelf);

@@ -11,8 +11,6 @@ mod intake;
 mod reader;
 mod receiver;
 mod shelf;
-#[cfg(test)]
-mod tests;
 mod writer;
 
 pub use body::SnapshotBody;

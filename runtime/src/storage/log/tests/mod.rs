@@ -5,7 +5,6 @@ mod model;
 mod recovery;
 mod space;
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -17,33 +16,13 @@ use crate::storage::log::record::{Kind, Record, SEGMENT_HEADER, Seal};
 use crate::storage::log::segment::segment_path;
 use crate::storage::log::{Log, LogOptions, OpenError, OpenReport, ReadFault, RecoveredLog, StoreId};
 use crate::storage::log::{Write, WriteFault};
+use crate::storage::steps::Steps;
 use crate::storage::{Disk, SimDisk, Worker};
 use crate::telemetry::Metrics;
 
 const M: MachineId = MachineId(0xA);
 const N: MachineId = MachineId(0xB);
 const SEED: u64 = 42;
-
-/// Keeps jobs until they are run by hand.
-#[derive(Default)]
-struct Steps(Mutex<VecDeque<Box<dyn FnOnce() + Send>>>);
-
-impl Worker for Steps {
-    fn submit(&self, job: Box<dyn FnOnce() + Send>) {
-        self.0.lock().unwrap().push_back(job);
-    }
-}
-
-impl Steps {
-    fn step(&self) -> bool {
-        let job = self.0.lock().unwrap().pop_front();
-        job.map(|job| job()).is_some()
-    }
-
-    fn run(&self) {
-        while self.step() {}
-    }
-}
 
 /// One process with an open log.
 struct Node {
@@ -155,6 +134,7 @@ fn compact(upto: u64) -> Write {
     Write::Compact { upto: LogIndex(upto) }
 }
 
+#[expect(clippy::type_complexity, reason = "a tuple compares with what a test writes down")]
 fn texts(recovered: &RecoveredLog) -> (Vec<(u64, String)>, u64, Vec<(u64, String)>) {
     let text = |body: &Bytes| String::from_utf8(body.to_vec()).unwrap();
     (
