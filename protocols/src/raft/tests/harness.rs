@@ -48,7 +48,6 @@ pub(super) struct Node {
     pub(super) replies: BTreeMap<Token, Reply>,
     pub(super) asked: BTreeSet<Token>,
     pub(super) persists: usize,
-    pub(super) reached: BTreeSet<&'static str>,
 }
 
 pub(super) struct Cluster {
@@ -59,6 +58,8 @@ pub(super) struct Cluster {
     pub(super) cut: BTreeSet<(NodeId, NodeId)>,
     /// Every message put on the wire since it was last cleared.
     pub(super) seen: Vec<(NodeId, NodeId, Message)>,
+    /// Rare paths taken.
+    pub(super) reached: BTreeSet<&'static str>,
     configs: BTreeMap<NodeId, Config>,
     leaders: BTreeMap<Term, NodeId>,
     chosen: BTreeMap<LogIndex, (Term, Bytes)>,
@@ -93,7 +94,6 @@ impl Node {
             replies: BTreeMap::new(),
             asked: BTreeSet::new(),
             persists: 0,
-            reached: BTreeSet::new(),
         }
     }
 
@@ -165,6 +165,7 @@ impl Cluster {
             wire: VecDeque::new(),
             cut: BTreeSet::new(),
             seen: Vec::new(),
+            reached: BTreeSet::new(),
             configs,
             leaders: BTreeMap::new(),
             chosen: BTreeMap::new(),
@@ -320,7 +321,7 @@ impl Cluster {
         loop {
             let Some(node) = self.nodes.get_mut(&id) else { return };
             let effects = node.out.take();
-            node.reached.extend(node.out.take_reached());
+            self.reached.extend(node.out.take_reached());
             let idle = effects.is_empty();
             for effect in effects {
                 self.carry_out_one(id, effect);

@@ -142,7 +142,7 @@ fn rt_41_a_transfer_that_ends_after_a_re_election_moves_nothing() {
     cluster.input(1, Input::SnapshotSent { to: n(3), index: LogIndex(99), delivered: false });
     assert_eq!(cluster.raft(1).status(), before);
     let token = cluster.propose(1, "a");
-    cluster.run(Duration::from_millis(100));
+    cluster.run(Duration::from_millis(130));
     assert!(matches!(cluster.reply(1, token), Some(Reply::Applied { .. })));
     assert_eq!(cluster.agreed(), ["a"]);
 }
