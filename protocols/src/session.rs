@@ -75,15 +75,8 @@ struct Client {
 #[derive(Clone, Serialize, Deserialize)]
 struct Frozen {
     limits: SessionLimits,
-    clients: Vec<FrozenClient>,
-}
-
-#[derive(Clone, Serialize, Deserialize)]
-struct FrozenClient {
-    id: ClientId,
-    used_at: LogTime,
-    floor: u64,
-    replies: Vec<(u64, Bytes)>,
+    #[expect(clippy::type_complexity, reason = "read and written in two places of this file")]
+    clients: Vec<(ClientId, LogTime, u64, Vec<(u64, Bytes)>)>,
 }
 
 impl Sessions {
@@ -149,6 +142,23 @@ impl Sessions {
         }
     }
 
+    /// What is remembered of each client, in the order in which they are forgotten: when it was last heard, the highest number
+    /// forgotten, and the replies by number. For encodings of the table that do without serde.
+    pub fn remembered(&self) -> impl Iterator<Item = (ClientId, LogTime, u64, &[(u64, Bytes)])> {
+        self.by_use.values().filter_map(|id| {
+            let client = self.clients.get(id)?;
+            Some((*id, client.used_at, client.floor, client.replies.as_slice()))
+        })
+    }
+
+    /// Takes up a client that another table remembered; clients come in the order of [`Sessions::remembered`].
+    pub fn take_up(&mut self, id: ClientId, used_at: LogTime, floor: u64, replies: Vec<(u64, Bytes)>) {
+        self.uses += 1;
+        self.bytes += replies.iter().map(|(_, reply)| Self::OVERHEAD + reply.len()).sum::<usize>();
+        self.by_use.insert(self.uses, id);
+        self.clients.insert(id, Client { used: self.uses, used_at, floor, replies });
+    }
+
     /// How many clients are remembered.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -181,8 +191,7 @@ impl From<Sessions> for Frozen {
         let clients = order
             .filter_map(|id| {
                 let client = sessions.clients.remove(&id)?;
-                let Client { used: _, used_at, floor, replies } = client;
-                Some(FrozenClient { id, used_at, floor, replies })
+                Some((id, client.used_at, client.floor, client.replies))
             })
             .collect();
         Self { limits: sessions.limits, clients }
@@ -192,11 +201,8 @@ impl From<Sessions> for Frozen {
 impl From<Frozen> for Sessions {
     fn from(frozen: Frozen) -> Self {
         let mut sessions = Self::new(frozen.limits);
-        for FrozenClient { id, used_at, floor, replies } in frozen.clients {
-            sessions.uses += 1;
-            sessions.bytes += replies.iter().map(|(_, reply)| Self::OVERHEAD + reply.len()).sum::<usize>();
-            sessions.by_use.insert(sessions.uses, id);
-            sessions.clients.insert(id, Client { used: sessions.uses, used_at, floor, replies });
+        for (id, used_at, floor, replies) in frozen.clients {
+            sessions.take_up(id, used_at, floor, replies);
         }
         sessions
     }
