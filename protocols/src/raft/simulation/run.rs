@@ -216,6 +216,9 @@ fn configs(seed: u64, nodes: u64) -> Vec<Config> {
         cache_bytes: 256 << chance.below(8),
         snapshot_entries: chance.between(20, 1_000),
         keep_entries: chance.below(200),
+        // Safety must not hang on what only makes elections rare and calm.
+        pre_vote: !chance.chance(0.125),
+        check_quorum: !chance.chance(0.125),
         ..Config::sim(NodeId(1), voters.clone())
     };
     voters.into_iter().map(|id| Config { id, ..shared.clone() }).collect()
