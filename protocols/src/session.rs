@@ -75,7 +75,15 @@ struct Client {
 #[derive(Clone, Serialize, Deserialize)]
 struct Frozen {
     limits: SessionLimits,
-    clients: Vec<(ClientId, LogTime, u64, Vec<(u64, Bytes)>)>,
+    clients: Vec<FrozenClient>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct FrozenClient {
+    id: ClientId,
+    used_at: LogTime,
+    floor: u64,
+    replies: Vec<(u64, Bytes)>,
 }
 
 impl Sessions {
@@ -190,7 +198,8 @@ impl From<Sessions> for Frozen {
         let clients = order
             .filter_map(|id| {
                 let client = sessions.clients.remove(&id)?;
-                Some((id, client.used_at, client.floor, client.replies))
+                let Client { used: _, used_at, floor, replies } = client;
+                Some(FrozenClient { id, used_at, floor, replies })
             })
             .collect();
         Self { limits: sessions.limits, clients }
@@ -200,7 +209,7 @@ impl From<Sessions> for Frozen {
 impl From<Frozen> for Sessions {
     fn from(frozen: Frozen) -> Self {
         let mut sessions = Self::new(frozen.limits);
-        for (id, used_at, floor, replies) in frozen.clients {
+        for FrozenClient { id, used_at, floor, replies } in frozen.clients {
             sessions.take_up(id, used_at, floor, replies);
         }
         sessions

@@ -164,6 +164,16 @@ impl<P: Subject> Disk<P> {
         true
     }
 
+    /// How long it takes to read entries back, this time.
+    pub fn read_time(&mut self) -> Duration {
+        self.chance.duration(Duration::ZERO, self.config.sync_max)
+    }
+
+    /// How long it takes to write a snapshot, this time.
+    pub fn snapshot_time(&mut self) -> Duration {
+        self.chance.duration(self.config.sync_min, self.config.sync_max * 4)
+    }
+
     /// The process died: decides what survives of the writes that were not synced.
     pub fn crash(&mut self) {
         let keep = if self.chance.chance(self.config.lose) {
