@@ -270,6 +270,12 @@ impl<P: Subject> Disk<P> {
         self.failed
     }
 
+    /// Whether everything that was written is durable.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.pending.is_empty() && !self.failed
+    }
+
     /// Whether there is room beyond the reserve.
     #[must_use]
     pub fn has_room(&self) -> bool {
