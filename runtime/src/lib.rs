@@ -1,1 +1,15 @@
-//! skeleton
+//! synod: compose a distributed service by spawning actors.
+//!
+//! A node is an actix actor system; its actors talk to actors on other nodes through typed messages over QUIC, and consensus,
+//! storage and failure detection are actors like any other. This crate joins `synod-protocols`, which decides, and
+//! `synod-transport`, which carries bytes, and is the only place with actors.
+
+pub mod address;
+pub mod cluster;
+pub mod env;
+pub mod node;
+pub mod storage;
+pub mod telemetry;
+
+pub use synod_protocols as protocols;
+pub use synod_transport as transport;

@@ -1,0 +1,52 @@
+//! How protocol machines reach the machines of the same protocol on other nodes.
+//!
+//! Not for actors' messages, which have envelopes of their own; a machine's frame carries whatever its driver put in.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::future::BoxFuture;
+use synod_protocols::{NodeId, SessionId};
+use synod_transport::{BulkReceiver, BulkSender, LinkError};
+
+use crate::address::ProtocolId;
+
+/// Takes frames to peers, on the control lane.
+pub trait Courier: Send + Sync + 'static {
+    /// Sends one frame to the driver of `protocol` on a peer; `body` writes it straight into the link's open batch.
+    ///
+    /// # Errors
+    /// [`LinkError::Closed`] when no link to the peer is up, else as [`synod_transport::Link::send`]; nothing is sent then.
+    fn send(
+        &self,
+        to: NodeId,
+        protocol: ProtocolId,
+        body: &mut dyn FnMut(&mut BytesMut),
+    ) -> Result<(), LinkError>;
+
+    /// Opens a bulk stream to the driver of `protocol` on a peer.
+    fn open_bulk(
+        &self,
+        to: NodeId,
+        protocol: ProtocolId,
+        header: Bytes,
+    ) -> BoxFuture<'static, Result<Box<dyn BulkSender>, LinkError>>;
+
+    /// Lets `inbox` hear what arrives for `protocol`, beginning with the links that are up already.
+    fn subscribe(&self, protocol: ProtocolId, inbox: Arc<dyn Inbox>);
+}
+
+/// Hears what arrives for one protocol. Called on the transport's thread: it must not block.
+pub trait Inbox: Send + Sync + 'static {
+    /// A member's frame.
+    fn frame(&self, from: NodeId, session: SessionId, body: Bytes);
+
+    /// A member's bulk stream.
+    fn bulk(&self, from: NodeId, session: SessionId, header: Bytes, stream: Box<dyn BulkReceiver>);
+
+    /// A link to a member came up.
+    fn reachable(&self, peer: NodeId, session: SessionId);
+
+    /// The link to a member went down.
+    fn unreachable(&self, peer: NodeId, session: SessionId);
+}

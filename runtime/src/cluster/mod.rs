@@ -1,0 +1,8 @@
+//! The links of a node to its peers, as the rooms of the runtime see them.
+//!
+//! Which bytes travel is the transport's business, what they mean that of [`crate::storage`]'s and the driver's neighbours; here a
+//! peer has a [`synod_protocols::NodeId`] and a frame has an addressee.
+
+mod courier;
+
+pub use courier::{Courier, Inbox};
