@@ -12,6 +12,7 @@ pub mod error;
 pub mod node;
 pub mod prelude;
 pub mod scope;
+pub mod sim;
 pub mod storage;
 pub mod telemetry;
 pub mod wire;
