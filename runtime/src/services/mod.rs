@@ -1,6 +1,8 @@
 //! Services composed of protocols: thin typed handles over machines that a driver hosts.
 
 pub mod kv;
+mod state_machine;
 
+pub use state_machine::{Applied, Frozen, StateMachine};
 pub use synod_protocols::Outcome;
 pub use synod_protocols::raft::{Role, Status};
