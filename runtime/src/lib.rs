@@ -6,10 +6,13 @@
 
 pub mod address;
 pub mod cluster;
+pub mod driver;
 pub mod env;
+pub mod error;
 pub mod services;
 pub mod storage;
 pub mod telemetry;
+pub mod wire;
 
 pub use synod_protocols as protocols;
 pub use synod_transport as transport;

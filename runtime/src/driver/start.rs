@@ -87,7 +87,7 @@ impl<P: Protocol> Driver<P> {
                 space: true,
                 stopping: Vec::new(),
             };
-            driver.start();
+            Actor::start(driver);
         };
         spawner.start_at(place, Box::new(start));
         handle

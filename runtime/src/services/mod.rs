@@ -3,6 +3,7 @@
 pub mod kv;
 mod state_machine;
 
-pub use state_machine::{Applied, Frozen, StateMachine};
+pub use crate::driver::Frozen;
+pub use state_machine::{Applied, StateMachine};
 pub use synod_protocols::Outcome;
 pub use synod_protocols::raft::{Role, Status};

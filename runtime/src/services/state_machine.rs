@@ -3,13 +3,14 @@
 //! Not a protocol: it never sends, and it hears of time only as log time. Every replica runs the same commands, so `apply` and
 //! `expire` may depend on nothing but the state, the command and their arguments.
 
-use std::fmt;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use synod_protocols::log::SessionTag;
 use synod_protocols::{LogIndex, LogTime};
+
+use crate::driver::Frozen;
 
 /// Where and when a command takes effect; the same on every replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,32 +62,5 @@ pub trait StateMachine: Sized + Send + 'static {
     /// Takes over what is local to this node, such as subscribers, from the state that this one replaces.
     fn adopt(&mut self, previous: Self) {
         drop(previous);
-    }
-}
-
-/// A state that no longer changes and can be written out on another thread.
-pub struct Frozen {
-    write: Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + Send>,
-}
-
-impl Frozen {
-    /// A state that is written out by `write`.
-    #[must_use]
-    pub fn new(write: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static) -> Self {
-        Self { write: Box::new(write) }
-    }
-
-    /// Writes the state out.
-    ///
-    /// # Errors
-    /// Those of `writer`.
-    pub fn write_to(self, writer: &mut dyn Write) -> io::Result<()> {
-        (self.write)(writer)
-    }
-}
-
-impl fmt::Debug for Frozen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Frozen")
     }
 }

@@ -18,7 +18,8 @@ use crate::services::kv::model::{
 use crate::services::kv::rows::{Row, Rows};
 use crate::services::kv::snapshot;
 use crate::services::kv::watch::{Hub, WatchLimits};
-use crate::services::state_machine::{Applied, Frozen, StateMachine};
+use crate::driver::Frozen;
+use crate::services::state_machine::{Applied, StateMachine};
 
 /// Bytes of keys and values after which a range answer stops.
 pub const RANGE_BYTES: usize = 1 << 20;

@@ -13,7 +13,7 @@ use crate::services::kv::map::Map;
 use crate::services::kv::model::{KEY_LIMIT, LeaseId};
 use crate::services::kv::rows::{Row, Rows};
 use crate::services::kv::watch::{Hub, WatchLimits};
-use crate::services::state_machine::Frozen;
+use crate::driver::Frozen;
 
 const MAGIC: &[u8; 8] = b"synodkv1";
 /// A value above this was never written by us.
