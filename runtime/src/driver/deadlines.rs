@@ -33,7 +33,11 @@ impl Deadlines {
 
     /// The machines whose deadlines have passed, the longest overdue first.
     pub(crate) fn due(&self, now: Timestamp) -> Vec<MachineId> {
-        self.by_time.iter().take_while(|(deadline, _)| *deadline <= now).map(|&(_, machine)| machine).collect()
+        self.by_time
+            .iter()
+            .take_while(|(deadline, _)| *deadline <= now)
+            .map(|&(_, machine)| machine)
+            .collect()
     }
 
     /// The earliest deadline.

@@ -44,7 +44,9 @@ impl<P: Protocol> Driver<P> {
         let links = &mut self.links;
         match effect {
             Effect::Send { to, message, after } => say(hosted, links, after, Utterance::Send { to, message }),
-            Effect::Reply { token, reply, after } => say(hosted, links, after, Utterance::Reply { token, reply }),
+            Effect::Reply { token, reply, after } => {
+                say(hosted, links, after, Utterance::Reply { token, reply })
+            }
             Effect::Emit { event, after } => say(hosted, links, after, Utterance::Emit { event }),
             Effect::Persist { id, records } => self.persist(machine, id, &records),
             Effect::Truncate { id, from } => self.write(machine, id, [Write::Truncate { from }]),

@@ -14,7 +14,11 @@ pub(crate) const MESSAGE_BYTES: usize = 64 << 20;
 const HEADER: usize = 8 + 4;
 
 /// Appends one message; leaves `out` as it was and says why if it cannot be encoded.
-pub(crate) fn put<P: Protocol>(machine: MachineId, message: &P::Message, out: &mut BytesMut) -> Result<(), String> {
+pub(crate) fn put<P: Protocol>(
+    machine: MachineId,
+    message: &P::Message,
+    out: &mut BytesMut,
+) -> Result<(), String> {
     let start = out.len();
     out.put_u64_le(machine.0);
     out.put_u32_le(0);

@@ -34,7 +34,10 @@ impl<P: Protocol> Gate<P> {
         if after <= self.durable {
             return Some(utterance);
         }
-        debug_assert!(self.waiting.back().is_none_or(|(last, _)| *last <= after), "an outbox numbers its writes upwards");
+        debug_assert!(
+            self.waiting.back().is_none_or(|(last, _)| *last <= after),
+            "an outbox numbers its writes upwards"
+        );
         self.waiting.push_back((after, utterance));
         None
     }

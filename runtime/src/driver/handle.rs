@@ -114,7 +114,12 @@ impl<P: Protocol> DriverHandle<P> {
     ///
     /// # Errors
     /// [`CommandError`] says whether the command may have taken effect.
-    pub async fn command(&self, machine: MachineId, command: P::Command, bytes: usize) -> Result<P::Reply, CommandError> {
+    pub async fn command(
+        &self,
+        machine: MachineId,
+        command: P::Command,
+        bytes: usize,
+    ) -> Result<P::Reply, CommandError> {
         // Counted with what it takes besides its payload, so that a flood of empty commands is bounded too.
         const OVERHEAD: usize = 256;
         let (sender, reply) = oneshot::channel();

@@ -91,7 +91,9 @@ impl<P: Protocol> Driver<P> {
 }
 
 fn decode_records<P: Protocol>(recovered: RecoveredMachine) -> Result<Recovered<P::Record>, Uncreated> {
-    let record = |body: &[u8]| decode::<P::Record>(body, RECORD_BYTES).map_err(|error| Uncreated::Record(error.to_string()));
+    let record = |body: &[u8]| {
+        decode::<P::Record>(body, RECORD_BYTES).map_err(|error| Uncreated::Record(error.to_string()))
+    };
     Ok(Recovered {
         cells: recovered.cells.iter().map(|(_, body)| record(body)).collect::<Result<_, _>>()?,
         snapshot: recovered.snapshot,

@@ -80,7 +80,8 @@ impl<P: Protocol> Links<P> {
     fn send_some(&self, to: NodeId, messages: &[(MachineId, P::Message)]) -> usize {
         let mut taken = 0;
         let meters = &self.meters;
-        let sent = self.courier.send(to, self.protocol, &mut |out| taken = encode_some::<P>(messages, out, meters));
+        let sent =
+            self.courier.send(to, self.protocol, &mut |out| taken = encode_some::<P>(messages, out, meters));
         match sent {
             Ok(()) => {
                 self.meters.frames_sent.inc();
@@ -136,7 +137,11 @@ impl<P: Protocol> Links<P> {
 }
 
 /// Says how many messages were dealt with.
-fn encode_some<P: Protocol>(messages: &[(MachineId, P::Message)], out: &mut BytesMut, meters: &Meters) -> usize {
+fn encode_some<P: Protocol>(
+    messages: &[(MachineId, P::Message)],
+    out: &mut BytesMut,
+    meters: &Meters,
+) -> usize {
     let start = out.len();
     for (taken, (machine, message)) in messages.iter().enumerate() {
         if out.len() - start >= FRAME_BYTES {

@@ -97,11 +97,15 @@ pub(crate) struct Meters {
 impl Meters {
     /// Counts what was not handed on.
     pub(crate) fn dropped(&self, reason: &'static str) {
-        self.dropped.get_or_create(&vec![("protocol", self.protocol.to_owned()), ("reason", reason.to_owned())]).inc();
+        self.dropped
+            .get_or_create(&vec![("protocol", self.protocol.to_owned()), ("reason", reason.to_owned())])
+            .inc();
     }
 
     /// Counts a rare path.
     pub(crate) fn reached(&self, path: &'static str) {
-        self.reached.get_or_create(&vec![("protocol", self.protocol.to_owned()), ("path", path.to_owned())]).inc();
+        self.reached
+            .get_or_create(&vec![("protocol", self.protocol.to_owned()), ("path", path.to_owned())])
+            .inc();
     }
 }

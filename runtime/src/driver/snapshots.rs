@@ -83,7 +83,13 @@ impl<P: Protocol> Driver<P> {
     }
 
     /// A peer opened a stream.
-    pub(crate) fn bulk(&mut self, from: NodeId, session: SessionId, mut header: Bytes, stream: Box<dyn BulkReceiver>) {
+    pub(crate) fn bulk(
+        &mut self,
+        from: NodeId,
+        session: SessionId,
+        mut header: Bytes,
+        stream: Box<dyn BulkReceiver>,
+    ) {
         match header.try_get_u8() {
             Ok(BULK_FRAME) => {
                 let (feed, meters) = (Arc::clone(&self.feed), self.meters.clone());
@@ -99,7 +105,9 @@ impl<P: Protocol> Driver<P> {
             return self.bad(from, "a snapshot with a malformed header");
         };
         let machine = MachineId(machine);
-        let Some(hosted) = self.machines.get_mut(&machine) else { return self.meters.dropped("no_such_machine") };
+        let Some(hosted) = self.machines.get_mut(&machine) else {
+            return self.meters.dropped("no_such_machine");
+        };
         let (seat, feed) = (hosted.seat, Arc::clone(&self.feed));
         let (receiver, meters) = (self.store.snapshots().receive(machine, from), self.meters.clone());
         let task = actix::spawn(async move {
@@ -183,7 +191,10 @@ async fn next(reader: &mut SnapshotReader) -> Result<Option<Bytes>, SnapshotFaul
     reader.next().await
 }
 
-async fn receive(mut receiver: SnapshotReceiver, mut stream: Box<dyn BulkReceiver>) -> Result<SnapshotMeta, SendFault> {
+async fn receive(
+    mut receiver: SnapshotReceiver,
+    mut stream: Box<dyn BulkReceiver>,
+) -> Result<SnapshotMeta, SendFault> {
     while let Some(piece) = stream.read().await? {
         receiver.write(piece).await?;
     }
@@ -200,7 +211,9 @@ async fn receive_frame<P: Protocol>(
     let mut body = BytesMut::new();
     loop {
         match stream.read().await {
-            Ok(Some(piece)) if body.len() + piece.len() <= LARGE_FRAME_BYTES => body.extend_from_slice(&piece),
+            Ok(Some(piece)) if body.len() + piece.len() <= LARGE_FRAME_BYTES => {
+                body.extend_from_slice(&piece)
+            }
             Ok(None) => break,
             Ok(Some(_)) | Err(_) => {
                 meters.bad.inc();

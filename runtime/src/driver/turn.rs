@@ -101,7 +101,9 @@ impl<P: Protocol> Driver<P> {
             Arrival::SnapshotReceived { seat, from, message, meta } if self.is_seated(seat) => {
                 self.step(now, seat.machine, Input::SnapshotReceived { from, message, meta });
             }
-            Arrival::Installed { seat, result } if self.is_seated(seat) => self.installed(now, seat.machine, result),
+            Arrival::Installed { seat, result } if self.is_seated(seat) => {
+                self.installed(now, seat.machine, result)
+            }
             // The machine they were meant for has left.
             Arrival::SnapshotTaken { .. }
             | Arrival::SnapshotSent { .. }
@@ -132,7 +134,13 @@ impl<P: Protocol> Driver<P> {
         }
     }
 
-    fn command(&mut self, now: Timestamp, machine: MachineId, command: P::Command, answer: crate::driver::feed::Answer<P>) {
+    fn command(
+        &mut self,
+        now: Timestamp,
+        machine: MachineId,
+        command: P::Command,
+        answer: crate::driver::feed::Answer<P>,
+    ) {
         if !self.stopping.is_empty() {
             return answer.give(Err(Unanswered::Stopped));
         }
@@ -191,7 +199,8 @@ impl<P: Protocol> Driver<P> {
             return;
         }
         let decoded = result.map_err(|fault| fault.to_string()).and_then(|entries| {
-            let record = |(_, body): (LogIndex, Bytes)| decode(&body, usize::MAX).map_err(|error| error.to_string());
+            let record =
+                |(_, body): (LogIndex, Bytes)| decode(&body, usize::MAX).map_err(|error| error.to_string());
             entries.into_iter().map(record).collect::<Result<Vec<P::Record>, String>>()
         });
         match decoded {

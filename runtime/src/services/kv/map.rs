@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use synod_protocols::{LogIndex, LogTime};
 
+use crate::driver::Frozen;
 use crate::services::kv::command::{Answer, Command, Query, Reply};
 use crate::services::kv::lease::{LEASE_LIMIT, Leases};
 use crate::services::kv::model::{
@@ -18,7 +19,6 @@ use crate::services::kv::model::{
 use crate::services::kv::rows::{Row, Rows};
 use crate::services::kv::snapshot;
 use crate::services::kv::watch::{Hub, WatchLimits};
-use crate::driver::Frozen;
 use crate::services::state_machine::{Applied, StateMachine};
 
 /// Bytes of keys and values after which a range answer stops.

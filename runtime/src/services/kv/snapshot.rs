@@ -8,12 +8,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use synod_protocols::{LogIndex, LogTime};
 
+use crate::driver::Frozen;
 use crate::services::kv::lease::Leases;
 use crate::services::kv::map::Map;
 use crate::services::kv::model::{KEY_LIMIT, LeaseId};
 use crate::services::kv::rows::{Row, Rows};
 use crate::services::kv::watch::{Hub, WatchLimits};
-use crate::driver::Frozen;
 
 const MAGIC: &[u8; 8] = b"synodkv1";
 /// A value above this was never written by us.
