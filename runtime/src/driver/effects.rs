@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use synod_protocols::{Effect, Input, Protocol, Timestamp, WriteId};
 
 use crate::address::MachineId;
+use crate::driver::feed::Arrival;
 use crate::driver::gate::Utterance;
 use crate::driver::links::Links;
 use crate::driver::machines::Hosted;
@@ -54,7 +55,7 @@ impl<P: Protocol> Driver<P> {
             Effect::Load { request, from, to, max_bytes } => {
                 let (seat, feed) = (hosted.seat, self.feed.clone());
                 self.store.log().read(machine, from, to, max_bytes, move |result| {
-                    feed.push(crate::driver::feed::Arrival::Loaded { seat, request, result });
+                    feed.push(Arrival::Loaded { seat, request, result });
                 });
             }
             Effect::Apply { entries } => {
@@ -80,6 +81,7 @@ impl<P: Protocol> Driver<P> {
         while let Some(utterance) = hosted.gate.released() {
             utter(hosted, &mut self.links, utterance);
         }
+        self.write_snapshot(machine);
         self.step(now, machine, Input::Persisted(id));
     }
 

@@ -4,11 +4,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use synod_protocols::{Effect, NodeId, Outbox, Protocol, Token};
+use synod_protocols::log::SnapshotMeta;
+use synod_protocols::{Effect, NodeId, Outbox, Protocol, Token, WriteId};
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 
 use crate::driver::feed::Answer;
+use crate::driver::frozen::Frozen;
 use crate::driver::gate::Gate;
 use crate::driver::host::Host;
 use crate::driver::seat::Seat;
@@ -31,6 +33,8 @@ pub(crate) struct Hosted<P: Protocol> {
     pub(crate) held: VecDeque<Effect<P>>,
     /// Whether an installation is under way.
     pub(crate) installing: bool,
+    /// A frozen state that becomes a snapshot once the write is durable.
+    pub(crate) freezing: Option<(WriteId, SnapshotMeta, Frozen)>,
     /// Whether its writes have failed: it writes nothing any more.
     pub(crate) failed: bool,
     pub(crate) transfers: Transfers,
@@ -50,6 +54,7 @@ impl<P: Protocol> Hosted<P> {
             last_token: Token::ZERO,
             held: VecDeque::new(),
             installing: false,
+            freezing: None,
             failed: false,
             transfers: Transfers::default(),
         }

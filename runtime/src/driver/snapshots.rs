@@ -16,17 +16,32 @@ use crate::driver::frame;
 use crate::driver::links::{BULK_FRAME, BULK_SNAPSHOT};
 use crate::driver::machines::Direction;
 use crate::driver::meters::Meters;
+use crate::driver::seat::Seat;
 use crate::driver::state::Driver;
-use crate::storage::{SnapshotBody, SnapshotFault, SnapshotReader, SnapshotReceiver, Snapshots};
+use crate::storage::{SnapshotBody, SnapshotFault, SnapshotReceiver, Snapshots, Write};
 use crate::wire::{Form, encode};
 
 /// The largest frame that is taken from a stream.
 const LARGE_FRAME_BYTES: usize = 16 << 20;
 
 impl<P: Protocol> Driver<P> {
+    /// Freezes the application's state.
+    ///
+    /// Written out only when every earlier write of the machine is durable: a snapshot on the disk that is ahead of the log
+    /// there would make entries that a later leader has replaced look like its continuation.
     pub(crate) fn take_snapshot(&mut self, machine: MachineId, meta: SnapshotMeta) {
         let Some(hosted) = self.machines.get_mut(&machine) else { return };
-        let frozen = hosted.host.snapshot();
+        hosted.freezing = Some((hosted.outbox.last_write(), meta, hosted.host.snapshot()));
+        self.write_snapshot(machine);
+    }
+
+    /// Writes the frozen state out, if there is one and it need not wait.
+    pub(crate) fn write_snapshot(&mut self, machine: MachineId) {
+        let Some(hosted) = self.machines.get_mut(&machine) else { return };
+        let durable = hosted.gate.durable();
+        let Some((_, meta, frozen)) = hosted.freezing.take_if(|(after, ..)| *after <= durable) else {
+            return;
+        };
         let (seat, feed) = (hosted.seat, Arc::clone(&self.feed));
         let write = Box::new(move |writer: &mut dyn std::io::Write| frozen.write_to(writer));
         self.store.snapshots().take(machine, meta, write, move |result| {
@@ -68,7 +83,7 @@ impl<P: Protocol> Driver<P> {
                 let mut reader = snapshots.read(machine).await?;
                 index = reader.meta().index;
                 let mut stream = courier.open_bulk(to, protocol, header.freeze()).await?;
-                while let Some(piece) = next(&mut reader).await? {
+                while let Some(piece) = reader.next().await? {
                     stream.write(piece).await?;
                 }
                 Ok(stream.finish().await?)
@@ -131,10 +146,13 @@ impl<P: Protocol> Driver<P> {
         }
         hosted.installing = true;
         let (seat, feed) = (hosted.seat, Arc::clone(&self.feed));
-        let snapshots = self.store.snapshots().clone();
-        self.store.snapshots().install(machine, *from, meta.clone(), move |installed| match installed {
-            Ok(()) => load(&snapshots, machine, move |result| feed.push(Arrival::Installed { seat, result })),
-            Err(fault) => feed.push(Arrival::Installed { seat, result: Err(fault) }),
+        let (snapshots, from, meta) = (self.store.snapshots().clone(), *from, meta.clone());
+        // A machine installs only what its log contradicts or does not reach. What contradicts it goes first: found beside the
+        // snapshot after a crash, it would look like its continuation.
+        let contradicting = vec![(machine, vec![Write::Truncate { from: meta.index }])];
+        self.store.log().write(contradicting, move |cleared| match cleared {
+            Ok(()) => install(snapshots, seat, from, meta, feed),
+            Err(_) => feed.push(Arrival::Installed { seat, result: Err(SnapshotFault::LogFailed) }),
         });
     }
 
@@ -187,10 +205,6 @@ enum SendFault {
     Link(#[from] LinkError),
 }
 
-async fn next(reader: &mut SnapshotReader) -> Result<Option<Bytes>, SnapshotFault> {
-    reader.next().await
-}
-
 async fn receive(
     mut receiver: SnapshotReceiver,
     mut stream: Box<dyn BulkReceiver>,
@@ -228,10 +242,17 @@ async fn receive_frame<P: Protocol>(
     }
 }
 
-fn load(
-    snapshots: &Snapshots,
-    machine: MachineId,
-    done: impl FnOnce(Result<(SnapshotMeta, SnapshotBody), SnapshotFault>) + Send + 'static,
+/// Installs what was received from a peer, and reads it back for the application.
+fn install<P: Protocol>(
+    snapshots: Snapshots,
+    seat: Seat,
+    from: NodeId,
+    meta: SnapshotMeta,
+    feed: Arc<Feed<P>>,
 ) {
-    snapshots.load(machine, done);
+    let installed = snapshots.clone();
+    snapshots.install(seat.machine, from, meta, move |result| match result {
+        Ok(()) => installed.load(seat.machine, move |result| feed.push(Arrival::Installed { seat, result })),
+        Err(fault) => feed.push(Arrival::Installed { seat, result: Err(fault) }),
+    });
 }

@@ -6,6 +6,7 @@ mod command;
 mod error;
 mod handle;
 mod lease;
+mod limits;
 mod map;
 mod model;
 mod rows;
@@ -17,6 +18,7 @@ mod watch;
 pub use command::{Answer, Command, Query, Reply};
 pub use error::{BadKey, KvCause, KvError};
 pub use handle::Kv;
+pub use limits::KvLimits;
 pub use map::{Map, RANGE_BYTES};
 pub use model::{
     Call, Compare, Consistency, DeleteOutcome, Event, EventKind, Expect, KEY_LIMIT, KeyValue, LeaseId,
