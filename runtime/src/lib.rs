@@ -7,11 +7,14 @@
 pub mod actor;
 pub mod address;
 pub mod cluster;
+pub mod driver;
 pub mod env;
 pub mod error;
 pub mod node;
 pub mod prelude;
 pub mod scope;
+pub mod services;
+pub mod sim;
 pub mod storage;
 pub mod telemetry;
 pub mod wire;
