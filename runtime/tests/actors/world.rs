@@ -57,7 +57,7 @@ impl World {
             name: name(own),
             role: Role::Member,
             incarnation: Incarnation(1),
-            env: env(Arc::new(InMemory { network: self.network.clone(), role: Role::Member })),
+            env: env(Arc::new(InMemory(self.network.clone()))),
             bind: "127.0.0.1:0".parse().expect("an address"),
             peers: peers.iter().map(|peer| address(peer)).collect(),
             metrics: Metrics::default(),
@@ -73,7 +73,6 @@ impl World {
     pub(crate) fn client(&self, own: &str, peers: &[&str]) -> ActorSystem {
         let mut settings = self.settings(own, peers);
         settings.role = Role::Client;
-        settings.env = env(Arc::new(InMemory { network: self.network.clone(), role: Role::Client }));
         ActorSystem::start(settings).expect("starts")
     }
 
@@ -109,20 +108,17 @@ pub(crate) fn env(network: Arc<dyn Network>) -> Env {
 }
 
 /// A network whose links are memory.
-pub(crate) struct InMemory {
-    pub(crate) network: memory::Network,
-    pub(crate) role: Role,
-}
+struct InMemory(memory::Network);
 
 impl Network for InMemory {
     fn open(&self, request: Open) -> Result<Arc<dyn Transport>, NetworkError> {
-        let peer = Peer { name: request.name, role: self.role, incarnation: request.incarnation.0 };
+        let peer = Peer { name: request.name, role: request.role, incarnation: request.incarnation.0 };
         let process =
             Process { peer, cluster: request.cluster, seed: request.seed, config: Config::lan(request.bind) };
-        let started = MemoryTransport::start(&self.network, process, request.receiver, |task| {
+        let started = MemoryTransport::start(&self.0, process, request.receiver, |task| {
             actix_rt::spawn(task);
         });
-        Ok(started.map_err(|error| NetworkError::Identity(error.to_string()))?)
+        Ok(started.map_err(|error| NetworkError::Unusable(error.to_string()))?)
     }
 }
 
