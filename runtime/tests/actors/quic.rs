@@ -56,7 +56,9 @@ impl Spawner for Threads {
 
 impl Drop for Threads {
     fn drop(&mut self) {
-        self.0.iter().for_each(|arbiter| drop(arbiter.stop()));
+        for arbiter in &self.0 {
+            arbiter.stop();
+        }
     }
 }
 
