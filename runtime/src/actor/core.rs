@@ -100,9 +100,9 @@ impl Core {
     }
 
     /// Counts a frame that is none.
-    pub(crate) fn hostile(&self, session: &Session, fault: &str) {
+    pub(crate) fn hostile(&self, session: &Session, fault: &'static str) {
         self.counters.hostile.get_or_create(&vec![("fault", fault.to_owned())]).inc();
-        tracing::warn!(node = %self.name(), peer = %session.peer().name, fault, "malformed frame");
+        tracing::debug!(node = %self.name(), peer = %session.peer().name, fault, "malformed frame");
     }
 
     /// Says to a peer that its message was not delivered.

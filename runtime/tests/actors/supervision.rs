@@ -88,3 +88,48 @@ fn a_stop_gives_back_what_waited() {
         assert_eq!((halt, after), (Ok(()), Err(STOPPED)));
     });
 }
+
+#[derive(Remote)]
+#[remote(Diary)]
+struct Stubborn {
+    refusals: u32,
+}
+
+impl Actor for Stubborn {
+    type Context = Context<Self>;
+
+    fn stopping(&mut self, _: &mut Self::Context) -> Running {
+        if self.refusals == 0 {
+            return Running::Stop;
+        }
+        self.refusals -= 1;
+        Running::Continue
+    }
+}
+
+impl Handler<Note> for Stubborn {
+    type Result = ();
+
+    fn handle(&mut self, _: Note, _: &mut Context<Self>) {}
+}
+
+impl Handler<Noted> for Stubborn {
+    type Result = Vec<u64>;
+
+    fn handle(&mut self, _: Noted, _: &mut Context<Self>) -> Vec<u64> {
+        vec![self.refusals.into()]
+    }
+}
+
+#[test]
+fn an_actor_may_refuse_to_stop() {
+    run(async {
+        let system = World::new().node("a", &[]);
+        let spawned = system.spawn("stubborn", || Stubborn { refusals: 1 }).await.unwrap();
+        let stubborn: ActorRef<Diary> = spawned.reference();
+        assert!(system.stop(&stubborn));
+        assert_eq!(stubborn.ask(Noted).await, Ok(vec![0]));
+        assert!(system.stop(&stubborn));
+        assert_eq!(system.watch(&stubborn).await.reason, Reason::Stopped);
+    });
+}
