@@ -75,15 +75,8 @@ struct Client {
 #[derive(Clone, Serialize, Deserialize)]
 struct Frozen {
     limits: SessionLimits,
-    clients: Vec<FrozenClient>,
-}
-
-#[derive(Clone, Serialize, Deserialize)]
-struct FrozenClient {
-    id: ClientId,
-    used_at: LogTime,
-    floor: u64,
-    replies: Vec<(u64, Bytes)>,
+    #[expect(clippy::type_complexity, reason = "read and written in two places of this file")]
+    clients: Vec<(ClientId, LogTime, u64, Vec<(u64, Bytes)>)>,
 }
 
 impl Sessions {
@@ -198,8 +191,7 @@ impl From<Sessions> for Frozen {
         let clients = order
             .filter_map(|id| {
                 let client = sessions.clients.remove(&id)?;
-                let Client { used: _, used_at, floor, replies } = client;
-                Some(FrozenClient { id, used_at, floor, replies })
+                Some((id, client.used_at, client.floor, client.replies))
             })
             .collect();
         Self { limits: sessions.limits, clients }

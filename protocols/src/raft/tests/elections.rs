@@ -95,6 +95,21 @@ fn a_candidate_with_a_shorter_log_is_refused() {
 }
 
 #[test]
+fn a_vote_goes_to_nobody_whose_log_is_behind_in_term_or_length() {
+    let mut cluster = Cluster::led_by(3, 1);
+    cluster.propose(1, "a");
+    cluster.settle();
+    let held = cluster.raft(2).log.last();
+    let shorter = Position { index: held.index.previous(), ..held };
+    let older = Position { term: held.term.previous(), index: LogIndex(99) };
+    for (term, last, granted) in [(5, shorter, 0), (6, older, 0), (7, held, 1)] {
+        cluster.seen.clear();
+        cluster.deliver(3, 2, Message::Vote { term: Term(term), last, transfer: true });
+        assert_eq!(votes_granted(&cluster), granted, "{last:?} against {held:?}");
+    }
+}
+
+#[test]
 fn rt_34_a_node_that_cannot_hear_disturbs_nobody_and_raises_no_term() {
     let mut cluster = Cluster::led_by(3, 1);
     let term = cluster.raft(1).status().term;

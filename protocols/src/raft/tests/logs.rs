@@ -346,6 +346,28 @@ fn more_than_may_wait_is_refused_and_room_comes_back() {
 }
 
 #[test]
+fn a_leader_whose_disk_stalls_does_not_gather_entries_without_end() {
+    let mut cluster = Cluster::led_by(3, 1);
+    let most = cluster.raft(1).config.cache_bytes + 2 * cluster.raft(1).config.max_uncommitted_bytes;
+    cluster.node(1).stalled = true;
+    let payload = "x".repeat(4 << 10);
+    let tokens: Vec<_> = (0..100)
+        .map(|_| {
+            let token = cluster.propose(1, &payload);
+            cluster.settle();
+            token
+        })
+        .collect();
+    assert!(cluster.raft(1).log.cached_bytes() <= most);
+    assert!(matches!(cluster.reply(1, tokens[0]), Some(Reply::Applied { .. })), "the others commit it");
+    assert_eq!(cluster.refusal(1, tokens[99]), Some(Refusal::Busy));
+    cluster.sync(1);
+    let token = cluster.propose(1, "on");
+    cluster.settle();
+    assert!(matches!(cluster.reply(1, token), Some(Reply::Applied { .. })));
+}
+
+#[test]
 fn rt_27_what_never_left_the_leader_is_refused_as_not_executed() {
     let mut cluster = Cluster::led_by(3, 1);
     let token = cluster.propose(1, "never sent");

@@ -154,6 +154,21 @@ fn rt_46_a_snapshot_ahead_of_the_log_makes_the_disk_continue_after_it() {
 }
 
 #[test]
+fn rt_10_a_single_voter_leads_only_once_its_vote_itself_is_on_disk() {
+    let configuration = Membership::new([n(3)].into()).encode();
+    let snapshot = SnapshotMeta { index: LogIndex(10), term: Term(2), time: LogTime(50), configuration };
+    let cells = vec![Record::Ballot { term: Term(2), vote: None }];
+    let mut bare = Bare::new(Recovered { cells, snapshot: Some(snapshot), entries: Vec::new() });
+    bare.input(Input::Timeout);
+    let vote = bare.out.last_write();
+    assert!(vote > WriteId(1), "the disk is put right first");
+    bare.input(Input::Persisted(vote.previous()));
+    assert_eq!(bare.raft.role(), Role::Candidate);
+    bare.input(Input::Persisted(vote));
+    assert_eq!(bare.raft.role(), Role::Leader);
+}
+
+#[test]
 fn rt_46_a_tail_kept_below_the_snapshot_is_still_known_after_a_restart() {
     let configuration = Membership::new([n(1), n(2), n(3)].into()).encode();
     let snapshot = SnapshotMeta { index: LogIndex(10), term: Term(2), time: LogTime(10), configuration };
