@@ -201,7 +201,7 @@ impl From<Sessions> for Frozen {
 impl From<Frozen> for Sessions {
     fn from(frozen: Frozen) -> Self {
         let mut sessions = Self::new(frozen.limits);
-        for FrozenClient { id, used_at, floor, replies } in frozen.clients {
+        for (id, used_at, floor, replies) in frozen.clients {
             sessions.take_up(id, used_at, floor, replies);
         }
         sessions
