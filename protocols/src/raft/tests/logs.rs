@@ -370,11 +370,13 @@ fn a_leader_whose_disk_stalls_does_not_gather_entries_without_end() {
 #[test]
 fn rt_27_what_never_left_the_leader_is_refused_as_not_executed() {
     let mut cluster = Cluster::led_by(3, 1);
+    let before = cluster.raft(1).log.last();
     let token = cluster.propose(1, "never sent");
     let read = cluster.command(1, Command::Read);
     let term = Term(5);
     cluster.deliver(2, 1, append(5, (0, 0), 0, &[]));
     assert_eq!(cluster.raft(1).status().term, term);
+    assert_eq!(cluster.raft(1).log.last(), before, "no later term of this node can bring it back");
     assert_eq!(cluster.refusal(1, token), Some(Refusal::NotLeader { leader: Some(n(2)) }));
     assert_eq!(cluster.refusal(1, read).map(|r| r.outcome()), Some(Outcome::NotExecuted));
     cluster.settle();
