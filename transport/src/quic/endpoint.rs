@@ -98,7 +98,8 @@ impl QuicTransport {
     pub fn metrics(&self) -> Metrics {
         let mut metrics = self.counters.snapshot();
         for link in self.table.links() {
-            let path = link.connection.stats().path;
+            let Some(connection) = link.connection() else { continue };
+            let path = connection.stats().path;
             metrics.packets_lost += path.lost_packets;
             metrics.packets_sent += path.sent_packets;
         }
@@ -185,9 +186,9 @@ impl Parts {
 fn run(runtime: Runtime, hub: Arc<Hub>, inbox: mpsc::UnboundedReceiver<Order>) {
     let table = hub.table.clone();
     let done = runtime.block_on(serve(hub, inbox));
-    // With the runtime go all tasks and the socket: the address is free.
+    // With the runtime and the connections goes the socket: the address is free.
     drop(runtime);
-    table.links().iter().for_each(|link| link.shut());
+    table.links().iter().for_each(|link| drop(link.release()));
     if let Some(done) = done {
         // The one who closed the transport may have stopped waiting.
         let _ = done.send(());

@@ -35,17 +35,15 @@ pub(crate) struct Hub {
 impl Hub {
     /// Ends a link: once, after everything else that the receiver hears of it. Only on the transport's own thread.
     pub(crate) fn end(&self, link: &Arc<QuicLink>, reason: CloseReason) {
-        if !link.end() {
-            return;
-        }
-        link.shut();
+        let Some(connection) = link.release() else { return };
         // Tells the peer, if it does not know: closing a closed connection does nothing.
-        Close::Link(reason.clone()).apply(&link.connection);
-        let path = link.connection.stats().path;
+        Close::Link(reason.clone()).apply(&connection);
+        let path = connection.stats().path;
         add(&self.counters.packets_lost, usize::try_from(path.lost_packets).unwrap_or(usize::MAX));
         add(&self.counters.packets_sent, usize::try_from(path.sent_packets).unwrap_or(usize::MAX));
         add(&self.counters.links_closed, 1);
         self.table.remove(link);
+        link.ended();
         self.receiver.disconnected(&link.birth.peer, link.birth.session, reason);
     }
 

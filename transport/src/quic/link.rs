@@ -1,7 +1,7 @@
 //! One link over one QUIC connection, as its users hold it.
 
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -19,7 +19,8 @@ use crate::peer::Peer;
 
 pub(crate) struct QuicLink {
     pub(crate) birth: Birth,
-    pub(crate) connection: Connection,
+    /// Taken out at the end: it holds the socket, and so the address, which users of ended links must not keep.
+    connection: RwLock<Option<Connection>>,
     pub(crate) counters: Arc<Counters>,
     lanes: [Arc<Batch>; LANES],
     closed_by_us: Mutex<Option<CloseReason>>,
@@ -48,7 +49,7 @@ impl QuicLink {
     ) -> Self {
         Self {
             birth,
-            connection,
+            connection: RwLock::new(Some(connection)),
             counters,
             lanes: std::array::from_fn(|_| Arc::new(Batch::new(lane_bytes_max))),
             closed_by_us: Mutex::new(None),
@@ -89,9 +90,20 @@ impl QuicLink {
         self.close_note().clone()
     }
 
-    /// Says that the receiver has heard of the end; `false` when it had before.
-    pub(crate) fn end(&self) -> bool {
-        !self.over.send_replace(true)
+    /// The connection, until the end.
+    pub(crate) fn connection(&self) -> Option<Connection> {
+        self.connection.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Lets the connection go; gives it the first time.
+    pub(crate) fn release(&self) -> Option<Connection> {
+        self.shut();
+        self.connection.write().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Says that the receiver has heard of the end.
+    pub(crate) fn ended(&self) {
+        self.over.send_replace(true);
     }
 
     /// Whether the receiver has heard of the end.
@@ -131,10 +143,10 @@ impl Link for QuicLink {
 
     fn datagram(&self, payload: Bytes) -> Result<(), LinkError> {
         let (size, limit) = (payload.len(), self.max_datagram());
-        if self.is_over() || self.closed_by_us().is_some() {
+        let Some(connection) = self.connection().filter(|_| self.closed_by_us().is_none()) else {
             return Err(LinkError::Closed);
-        }
-        match self.connection.send_datagram(payload) {
+        };
+        match connection.send_datagram(payload) {
             Ok(()) => {
                 add(&self.counters.datagrams_out, 1);
                 Ok(())
@@ -148,7 +160,7 @@ impl Link for QuicLink {
     }
 
     fn max_datagram(&self) -> usize {
-        self.connection.max_datagram_size().unwrap_or(0)
+        self.connection().and_then(|connection| connection.max_datagram_size()).unwrap_or(0)
     }
 
     fn open_bulk(&self, header: Bytes) -> BoxFuture<'static, Result<Box<dyn BulkSender>, LinkError>> {
@@ -156,8 +168,8 @@ impl Link for QuicLink {
         if size > limit {
             return Box::pin(async move { Err(LinkError::TooLarge { size, limit }) });
         }
-        let (connection, counters) = (self.connection.clone(), self.counters.clone());
-        Box::pin(open_bulk(connection, counters, header))
+        let (connection, counters) = (self.connection(), self.counters.clone());
+        Box::pin(async move { open_bulk(connection.ok_or(LinkError::Closed)?, counters, header).await })
     }
 
     fn max_frame(&self) -> usize {
@@ -165,7 +177,7 @@ impl Link for QuicLink {
     }
 
     fn round_trip(&self) -> Duration {
-        self.connection.rtt()
+        self.connection().map_or(Duration::ZERO, |connection| connection.rtt())
     }
 
     fn queued(&self) -> usize {
@@ -181,6 +193,8 @@ impl Link for QuicLink {
             *note = Some(reason.clone());
         }
         self.shut();
-        Close::Link(reason).apply(&self.connection);
+        if let Some(connection) = self.connection() {
+            Close::Link(reason).apply(&connection);
+        }
     }
 }
