@@ -6,7 +6,8 @@ use quinn::{Connection, RecvStream, SendStream};
 use tokio::task::JoinSet;
 
 use super::bulk::{BULK, BeginError, begin};
-use super::close::link_reason;
+use super::close::{Close, link_reason};
+use super::goodbye::{LAST_WORD, hear};
 use super::hub::Hub;
 use super::lane_io::{LaneEnd, read_lane, write_lane};
 use super::link::QuicLink;
@@ -49,35 +50,40 @@ async fn work(
     let mut readers = JoinSet::new();
     link.first_of(Lane::Control);
     readers.spawn(lane(hub.clone(), link.clone(), Lane::Control, recv));
-    listen(&hub, &connection, &link, &mut readers).await;
+    tokio::select! {
+        () = listen(&hub, &connection, &link, &mut readers) => {}
+        () = link.closing.notified() => {
+            readers.abort_all();
+            let reason = link.closed_by_us();
+            hub.end(&link, reason.unwrap_or_else(|| CloseReason::Lost("closed".to_owned())));
+            return;
+        }
+    }
     // What had arrived when the connection ended is still handed over, before the end is told.
     while readers.join_next().await.is_some() {}
     let error = connection.closed().await;
-    let reason = link.closed_by_us().unwrap_or_else(|| link_reason(&error));
-    hub.end(&link, reason);
+    let reason = link.closed_by_us().or_else(|| link.closed_by_peer());
+    hub.end(&link, reason.unwrap_or_else(|| link_reason(&error)));
 }
 
 /// Takes the peer's streams and datagrams until the connection ends.
 async fn listen(hub: &Arc<Hub>, connection: &Connection, link: &Arc<QuicLink>, readers: &mut JoinSet<()>) {
     let handle: Arc<dyn Link> = link.clone();
+    let mut datagrams = true;
     loop {
         tokio::select! {
             stream = connection.accept_uni() => match stream {
                 Ok(stream) => { readers.spawn(incoming(hub.clone(), link.clone(), stream)); }
                 Err(_) => return,
             },
-            payload = connection.read_datagram() => match payload {
+            payload = connection.read_datagram(), if datagrams => match payload {
+                Ok(payload) if link.is_over() => drop(payload),
                 Ok(payload) => {
                     add(&hub.counters.datagrams_in, 1);
                     hub.receiver.datagram(&handle, payload);
                 }
-                // The streams that have arrived are still to be taken.
-                Err(_) => {
-                    while let Ok(stream) = connection.accept_uni().await {
-                        readers.spawn(incoming(hub.clone(), link.clone(), stream));
-                    }
-                    return;
-                }
+                // The connection ended; the streams that have arrived are still to be taken.
+                Err(_) => datagrams = false,
             },
             Some(_) = readers.join_next(), if !readers.is_empty() => {}
         }
@@ -107,6 +113,15 @@ async fn incoming(hub: Arc<Hub>, link: Arc<QuicLink>, mut stream: RecvStream) {
         (_, Some(found)) if link.first_of(found) => lane(hub, link, found, stream).await,
         (_, Some(found)) => violation(&hub, &link, format!("a second stream for the lane {found:?}")),
         (BULK, None) => bulk(&hub, &link, stream).await,
+        (LAST_WORD, None) => {
+            if let Some(reason) = hear(stream).await {
+                link.peer_closes(reason.clone());
+                // What has arrived is still read, and then the end is told.
+                if let Some(connection) = link.connection() {
+                    Close::Link(reason).apply(&connection);
+                }
+            }
+        }
         (other, None) => violation(&hub, &link, format!("a stream of the unknown kind {other}")),
     }
 }

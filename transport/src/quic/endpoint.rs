@@ -18,6 +18,7 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::dial::{accept_all, keep};
+use super::goodbye::Goodbyes;
 use super::hub::Hub;
 use super::settings;
 use super::table::Table;
@@ -30,7 +31,7 @@ use crate::metrics::{Counters, Metrics};
 use crate::peer::{Address, PeerName};
 
 /// How long the last packets of closed connections may take to leave.
-const FAREWELL: Duration = Duration::from_millis(500);
+const FAREWELL: Duration = Duration::from_millis(150);
 
 /// A process's end of all its QUIC links. Dropping the last handle ends everything at once and tells nobody: peers notice after
 /// their idle timeout. [`Transport::close`] is the polite way.
@@ -176,6 +177,7 @@ impl Parts {
             connection,
             server,
             handshakes: Arc::new(Semaphore::new(self.config.handshakes_max)),
+            goodbyes: Goodbyes::new(),
             config: self.config,
         };
         Ok((Arc::new(hub), address))
@@ -237,6 +239,7 @@ async fn farewell(hub: &Hub, reason: CloseReason, grace: Duration) {
     for link in hub.table.links() {
         hub.end(&link, reason.clone());
     }
+    hub.goodbyes.said().await;
     hub.endpoint.close(VarInt::from_u32(0), b"");
     // Peers that do not answer find out by their idle timeout.
     let _ = timeout(FAREWELL, hub.endpoint.wait_idle()).await;

@@ -1,16 +1,15 @@
 //! One link over one QUIC connection, as its users hold it.
 
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 use quinn::{Connection, SendDatagramError};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::bulk::open_bulk;
-use super::close::Close;
 use crate::batch::Batch;
 use crate::contract::{BulkSender, CloseReason, Link, LinkError};
 use crate::lane::{LANES, Lane};
@@ -24,6 +23,9 @@ pub(crate) struct QuicLink {
     pub(crate) counters: Arc<Counters>,
     lanes: [Arc<Batch>; LANES],
     closed_by_us: Mutex<Option<CloseReason>>,
+    /// Told when this end closes the link: for the link's own task.
+    pub(crate) closing: Notify,
+    closed_by_peer: OnceLock<CloseReason>,
     lanes_seen: AtomicU8,
     over: watch::Sender<bool>,
 }
@@ -53,6 +55,8 @@ impl QuicLink {
             counters,
             lanes: std::array::from_fn(|_| Arc::new(Batch::new(lane_bytes_max))),
             closed_by_us: Mutex::new(None),
+            closing: Notify::new(),
+            closed_by_peer: OnceLock::new(),
             lanes_seen: AtomicU8::new(0),
             over: watch::Sender::new(false),
         }
@@ -90,6 +94,17 @@ impl QuicLink {
         self.close_note().clone()
     }
 
+    /// Keeps the peer's last word.
+    pub(crate) fn peer_closes(&self, reason: CloseReason) {
+        // A second one is none.
+        let _ = self.closed_by_peer.set(reason);
+    }
+
+    /// The peer's last word, if it said one.
+    pub(crate) fn closed_by_peer(&self) -> Option<CloseReason> {
+        self.closed_by_peer.get().cloned()
+    }
+
     /// The connection, until the end.
     pub(crate) fn connection(&self) -> Option<Connection> {
         self.connection.read().unwrap_or_else(PoisonError::into_inner).clone()
@@ -118,6 +133,11 @@ impl QuicLink {
         let _ = over.wait_for(|over| *over).await;
     }
 
+    /// The connection, until this end closes the link.
+    fn usable(&self) -> Option<Connection> {
+        self.connection().filter(|_| self.closed_by_us().is_none())
+    }
+
     fn close_note(&self) -> MutexGuard<'_, Option<CloseReason>> {
         self.closed_by_us.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -143,7 +163,7 @@ impl Link for QuicLink {
 
     fn datagram(&self, payload: Bytes) -> Result<(), LinkError> {
         let (size, limit) = (payload.len(), self.max_datagram());
-        let Some(connection) = self.connection().filter(|_| self.closed_by_us().is_none()) else {
+        let Some(connection) = self.usable() else {
             return Err(LinkError::Closed);
         };
         match connection.send_datagram(payload) {
@@ -168,7 +188,7 @@ impl Link for QuicLink {
         if size > limit {
             return Box::pin(async move { Err(LinkError::TooLarge { size, limit }) });
         }
-        let (connection, counters) = (self.connection(), self.counters.clone());
+        let (connection, counters) = (self.usable(), self.counters.clone());
         Box::pin(async move { open_bulk(connection.ok_or(LinkError::Closed)?, counters, header).await })
     }
 
@@ -190,11 +210,9 @@ impl Link for QuicLink {
             if note.is_some() {
                 return;
             }
-            *note = Some(reason.clone());
+            *note = Some(reason);
         }
         self.shut();
-        if let Some(connection) = self.connection() {
-            Close::Link(reason).apply(&connection);
-        }
+        self.closing.notify_one();
     }
 }

@@ -9,6 +9,7 @@ mod close;
 mod connection;
 mod dial;
 mod endpoint;
+mod goodbye;
 mod handshake;
 mod hello;
 mod hub;
