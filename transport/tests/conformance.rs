@@ -41,6 +41,7 @@ suite!(
     the_end_is_told_once_and_last,
     closing_lets_queued_frames_out,
     a_closed_link_takes_nothing,
+    the_reason_is_heard_on_a_busy_link_too,
     a_restarted_peer_is_a_later_incarnation,
     the_later_of_two_namesakes_wins_and_the_other_is_told,
     a_dead_peer_is_noticed_and_found_again,

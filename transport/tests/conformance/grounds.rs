@@ -20,7 +20,7 @@ pub(crate) struct Ground {
 
 enum Kind {
     Memory(Network),
-    Quic(Authority),
+    Quic(Box<Authority>),
 }
 
 pub(crate) fn memory() -> Ground {
@@ -29,7 +29,7 @@ pub(crate) fn memory() -> Ground {
 
 pub(crate) fn quic() -> Ground {
     let authority = Authority::create("shop", Validity::days(1)).expect("an authority");
-    Ground { kind: Kind::Quic(authority) }
+    Ground { kind: Kind::Quic(Box::new(authority)) }
 }
 
 /// Runs one test: memory under a paused clock, QUIC under the real one.

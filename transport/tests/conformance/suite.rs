@@ -259,6 +259,22 @@ pub(crate) async fn a_closed_link_takes_nothing(ground: &Ground) {
     assert_eq!(b.recorder.frames(Lane::Control, 1).await, ["again"]);
 }
 
+pub(crate) async fn the_reason_is_heard_on_a_busy_link_too(ground: &Ground) {
+    let (a, b) = ground.pair().await;
+    let link = a.recorder.link(0).await;
+    let body = vec![1; 64 << 10];
+    let mut sender = link.open_bulk(Bytes::new()).await.expect("a stream");
+    // Nobody reads the bulk stream, so that its window is full, and frames fill the path.
+    sender.write(Bytes::from(vec![2; 1 << 20])).await.expect("written");
+    for _ in 0..100 {
+        send(&*link, Lane::Ordered(0), &body).await;
+    }
+    link.close(CloseReason::Restarted);
+    let session = b.recorder.link(0).await.session();
+    assert_eq!(b.recorder.disconnected(session).await, CloseReason::Restarted);
+    assert!(matches!(sender.write(Bytes::from(vec![2; 8 << 20])).await, Err(LinkError::Broken(_))));
+}
+
 pub(crate) async fn a_restarted_peer_is_a_later_incarnation(ground: &Ground) {
     let a = ground.start(&member("a"));
     let mut who = member("b");
