@@ -54,6 +54,8 @@ async fn work(
         () = listen(&hub, &connection, &link, &mut readers) => {}
         () = link.closing.notified() => {
             readers.abort_all();
+            // A write that is under way goes on until the connection is closed: cut short, it would look like a broken frame.
+            writers.detach_all();
             let reason = link.closed_by_us();
             hub.end(&link, reason.unwrap_or_else(|| CloseReason::Lost("closed".to_owned())));
             return;
