@@ -5,6 +5,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::log::position::Position;
 use crate::types::{ClientId, LogIndex, LogTime, Term};
 
 /// One position of a replicated log.
@@ -58,16 +59,38 @@ pub struct SnapshotMeta {
     pub configuration: Bytes,
 }
 
+impl SnapshotMeta {
+    /// The position of the last entry contained.
+    #[must_use]
+    pub const fn position(&self) -> Position {
+        Position { term: self.term, index: self.index }
+    }
+}
+
 impl Entry {
+    /// Where the entry stands.
+    #[must_use]
+    pub const fn position(&self) -> Position {
+        Position { term: self.term, index: self.index }
+    }
+
     /// The bytes this entry counts for in windows and limits: its payload and a fixed overhead.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.body.size()
+    }
+}
+
+impl Body {
+    /// The bytes an entry with this body counts for in windows and limits.
     #[must_use]
     pub fn size(&self) -> usize {
         const OVERHEAD: usize = 48;
         OVERHEAD
-            + match &self.body {
-                Body::Noop => 0,
-                Body::Command { payload, .. } => payload.len(),
-                Body::Configuration(bytes) => bytes.len(),
+            + match self {
+                Self::Noop => 0,
+                Self::Command { payload, .. } => payload.len(),
+                Self::Configuration(bytes) => bytes.len(),
             }
     }
 }
