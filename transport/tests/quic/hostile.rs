@@ -186,6 +186,7 @@ fn noise_on_the_socket_disturbs_nobody() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the stranger tries what we must not")]
 fn there_is_no_early_data() {
     run(async {
         let authority = authority();
