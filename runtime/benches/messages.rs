@@ -4,7 +4,6 @@
 //! of their own.
 
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use synod::actor::{DeadLetterHook, Limits, Settings};
 use synod::env::{Clock, Env, Network, NetworkError, Open, Spawner};
 use synod::prelude::*;
 use synod::protocols::{Incarnation, Timestamp};
-use synod::storage::{Disk, DiskFile, Worker};
+use synod::storage::Worker;
 use synod::telemetry::Metrics;
 use synod::transport::quic::QuicTransport;
 use synod::transport::{Address, Authority, Config, Identity, PeerName, Role, Transport, Validity};
@@ -107,38 +106,6 @@ impl Spawner for OneArbiter {
     }
 }
 
-struct NoDisk;
-
-impl Disk for NoDisk {
-    fn open(&self, _path: &Path, _create: bool) -> io::Result<Box<dyn DiskFile>> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn list(&self, _directory: &Path) -> io::Result<Vec<PathBuf>> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn create_directory(&self, _directory: &Path) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn rename(&self, _from: &Path, _to: &Path) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn remove(&self, _path: &Path) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn sync_directory(&self, _directory: &Path) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn lock(&self) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-}
-
 #[expect(clippy::disallowed_methods, reason = "the benchmark is the environment")]
 fn node(authority: &Authority, own: &str, peers: Vec<Address>) -> ActorSystem {
     let name = PeerName::new(own).expect("a name");
@@ -149,7 +116,7 @@ fn node(authority: &Authority, own: &str, peers: Vec<Address>) -> ActorSystem {
         spawner: Arc::new(OneArbiter(actix_rt::Arbiter::new())),
         seed: 1,
         network: Arc::new(Quic(identity)),
-        disk: Arc::new(NoDisk),
+        disk: None,
     };
     let settings = Settings {
         cluster: "bench".into(),

@@ -1,14 +1,13 @@
 //! Nodes and clients on a network in memory, in virtual time.
 
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use synod::actor::{ActorSystem, DeadLetter, DeadLetterHook, Limits, Settings};
 use synod::env::{Clock, Env, Network, NetworkError, Open, Spawner};
 use synod::protocols::{Incarnation, Timestamp};
-use synod::storage::{Disk, DiskFile, Worker};
+use synod::storage::Worker;
 use synod::telemetry::Metrics;
 use synod::transport::memory::{self, Calm, MemoryTransport, Process};
 use synod::transport::{Address, Config, Peer, PeerName, Role, Transport};
@@ -98,13 +97,7 @@ pub(crate) async fn linked(system: &ActorSystem, members: usize) {
 
 /// An environment for a single thread.
 pub(crate) fn env(network: Arc<dyn Network>) -> Env {
-    Env {
-        clock: Arc::new(TokioClock(Instant::now())),
-        spawner: Arc::new(Here),
-        seed: 7,
-        network,
-        disk: Arc::new(NoDisk),
-    }
+    Env { clock: Arc::new(TokioClock(Instant::now())), spawner: Arc::new(Here), seed: 7, network, disk: None }
 }
 
 /// A network whose links are memory.
@@ -147,39 +140,6 @@ impl Spawner for Here {
     }
 
     fn worker(&self, _name: &str) -> io::Result<Arc<dyn Worker>> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-}
-
-/// No test here keeps anything.
-pub(crate) struct NoDisk;
-
-impl Disk for NoDisk {
-    fn open(&self, _path: &Path, _create: bool) -> io::Result<Box<dyn DiskFile>> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn list(&self, _directory: &Path) -> io::Result<Vec<PathBuf>> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn create_directory(&self, _directory: &Path) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn rename(&self, _from: &Path, _to: &Path) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn remove(&self, _path: &Path) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn sync_directory(&self, _directory: &Path) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn lock(&self) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 }
