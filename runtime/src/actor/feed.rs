@@ -47,7 +47,8 @@ pub(crate) struct FeedLimits {
 /// What waits in a feed.
 pub(crate) enum Item {
     Local(LocalItem),
-    Remote(Run),
+    /// In a box, so that a queue of local messages is no wider than they are.
+    Remote(Box<Run>),
 }
 
 /// A message of the same node.
@@ -125,7 +126,7 @@ impl Feed {
         let refused = frames.split_off(taken);
         if !frames.is_empty() {
             let run = Run { session: session.clone(), received, frames: frames.into_iter() };
-            state.queue.push_back(Item::Remote(run));
+            state.queue.push_back(Item::Remote(Box::new(run)));
             wake(state);
         }
         match cause {
