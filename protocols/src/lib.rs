@@ -10,6 +10,7 @@ pub mod protocol;
 pub mod quorum;
 pub mod raft;
 pub mod session;
+pub mod sim;
 pub mod timer;
 pub mod types;
 

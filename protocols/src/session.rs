@@ -141,6 +141,23 @@ impl Sessions {
         }
     }
 
+    /// What is remembered of each client, in the order in which they are forgotten: when it was last heard, the highest number
+    /// forgotten, and the replies by number. For encodings of the table that do without serde.
+    pub fn remembered(&self) -> impl Iterator<Item = (ClientId, LogTime, u64, &[(u64, Bytes)])> {
+        self.by_use.values().filter_map(|id| {
+            let client = self.clients.get(id)?;
+            Some((*id, client.used_at, client.floor, client.replies.as_slice()))
+        })
+    }
+
+    /// Takes up a client that another table remembered; clients come in the order of [`Sessions::remembered`].
+    pub fn take_up(&mut self, id: ClientId, used_at: LogTime, floor: u64, replies: Vec<(u64, Bytes)>) {
+        self.uses += 1;
+        self.bytes += replies.iter().map(|(_, reply)| Self::OVERHEAD + reply.len()).sum::<usize>();
+        self.by_use.insert(self.uses, id);
+        self.clients.insert(id, Client { used: self.uses, used_at, floor, replies });
+    }
+
     /// How many clients are remembered.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -184,10 +201,7 @@ impl From<Frozen> for Sessions {
     fn from(frozen: Frozen) -> Self {
         let mut sessions = Self::new(frozen.limits);
         for (id, used_at, floor, replies) in frozen.clients {
-            sessions.uses += 1;
-            sessions.bytes += replies.iter().map(|(_, reply)| Self::OVERHEAD + reply.len()).sum::<usize>();
-            sessions.by_use.insert(sessions.uses, id);
-            sessions.clients.insert(id, Client { used: sessions.uses, used_at, floor, replies });
+            sessions.take_up(id, used_at, floor, replies);
         }
         sessions
     }

@@ -2,14 +2,7 @@
 
 use std::fmt;
 
-/// Whether a failed request may have taken effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Outcome {
-    /// No handler saw it and none will: it can be sent again without harm.
-    NotExecuted,
-    /// A handler may have seen it, or may still see it.
-    Unknown,
-}
+pub use synod_protocols::Outcome;
 
 /// Why a message was not delivered or not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -50,7 +43,7 @@ pub enum Cause {
 
 /// A message that was not delivered or not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-#[error("{cause}, {outcome}")]
+#[error("{cause}, {}", outcome_text(*outcome))]
 pub struct AskError {
     /// Why.
     pub cause: Cause,
@@ -72,29 +65,28 @@ impl AskError {
     }
 }
 
-impl Outcome {
-    /// The text of logs and of HTTP bodies.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::NotExecuted => "not_executed",
-            Self::Unknown => "unknown",
-        }
+/// The text of logs and of HTTP bodies.
+#[must_use]
+pub const fn outcome_text(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::NotExecuted => "not_executed",
+        Outcome::Unknown => "unknown",
     }
+}
 
-    pub(crate) const fn code(self) -> u8 {
-        match self {
-            Self::NotExecuted => 0,
-            Self::Unknown => 1,
-        }
+/// The number of an outcome on the wire.
+pub(crate) const fn outcome_code(outcome: Outcome) -> u8 {
+    match outcome {
+        Outcome::NotExecuted => 0,
+        Outcome::Unknown => 1,
     }
+}
 
-    /// The outcome of a peer's report: what we do not know may have happened.
-    pub(crate) const fn from_code(code: u8) -> Self {
-        match code {
-            0 => Self::NotExecuted,
-            _ => Self::Unknown,
-        }
+/// The outcome of a peer's report: what we do not know may have happened.
+pub(crate) const fn outcome_of(code: u8) -> Outcome {
+    match code {
+        0 => Outcome::NotExecuted,
+        _ => Outcome::Unknown,
     }
 }
 
@@ -152,12 +144,6 @@ impl Cause {
 }
 
 impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }

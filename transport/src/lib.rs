@@ -9,11 +9,13 @@ mod config;
 pub mod contract;
 mod error;
 mod frame;
+mod identity;
 mod lane;
 pub mod memory;
 mod metrics;
 mod peer;
 mod pool;
+pub mod quic;
 
 pub use config::{Config, ConfigError};
 pub use contract::{
@@ -21,6 +23,10 @@ pub use contract::{
     TransportError,
 };
 pub use error::StartError;
+pub use identity::{
+    AUTHORITY_FILE, AUTHORITY_KEY_FILE, Authority, Certificate, Credential, Identity, IdentityError, Subject,
+    Validity,
+};
 pub use lane::{Lane, ORDERED_LANES};
 pub use metrics::Metrics;
 pub use peer::{Address, Peer, PeerName, Role};

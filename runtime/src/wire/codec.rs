@@ -1,9 +1,9 @@
 //! The one place where bytes become values and values bytes: MessagePack, with limits checked before memory is taken.
 //!
 //! Nothing else in this crate may decode (`clippy.toml` says so). Byte fields of type `Bytes` are copied by their own serde
-//! implementation; `slice` makes them slices of the frame where that pays.
+//! implementation; [`super::slice`] makes them slices of the frame where that pays.
 
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -23,6 +23,7 @@ pub enum Form {
 ///
 /// # Errors
 /// [`DecodeError`], before anything was allocated for a length that is not there.
+#[expect(clippy::disallowed_methods, reason = "the one place with the limits")]
 pub fn decode<T: DeserializeOwned>(bytes: &[u8], limit: usize) -> Result<T, DecodeError> {
     if bytes.len() > limit {
         return Err(DecodeError::TooLong { size: bytes.len(), limit });
@@ -48,6 +49,14 @@ pub fn encode<T: Serialize + ?Sized>(value: &T, form: Form, out: &mut BytesMut) 
         out.truncate(start);
         EncodeError(error.to_string())
     })
+}
+
+/// The compact form of one of our own words, whose `Serialize` is derived and cannot refuse.
+#[must_use]
+pub(crate) fn encode_body<T: Serialize>(value: &T) -> Bytes {
+    let mut out = BytesMut::new();
+    encode(value, Form::Compact, &mut out).expect("a derived Serialize of plain data does not refuse");
+    out.freeze()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use crate::error::{AskError, Cause, Outcome};
+use crate::error::{AskError, Cause, outcome_code, outcome_of};
 
 /// What a frame is, with the fields of its header.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,13 +108,13 @@ impl Head {
             }
             Self::Failure { correlation, error } => {
                 numbered(4, 0, *correlation, out);
-                out.put_slice(&[error.cause.code(), error.outcome.code()]);
+                out.put_slice(&[error.cause.code(), outcome_code(error.outcome)]);
             }
             Self::Returned { message, target, error } => {
                 out.put_slice(&[5, 0]);
                 out.put_u32_le(*message);
                 out.put_u64_le(*target);
-                out.put_slice(&[error.cause.code(), error.outcome.code()]);
+                out.put_slice(&[error.cause.code(), outcome_code(error.outcome)]);
             }
             Self::Lookup(correlation) => numbered(6, 0, *correlation, out),
             Self::Watch(correlation) => numbered(7, 0, *correlation, out),
@@ -130,7 +130,22 @@ impl Head {
     /// # Errors
     /// [`EnvelopeError`]; what is left of `frame` has no meaning then.
     pub fn read(frame: &mut Bytes) -> Result<Self, EnvelopeError> {
+        let (head, size) = Self::peek(frame)?;
+        frame.advance(size);
+        Ok(head)
+    }
+
+    /// The header of a frame and its length.
+    ///
+    /// # Errors
+    /// [`EnvelopeError`].
+    pub fn peek(frame: &[u8]) -> Result<(Self, usize), EnvelopeError> {
         let mut rest = Fields(frame);
+        let head = Self::fields(&mut rest)?;
+        Ok((head, frame.len() - rest.0.len()))
+    }
+
+    fn fields(rest: &mut Fields<'_>) -> Result<Self, EnvelopeError> {
         let kind = rest.byte()?;
         let flags = rest.byte()?;
         let allowed = match kind {
@@ -142,10 +157,10 @@ impl Head {
             return Err(EnvelopeError::Flags(flags));
         }
         Ok(match kind {
-            1 => Self::Tell(Call::read(flags, &mut rest)?),
+            1 => Self::Tell(Call::read(flags, rest)?),
             2 => {
                 let correlation = rest.long()?;
-                Self::Ask(correlation, Call::read(flags, &mut rest)?)
+                Self::Ask(correlation, Call::read(flags, rest)?)
             }
             3 => Self::Reply { correlation: rest.long()?, stream: flags & STREAM != 0 },
             4 => Self::Failure { correlation: rest.long()?, error: rest.error()? },
@@ -216,7 +231,7 @@ fn numbered(kind: u8, flags: u8, number: u64, out: &mut BytesMut) {
     out.put_u64_le(number);
 }
 
-struct Fields<'a>(&'a mut Bytes);
+struct Fields<'a>(&'a [u8]);
 
 impl Fields<'_> {
     fn byte(&mut self) -> Result<u8, EnvelopeError> {
@@ -239,7 +254,7 @@ impl Fields<'_> {
     fn error(&mut self) -> Result<AskError, EnvelopeError> {
         let code = self.byte()?;
         let cause = Cause::from_code(code).ok_or(EnvelopeError::Cause(code))?;
-        Ok(AskError { cause, outcome: Outcome::from_code(self.byte()?) })
+        Ok(AskError { cause, outcome: outcome_of(self.byte()?) })
     }
 }
 

@@ -10,7 +10,9 @@ mod manifest;
 mod scan;
 mod schema;
 mod shapes;
+pub mod slice;
 
+pub(crate) use codec::encode_body;
 pub use codec::{Form, decode, encode};
 pub use codec_error::{DecodeError, EncodeError};
 pub use envelope::{Call, EnvelopeError, Head};
