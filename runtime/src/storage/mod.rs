@@ -8,6 +8,8 @@ mod log;
 mod real_disk;
 mod sim_disk;
 mod snapshot;
+#[cfg(test)]
+mod steps;
 mod store;
 mod thread_worker;
 mod worker;
@@ -15,7 +17,7 @@ mod worker;
 pub use disk::{Disk, DiskFile};
 pub use log::{Log, LogOptions, OpenError, OpenReport, ReadFault, RecoveredLog, StoreId, Write, WriteFault};
 pub use real_disk::RealDisk;
-pub use sim_disk::{DiskFaults, SimDisk};
+pub use sim_disk::{DiskCosts, DiskFaults, SimDisk};
 pub use snapshot::{SnapshotBody, SnapshotFault, SnapshotReader, SnapshotReceiver, Snapshots};
 pub use store::{OpenStore, RecoverError, RecoveredMachine, Store};
 pub use thread_worker::ThreadWorker;

@@ -156,3 +156,53 @@ fn write_zeros(file: &File, mut offset: u64, length: u64) -> io::Result<()> {
 fn named(operation: &str, path: &Path, error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("cannot {operation} {}: {error}", path.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_made_written_reserved_renamed_and_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let disk = RealDisk::new(directory.path().join("data")).unwrap();
+        let (inside, one, two) = (Path::new("a/b"), Path::new("a/b/1"), Path::new("a/b/2"));
+        assert_eq!(disk.list(inside).unwrap(), Vec::<PathBuf>::new());
+        assert_eq!(disk.open(one, true).err().unwrap().kind(), io::ErrorKind::NotFound);
+        disk.create_directory(inside).unwrap();
+        let missing = disk.open(one, false).err().unwrap();
+        assert!(missing.kind() == io::ErrorKind::NotFound && missing.to_string().contains("data/a/b/1"));
+
+        let file = disk.open(one, true).unwrap();
+        file.reserve(10_000).unwrap();
+        file.write_at(9_998, b"end").unwrap();
+        file.sync().unwrap();
+        assert_eq!(file.length().unwrap(), 10_001);
+        file.reserve(100).unwrap();
+        assert_eq!(file.length().unwrap(), 10_001, "reserving never shortens");
+        let mut bytes = [7; 8];
+        assert_eq!(file.read_at(9_996, &mut bytes).unwrap(), 5, "the file ends");
+        assert_eq!(&bytes[..5], b"\0\0end");
+        file.set_length(4).unwrap();
+
+        disk.open(two, true).unwrap();
+        assert_eq!(disk.list(inside).unwrap(), vec![PathBuf::from("1"), PathBuf::from("2")]);
+        disk.rename(one, two).unwrap();
+        disk.sync_directory(inside).unwrap();
+        assert_eq!(disk.list(inside).unwrap(), vec![PathBuf::from("2")]);
+        assert_eq!(disk.open(two, false).unwrap().length().unwrap(), 4);
+        disk.remove(two).unwrap();
+        assert!(disk.remove(two).is_err());
+    }
+
+    #[test]
+    fn a_tree_belongs_to_one_until_it_is_dropped() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = RealDisk::new(directory.path()).unwrap();
+        first.lock().unwrap();
+        first.lock().unwrap();
+        let second = RealDisk::new(directory.path()).unwrap();
+        assert_eq!(second.lock().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        drop(first);
+        second.lock().unwrap();
+    }
+}

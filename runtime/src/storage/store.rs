@@ -1,5 +1,6 @@
 //! Log and snapshots of a node together: opened as one, and a machine recovered from both.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,8 +10,8 @@ use synod_protocols::log::SnapshotMeta;
 
 use crate::address::MachineId;
 use crate::storage::disk::Disk;
-use crate::storage::log::{Log, LogOptions, OpenError, OpenReport};
-use crate::storage::snapshot::Snapshots;
+use crate::storage::log::{Log, LogOptions, OpenError, OpenReport, RecoveredLog, Write};
+use crate::storage::snapshot::{SnapshotFault, Snapshots, directory, snapshot_path};
 use crate::storage::worker::Worker;
 use crate::telemetry::Metrics;
 
@@ -72,7 +73,20 @@ impl Store {
         request: OpenStore,
         done: impl FnOnce(Result<(Self, OpenReport), OpenError>) + Send + 'static,
     ) {
-        todo!()
+        let OpenStore { disk, log_worker, snapshot_worker, options, seed, metrics } = request;
+        let log_disk = Arc::clone(&disk);
+        let log_metrics = metrics.clone();
+        Log::open(log_disk, log_worker, options, seed, &log_metrics, move |opened| {
+            let joined = opened.and_then(|(log, report)| {
+                let snapshots =
+                    Snapshots::open(disk, snapshot_worker, log.clone(), &metrics).map_err(open_error)?;
+                Ok((Self { log, snapshots }, report))
+            });
+            match joined {
+                Ok((store, report)) => store.catch_up(report, done),
+                Err(error) => done(Err(error)),
+            }
+        });
     }
 
     /// As [`Store::open`], as a future of any runtime.
@@ -103,6 +117,60 @@ impl Store {
     /// # Errors
     /// [`RecoverError`]; the machine must not start.
     pub fn recover(&self, machine: MachineId) -> Result<RecoveredMachine, RecoverError> {
-        todo!()
+        let snapshot = self.snapshots.newest(machine);
+        let covered = snapshot.as_ref().map_or(LogIndex::ZERO, |meta| meta.index);
+        let RecoveredLog { cells, compacted, mut entries } = self.log.recover(machine);
+        if compacted > covered {
+            let path = snapshot_path(machine);
+            return Err(RecoverError::SnapshotMissing { machine, compacted, path });
+        }
+        entries.retain(|(index, _)| *index > covered);
+        Ok(RecoveredMachine { cells, snapshot, entries })
+    }
+
+    /// Lets the log of a machine that ends before its snapshot begin behind it: the node went down while one was installed.
+    fn catch_up(
+        self,
+        report: OpenReport,
+        done: impl FnOnce(Result<(Self, OpenReport), OpenError>) + Send + 'static,
+    ) {
+        let behind = self
+            .snapshots
+            .all()
+            .into_iter()
+            .filter(|(machine, meta)| self.log.recovered_last(*machine) < meta.index);
+        let batch: Vec<_> =
+            behind.map(|(machine, meta)| (machine, vec![Write::Compact { upto: meta.index }])).collect();
+        if batch.is_empty() {
+            return done(Ok((self, report)));
+        }
+        self.log.clone().write(batch, move |outcome| {
+            done(match outcome {
+                Ok(()) => Ok((self, report)),
+                Err(fault) => Err(OpenError::Refused(fault)),
+            });
+        });
     }
 }
+
+/// A snapshot that cannot be read when the node starts is a disk that cannot be opened.
+fn open_error(fault: SnapshotFault) -> OpenError {
+    match fault {
+        SnapshotFault::Io { operation, path, source } => {
+            OpenError::Io { operation, path, source: io::Error::new(source.kind(), source) }
+        }
+        SnapshotFault::Version { path, found, known } => OpenError::Version { path, found, known },
+        SnapshotFault::Damaged { path, reason } => OpenError::Corrupt { path, offset: 0, reason },
+        fault @ (SnapshotFault::DamagedChunk { .. }
+        | SnapshotFault::Missing
+        | SnapshotFault::Outdated { .. }
+        | SnapshotFault::Different
+        | SnapshotFault::LogFailed
+        | SnapshotFault::Stopped) => {
+            OpenError::Corrupt { path: directory().into(), offset: 0, reason: fault.to_string() }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

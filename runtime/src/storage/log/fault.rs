@@ -60,7 +60,7 @@ pub enum ReadFault {
     },
 }
 
-/// Why the log could not be opened. Nothing was removed or cut.
+/// Why the log could not be opened. Nothing of use was removed, and a later attempt finds the same.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The disk refused an operation.
@@ -96,6 +96,9 @@ pub enum OpenError {
         /// What is wrong.
         reason: String,
     },
+    /// The log did not take the record that lets it begin behind an installed snapshot.
+    #[error("the log cannot begin behind an installed snapshot: {0}")]
+    Refused(#[source] WriteFault),
     /// The worker stopped before the log was open.
     #[error("the disk worker stopped before the log was open")]
     Stopped,

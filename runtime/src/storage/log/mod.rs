@@ -9,9 +9,22 @@
 //! al., "Protocol-Aware Recovery for Consensus-Based Storage" (FAST 2018): a crash and a corruption are told apart. Rosenblum
 //! and Ousterhout, "The Design and Implementation of a Log-Structured File System" (SOSP 1991) §3: cleaning by copying.
 
+mod admit;
+mod counters;
+mod engine;
 mod fault;
 mod handle;
+mod index;
+mod open;
 mod options;
+mod read;
+mod reclaim;
+mod record;
+mod scan;
+mod segment;
+mod shared;
+#[cfg(test)]
+mod tests;
 
 pub use fault::{OpenError, ReadFault, WriteFault};
 pub use handle::Log;

@@ -1,10 +1,12 @@
 //! What can go wrong with a snapshot.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use synod_protocols::LogIndex;
+
+use crate::storage::snapshot::format::{FormatFault, VERSION};
 
 /// Why a snapshot was not written, read, received or installed.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -64,4 +66,25 @@ pub enum SnapshotFault {
     /// The worker stopped.
     #[error("the disk worker stopped")]
     Stopped,
+}
+
+impl SnapshotFault {
+    /// An operation that the disk refused.
+    pub(super) fn io(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { operation, path, source: Arc::new(source) }
+    }
+
+    /// Bytes of a file or of a peer that are not those of a snapshot.
+    pub(super) fn format(path: &Path) -> impl FnOnce(FormatFault) -> Self {
+        let path = path.to_owned();
+        move |fault| match fault {
+            FormatFault::Prologue => {
+                Self::Damaged { path, reason: "this is not the beginning of a snapshot".to_owned() }
+            }
+            FormatFault::Manifest => Self::Damaged { path, reason: "the manifest is damaged".to_owned() },
+            FormatFault::Version(found) => Self::Version { path, found, known: VERSION },
+            FormatFault::Chunk(chunk) => Self::DamagedChunk { path, chunk },
+        }
+    }
 }

@@ -3,13 +3,19 @@
 //! What a snapshot holds is the application's business. A file and the stream that carries it to a peer are the same bytes.
 
 mod body;
+mod cursor;
 mod fault;
 mod files;
+mod format;
+mod intake;
 mod reader;
 mod receiver;
+mod shelf;
+mod writer;
 
 pub use body::SnapshotBody;
 pub use fault::SnapshotFault;
 pub use files::Snapshots;
 pub use reader::SnapshotReader;
 pub use receiver::SnapshotReceiver;
+pub(super) use shelf::{directory, snapshot_path};
