@@ -18,6 +18,9 @@ pub mod storage;
 pub mod telemetry;
 pub mod wire;
 
+// The derives name this crate from outside; inside it, its own name leads back to it.
+extern crate self as synod;
+
 #[doc(hidden)]
 pub use actix;
 pub use synod_macros::{Remote, Wire, interface};

@@ -3,13 +3,15 @@
 //! The same on the node that was asked and on the wire between it and the leader.
 
 use serde::{Deserialize, Serialize};
+use synod_macros::Wire;
 use synod_protocols::raft::Refusal;
 use synod_protocols::{NodeId, Outcome};
 
 use crate::driver::CommandError;
+use crate::wire::{Schema, Wire};
 
 /// A request that failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Wire, Serialize, Deserialize, thiserror::Error)]
 #[error("{cause}")]
 pub struct ReplicaError {
     /// What was wrong.
@@ -19,7 +21,7 @@ pub struct ReplicaError {
 }
 
 /// What was wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Wire, Serialize, Deserialize, thiserror::Error)]
 pub enum ReplicaCause {
     /// No leader is known.
     #[error("no leader is known")]
@@ -114,5 +116,13 @@ impl ReplicaError {
             CommandError::NoSuchMachine | CommandError::Stopped | CommandError::Lost => ReplicaCause::Stopped,
         };
         Self { cause, outcome: error.outcome() }
+    }
+}
+
+impl Wire for Outcome {
+    fn describe(schema: &mut Schema) {
+        for word in ["enum", "NotExecuted", "unit", "Unknown", "unit"] {
+            schema.word(word);
+        }
     }
 }

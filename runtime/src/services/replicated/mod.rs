@@ -10,6 +10,7 @@ mod handle;
 mod host;
 mod lanes;
 mod payload;
+mod remote;
 mod replica;
 mod search;
 mod shared;
@@ -17,6 +18,7 @@ mod shared;
 mod tests;
 
 pub use error::{ReplicaCause, ReplicaError};
-pub use forward::{Execute, Executed, Forward, Queried};
+pub use forward::{Ask, Execute, Executed, Forward, Queried};
 pub use handle::{DEADLINE, Replicated, Start};
+pub use remote::{OpenTo, RemoteForward, ReplicaApi, serve};
 pub use replica::Replica;
