@@ -14,15 +14,17 @@ pub mod node;
 pub mod prelude;
 pub mod scope;
 pub mod services;
+pub mod sim;
 pub mod storage;
 pub mod telemetry;
 pub mod wire;
 
-// The derives name this crate from outside; inside it, its own name leads back to it.
+// What the derives generate names `::synod`, here too.
 extern crate self as synod;
 
 #[doc(hidden)]
 pub use actix;
+pub use node::Node;
 pub use synod_macros::{Remote, Wire, interface};
 pub use synod_protocols as protocols;
 pub use synod_transport as transport;

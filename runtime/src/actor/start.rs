@@ -32,6 +32,7 @@ impl ActorSystem {
         let transport = core.settings.env.network.open(Open {
             name: core.settings.name.clone(),
             cluster: core.settings.cluster.clone(),
+            role: core.settings.role,
             incarnation: core.settings.incarnation,
             bind: core.settings.bind,
             seed: core.settings.env.seed,

@@ -8,10 +8,9 @@ use synod_protocols::raft::Refusal;
 use synod_protocols::{NodeId, Outcome};
 
 use crate::driver::CommandError;
-use crate::wire::{Schema, Wire};
 
 /// A request that failed.
-#[derive(Clone, Debug, PartialEq, Eq, Wire, Serialize, Deserialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Wire, thiserror::Error)]
 #[error("{cause}")]
 pub struct ReplicaError {
     /// What was wrong.
@@ -21,7 +20,7 @@ pub struct ReplicaError {
 }
 
 /// What was wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Wire, Serialize, Deserialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Wire, thiserror::Error)]
 pub enum ReplicaCause {
     /// No leader is known.
     #[error("no leader is known")]
@@ -116,13 +115,5 @@ impl ReplicaError {
             CommandError::NoSuchMachine | CommandError::Stopped | CommandError::Lost => ReplicaCause::Stopped,
         };
         Self { cause, outcome: error.outcome() }
-    }
-}
-
-impl Wire for Outcome {
-    fn describe(schema: &mut Schema) {
-        for word in ["enum", "NotExecuted", "unit", "Unknown", "unit"] {
-            schema.word(word);
-        }
     }
 }

@@ -4,16 +4,14 @@
 
 use std::time::Duration;
 
-use actix::Message;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use synod_macros::Wire;
 use synod_protocols::log::SessionTag;
-use synod_protocols::{ClientId, LogIndex, NodeId};
+use synod_protocols::{LogIndex, NodeId};
 
 use crate::services::replicated::error::ReplicaError;
-use crate::wire::{Schema, Wire};
 
 /// Carries requests to the replica of the same service on another node.
 pub trait Forward: Send + Sync + 'static {
@@ -34,51 +32,29 @@ pub trait Forward: Send + Sync + 'static {
     ) -> BoxFuture<'static, Result<Queried, ReplicaError>>;
 }
 
-/// A member asks the leader's replica to let a command take effect. Owed: [`Executed`], once it has.
-#[derive(Clone, Debug, PartialEq, Eq, Message, Wire, Serialize, Deserialize)]
-#[rtype(result = "Result<Executed, ReplicaError>")]
-#[wire(id = "synod.replica.Execute")]
+/// A command on its way to the leader.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Wire)]
 pub struct Execute {
     /// Who asks.
     pub session: Option<SessionTag>,
     /// The encoded command.
-    #[serde(with = "crate::wire::slice")]
-    pub payload: Bytes,
-}
-
-/// A member asks the leader's replica a question. Owed: [`Queried`], from a state that reflects everything acknowledged before.
-#[derive(Clone, Debug, PartialEq, Eq, Message, Wire, Serialize, Deserialize)]
-#[rtype(result = "Result<Queried, ReplicaError>")]
-#[wire(id = "synod.replica.Ask")]
-pub struct Ask {
-    /// The encoded query.
-    #[serde(with = "crate::wire::slice")]
     pub payload: Bytes,
 }
 
 /// What became of a command.
-#[derive(Clone, Debug, PartialEq, Eq, Wire, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Wire)]
 pub struct Executed {
     /// Its log index.
     pub index: LogIndex,
     /// The encoded result.
-    #[serde(with = "crate::wire::slice")]
     pub result: Bytes,
 }
 
 /// The answer to a query.
-#[derive(Clone, Debug, PartialEq, Eq, Wire, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Wire)]
 pub struct Queried {
     /// The last index whose effect the answer reflects.
     pub index: LogIndex,
     /// The encoded answer.
-    #[serde(with = "crate::wire::slice")]
     pub answer: Bytes,
-}
-
-impl Wire for SessionTag {
-    fn describe(schema: &mut Schema) {
-        schema.word("session tag");
-        schema.member::<(ClientId, u64)>();
-    }
 }

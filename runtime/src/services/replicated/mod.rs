@@ -4,21 +4,21 @@
 //! command may have taken effect. Sessions (Raft dissertation §6.3) make retries take effect once; they are part of the
 //! replicated state. Reads are confirmed by the leader (§6.4).
 
+mod door;
 mod error;
 mod forward;
 mod handle;
 mod host;
 mod lanes;
 mod payload;
-mod remote;
 mod replica;
 mod search;
 mod shared;
 #[cfg(test)]
 mod tests;
 
+pub use door::{Doors, ReplicaApi, open_door};
 pub use error::{ReplicaCause, ReplicaError};
-pub use forward::{Ask, Execute, Executed, Forward, Queried};
+pub use forward::{Execute, Executed, Forward, Queried};
 pub use handle::{DEADLINE, Replicated, Start};
-pub use remote::{OpenTo, RemoteForward, ReplicaApi, serve};
 pub use replica::Replica;
