@@ -91,8 +91,7 @@ impl Cluster {
             (name.clone(), self.simulation.clone(), self.handles.clone(), self.raft);
         self.simulation.start(name, move |env| async move {
             let bind = simulation.endpoint(&own, PORT).parse().expect("an address");
-            let mut builder =
-                Node::builder("test", own.as_str()).env(env).bind(bind).log(LogOptions::sim()).raft(raft);
+            let mut builder = Node::builder("test", own.as_str()).env(env).bind(bind).log(log).raft(raft);
             for peer in NAMES.map(named).iter().filter(|peer| **peer != own) {
                 builder = builder.peer(peer.as_str(), simulation.endpoint(peer, PORT)).expect("a peer");
             }

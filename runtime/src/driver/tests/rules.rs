@@ -49,13 +49,13 @@ fn one_turn_makes_one_frame_per_peer_and_one_sync_and_holds_promises_until_it_is
         early.sort_by_key(|(machine, _)| *machine);
         assert_eq!(frames.len(), 4, "{frames:?}");
         for (frame, peer) in frames[..2].iter().zip([2, 3]) {
-            assert_eq!((frame.1, &frame.2), (NodeId(peer), &early));
-            assert!(frame.0 - began < JOB, "early messages do not wait");
+            assert_eq!((frame.to, &frame.messages), (NodeId(peer), &early));
+            assert!(frame.at - began < JOB, "early messages do not wait");
         }
         for (frame, peer) in frames[2..].iter().zip([2, 3]) {
-            assert_eq!((frame.1, frame.2.len()), (NodeId(peer), 3));
-            assert!(frame.2.iter().all(|(_, message)| matches!(message, Message::Late(_))));
-            assert!(frame.0 - began >= JOB, "late messages wait for the disk");
+            assert_eq!((frame.to, frame.messages.len()), (NodeId(peer), 3));
+            assert!(frame.messages.iter().all(|(_, message)| matches!(message, Message::Late(_))));
+            assert!(frame.at - began >= JOB, "late messages wait for the disk");
         }
         assert_eq!(node.count("reached_total"), 3);
     });
@@ -137,7 +137,7 @@ fn a_failed_write_is_final_and_nothing_that_waited_for_it_is_said() {
         assert_eq!((error, error.outcome()), (CommandError::Lost, Outcome::Unknown));
         assert_eq!(node.driver.command(a, Command::Append(3), 8).await, Ok(Reply::Failed));
         sleep(JOB * 10).await;
-        let late = node.post.take().into_iter().flat_map(|(_, _, messages)| messages);
+        let late = node.post.take().into_iter().flat_map(|sent| sent.messages);
         assert!(late.into_iter().all(|(_, message)| message == Message::Early(2)));
         assert_eq!(sum.0.lock().unwrap().1, [1]);
     });

@@ -97,11 +97,18 @@ pub(crate) async fn store(disk: &SimDisk) -> Store {
     Store::opened(request).await.expect("the disk opens").0
 }
 
+/// One frame.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    pub(crate) at: Instant,
+    pub(crate) to: NodeId,
+    pub(crate) messages: Vec<(MachineId, Message)>,
+}
+
 /// Keeps what is sent, and lets the test play the peers.
 #[derive(Default)]
 pub(crate) struct Post {
-    /// When, to whom, what.
-    pub(crate) frames: Mutex<Vec<(Instant, NodeId, Vec<(MachineId, Message)>)>>,
+    pub(crate) frames: Mutex<Vec<Sent>>,
     pub(crate) inbox: Mutex<Option<Arc<dyn Inbox>>>,
     /// The inbox of the driver at the other end of bulk streams.
     pub(crate) far: Mutex<Option<Arc<dyn Inbox>>>,
@@ -113,7 +120,7 @@ impl Post {
         self.inbox.lock().unwrap().clone().expect("a driver has subscribed")
     }
 
-    pub(crate) fn take(&self) -> Vec<(Instant, NodeId, Vec<(MachineId, Message)>)> {
+    pub(crate) fn take(&self) -> Vec<Sent> {
         std::mem::take(&mut self.frames.lock().unwrap())
     }
 }
@@ -139,7 +146,7 @@ impl Courier for Post {
             let (machine, message) = part.expect("whole frames are sent");
             messages.push((machine, frame::message::<Toy>(&message).expect("messages are encoded")));
         }
-        self.frames.lock().unwrap().push((Instant::now(), to, messages));
+        self.frames.lock().unwrap().push(Sent { at: Instant::now(), to, messages });
         Ok(())
     }
 

@@ -308,7 +308,7 @@ fn a_watch_begins_at_an_index_and_misses_nothing() {
     let deleted = Ok(("a/4".to_owned(), 5, EventKind::Delete));
     assert_eq!(heard(&mut from_two), [put("a/2", 3), put("a/4", 4), deleted.clone()]);
     assert_eq!(heard(&mut from_start).len(), 5);
-    assert_eq!(heard(&mut from_later), [deleted.clone()]);
+    assert_eq!(heard(&mut from_later), std::slice::from_ref(&deleted));
     assert_eq!(heard(&mut from_now), [put("a/4", 4), deleted]);
 }
 
