@@ -7,10 +7,12 @@
 pub mod log;
 pub mod prng;
 pub mod protocol;
+pub mod raft;
 pub mod timer;
 pub mod types;
 
 pub use protocol::{Effect, Input, Outbox, Place, Placed, Protocol, Recovered};
 pub use types::{
-    ClientId, Incarnation, LogIndex, LogTime, NodeId, RequestId, SessionId, Term, Timestamp, Token, WriteId,
+    ClientId, Incarnation, LogIndex, LogTime, NodeId, Outcome, RequestId, SessionId, Term, Timestamp, Token,
+    WriteId,
 };

@@ -90,6 +90,15 @@ number!(
     LogTime, "lt"
 );
 
+/// What is known about the effect of a request that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Outcome {
+    /// It did not take effect and never will; repeating it is safe.
+    NotExecuted,
+    /// It may have taken effect or may yet; only a request with a session tag is safe to repeat.
+    Unknown,
+}
+
 impl Timestamp {
     /// A time so late that it is never reached.
     pub const NEVER: Self = Self(u64::MAX);

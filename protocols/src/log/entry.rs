@@ -5,6 +5,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::log::position::Position;
 use crate::types::{ClientId, LogIndex, LogTime, Term};
 
 /// One position of a replicated log.
@@ -58,7 +59,21 @@ pub struct SnapshotMeta {
     pub configuration: Bytes,
 }
 
+impl SnapshotMeta {
+    /// The position of the last entry contained.
+    #[must_use]
+    pub const fn position(&self) -> Position {
+        Position { term: self.term, index: self.index }
+    }
+}
+
 impl Entry {
+    /// Where the entry stands.
+    #[must_use]
+    pub const fn position(&self) -> Position {
+        Position { term: self.term, index: self.index }
+    }
+
     /// The bytes this entry counts for in windows and limits: its payload and a fixed overhead.
     #[must_use]
     pub fn size(&self) -> usize {

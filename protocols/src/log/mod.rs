@@ -3,5 +3,7 @@
 //! No protocol rule stands here; how entries are chosen is the business of the columns.
 
 mod entry;
+mod position;
 
 pub use entry::{Body, Entry, SessionTag, SnapshotMeta};
+pub use position::Position;

@@ -1,0 +1,126 @@
+//! What a node's own users ask of its Raft machine, and the one answer to each question.
+//!
+//! Not between nodes: a request for the leader is forwarded by whoever drives the machine.
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use crate::log::SessionTag;
+use crate::raft::status::Status;
+use crate::types::{LogIndex, LogTime, NodeId, Outcome};
+
+/// A request; its token gets exactly one [`Reply`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Let a command take effect on the replicated application. Leader only.
+    Propose {
+        /// Who asks, so that a retry is recognised where commands are applied.
+        session: Option<SessionTag>,
+        /// The encoded command.
+        payload: Bytes,
+    },
+    /// Say when the local application reflects everything acknowledged before this request (dissertation §6.4). Leader only.
+    Read,
+    /// Hand leadership over, to the given voter or to the one that is furthest along. Leader only.
+    Transfer {
+        /// The next leader.
+        to: Option<NodeId>,
+    },
+    /// Write a snapshot of the application, whatever the policy says.
+    Snapshot,
+    /// Say how things stand.
+    Status,
+    /// Campaign without waiting for the election timeout; answered with [`Reply::Status`] at once.
+    Campaign,
+}
+
+/// The answer to a [`Command`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// The proposal is committed and has taken effect here.
+    Applied {
+        /// Its position.
+        index: LogIndex,
+        /// Its log time.
+        time: LogTime,
+        /// The application's answer.
+        result: Bytes,
+    },
+    /// The local application may be read: it reflects everything up to `index`, which was the commit index at or after the request.
+    ReadReady {
+        /// The index that was confirmed.
+        index: LogIndex,
+    },
+    /// Another node leads.
+    Transferred {
+        /// The new leader.
+        to: NodeId,
+    },
+    /// A snapshot is durable.
+    SnapshotTaken {
+        /// The last index it contains.
+        index: LogIndex,
+    },
+    /// How things stand.
+    Status(Status),
+    /// It was not done, or it is not known to be done.
+    Refused(Refusal),
+}
+
+/// Why a request was not served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// This node does not lead. Nothing changed.
+    #[error("not the leader")]
+    NotLeader {
+        /// Who does, as far as this node knows.
+        leader: Option<NodeId>,
+    },
+    /// Too much is waiting already. Nothing changed.
+    #[error("too many requests are waiting")]
+    Busy,
+    /// The payload alone exceeds what may wait. Nothing changed.
+    #[error("the payload exceeds {limit} bytes")]
+    TooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The disk has no room. Nothing changed.
+    #[error("the disk is full")]
+    NoSpace,
+    /// Leadership is being handed over. Nothing changed.
+    #[error("leadership is being handed over")]
+    Transferring,
+    /// The transfer did not come about in time, or another node was elected. Leadership may still move.
+    #[error("leadership was not taken over")]
+    TransferFailed,
+    /// The snapshot could not be written. The log is as it was.
+    #[error("the snapshot could not be written")]
+    SnapshotFailed,
+    /// This node lost leadership while the request was under way; it may yet take effect.
+    #[error("leadership was lost before the request was committed")]
+    LeadershipLost,
+    /// A write failed while the request was under way; it may yet take effect.
+    #[error("a write to disk failed")]
+    StorageFailed,
+    /// A write failed before; the machine does nothing any more. Nothing changed.
+    #[error("stopped after a failed write")]
+    Stopped,
+}
+
+impl Refusal {
+    /// Whether the request may have taken effect.
+    #[must_use]
+    pub const fn outcome(&self) -> Outcome {
+        match self {
+            Self::NotLeader { .. }
+            | Self::Busy
+            | Self::TooLarge { .. }
+            | Self::NoSpace
+            | Self::Transferring
+            | Self::SnapshotFailed
+            | Self::Stopped => Outcome::NotExecuted,
+            Self::TransferFailed | Self::LeadershipLost | Self::StorageFailed => Outcome::Unknown,
+        }
+    }
+}

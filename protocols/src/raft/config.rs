@@ -1,0 +1,151 @@
+//! What a Raft machine has to be told: who it is, with whom it agrees, how patient it is, and how much it may hold.
+//!
+//! Not membership in force: `voters` counts at the first start only; afterwards the disk knows better.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::types::NodeId;
+
+/// The settings of one Raft machine. Start from [`Config::lan`], [`Config::wan`] or [`Config::sim`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// This node.
+    pub id: NodeId,
+    /// The voters of a group that starts for the first time, the same set on every node. Ignored once a configuration is on disk.
+    pub voters: BTreeSet<NodeId>,
+    /// How long a follower hears nothing before it campaigns; each wait is drawn from `[t, 2t)`. Also how long a leader stays
+    /// in office without hearing from a quorum. Ten or more round trips plus the longest pause one wants to live through.
+    pub election_timeout: Duration,
+    /// How often an otherwise silent leader speaks. A fifth of the election timeout or less, so that losses do no harm.
+    pub heartbeat_interval: Duration,
+    /// Entries in one append at most.
+    pub max_append_entries: usize,
+    /// Bytes of entries in one append; one entry always fits. Keep it below the transport's frame limit.
+    pub max_append_bytes: usize,
+    /// Appends to one peer that may be unacknowledged at a time.
+    pub max_inflight_appends: usize,
+    /// Bytes of entries to one peer that may be unacknowledged at a time; one append always fits. Bandwidth times round trip.
+    pub max_inflight_bytes: usize,
+    /// Bytes of proposals that wait for their effect; beyond it the leader refuses with `Busy`.
+    pub max_uncommitted_bytes: usize,
+    /// Bytes of durable entries kept in memory for peers and for applying; older ones are read back from the log.
+    pub cache_bytes: usize,
+    /// Take a snapshot after this many applied entries.
+    pub snapshot_entries: u64,
+    /// Take a snapshot after this many bytes of applied entries.
+    pub snapshot_bytes: u64,
+    /// Entries kept below a snapshot, so that a peer that is a little behind needs no snapshot.
+    pub keep_entries: u64,
+    /// Ask whether an election could be won before starting one (dissertation §9.6). Off only in tests of its absence.
+    pub pre_vote: bool,
+    /// Leaders that do not hear from a quorum step down, and who hears a leader grants no vote (dissertation §6.2, §4.2.3).
+    /// Off only in tests of its absence.
+    pub check_quorum: bool,
+}
+
+/// Why a [`Config`] cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum ConfigError {
+    /// A group needs at least one voter.
+    #[error("voters is empty")]
+    NoVoters,
+    /// A timeout that is not longer than the heartbeat deposes every leader.
+    #[error("election_timeout ({election:?}) must be at least twice heartbeat_interval ({heartbeat:?})")]
+    Impatient {
+        /// The election timeout given.
+        election: Duration,
+        /// The heartbeat interval given.
+        heartbeat: Duration,
+    },
+    /// A limit of zero lets nothing happen.
+    #[error("{0} must not be zero")]
+    Zero(&'static str),
+}
+
+impl Config {
+    /// For nodes in one building: half a second without a leader is long.
+    #[must_use]
+    pub fn lan(id: NodeId, voters: BTreeSet<NodeId>) -> Self {
+        Self {
+            id,
+            voters,
+            election_timeout: Duration::from_millis(500),
+            heartbeat_interval: Duration::from_millis(100),
+            max_append_entries: 4096,
+            max_append_bytes: 512 << 10,
+            max_inflight_appends: 64,
+            max_inflight_bytes: 8 << 20,
+            max_uncommitted_bytes: 64 << 20,
+            cache_bytes: 32 << 20,
+            snapshot_entries: 100_000,
+            snapshot_bytes: 256 << 20,
+            keep_entries: 10_000,
+            pre_vote: true,
+            check_quorum: true,
+        }
+    }
+
+    /// For nodes on several continents: round trips of up to 300 ms.
+    #[must_use]
+    pub fn wan(id: NodeId, voters: BTreeSet<NodeId>) -> Self {
+        Self {
+            election_timeout: Duration::from_secs(3),
+            heartbeat_interval: Duration::from_millis(500),
+            max_inflight_appends: 256,
+            max_inflight_bytes: 64 << 20,
+            ..Self::lan(id, voters)
+        }
+    }
+
+    /// For simulation: limits so small that every one of them is met within seconds.
+    #[must_use]
+    pub fn sim(id: NodeId, voters: BTreeSet<NodeId>) -> Self {
+        Self {
+            election_timeout: Duration::from_millis(300),
+            heartbeat_interval: Duration::from_millis(60),
+            max_append_entries: 32,
+            max_append_bytes: 4 << 10,
+            max_inflight_appends: 8,
+            max_inflight_bytes: 16 << 10,
+            max_uncommitted_bytes: 64 << 10,
+            cache_bytes: 8 << 10,
+            snapshot_entries: 300,
+            snapshot_bytes: 64 << 10,
+            keep_entries: 50,
+            ..Self::lan(id, voters)
+        }
+    }
+
+    /// Checks that a machine can run with these settings. Changes nothing.
+    ///
+    /// # Errors
+    /// The first setting found with which no group would work.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        if self.voters.is_empty() {
+            return Err(ConfigError::NoVoters);
+        }
+        let zeros = [
+            ("heartbeat_interval", self.heartbeat_interval.is_zero()),
+            ("max_append_entries", self.max_append_entries == 0),
+            ("max_append_bytes", self.max_append_bytes == 0),
+            ("max_inflight_appends", self.max_inflight_appends == 0),
+            ("max_inflight_bytes", self.max_inflight_bytes == 0),
+            ("max_uncommitted_bytes", self.max_uncommitted_bytes == 0),
+            ("snapshot_entries", self.snapshot_entries == 0),
+            ("snapshot_bytes", self.snapshot_bytes == 0),
+        ];
+        if let Some((name, _)) = zeros.iter().find(|(_, zero)| *zero) {
+            return Err(ConfigError::Zero(name));
+        }
+        if self.election_timeout < self.heartbeat_interval * 2 {
+            return Err(ConfigError::Impatient {
+                election: self.election_timeout,
+                heartbeat: self.heartbeat_interval,
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,148 @@
+//! What Raft machines say to each other: one enumeration, every variant with who sends it, when, and what is owed.
+//!
+//! Not trusted by its receiver: a message that contradicts the rules becomes an event.
+
+use serde::{Deserialize, Serialize};
+
+use crate::log::{Entry, Position};
+use crate::types::{LogIndex, Term};
+
+/// Names one replication of one leader to one peer, so that an answer to an earlier one moves nothing. Unique within a term.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Epoch(pub u64);
+
+/// Between the members of a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Message {
+    /// A pre-candidate asks every voter whether it would get its vote (dissertation §9.6). Promises nothing; changes no term.
+    /// Owed: [`Message::PreVoteReply`].
+    PreVote {
+        /// The term the sender would campaign in.
+        proposed: Term,
+        /// Where the sender's log ends.
+        last: Position,
+    },
+    /// The answer to [`Message::PreVote`].
+    PreVoteReply {
+        /// The voter's own term; a pre-candidate behind it adopts it.
+        term: Term,
+        /// Echoed from the request.
+        proposed: Term,
+        /// Whether the voter would grant its vote.
+        granted: bool,
+    },
+    /// A candidate asks every voter for its vote, once its own is durable (Raft §5.2). Owed: [`Message::VoteReply`].
+    Vote {
+        /// The candidate's term.
+        term: Term,
+        /// Where the candidate's log ends.
+        last: Position,
+        /// Whether the leader itself asked for this election, so that hearing a leader is no reason to refuse.
+        transfer: bool,
+    },
+    /// The answer to [`Message::Vote`]; a grant is durable before it is sent.
+    VoteReply {
+        /// The voter's term.
+        term: Term,
+        /// Whether the vote is granted.
+        granted: bool,
+    },
+    /// The leader replicates entries (Raft §5.3), before they are durable on its own disk. Owed: [`Message::AppendReply`],
+    /// once the entries are durable.
+    Append {
+        /// The leader's term.
+        term: Term,
+        /// The replication this belongs to.
+        epoch: Epoch,
+        /// The position before the first entry.
+        previous: Position,
+        /// The leader's commit index.
+        commit: LogIndex,
+        /// Consecutive entries after `previous`; may be empty.
+        entries: Vec<Entry>,
+    },
+    /// The answer to [`Message::Append`], to a probing heartbeat and to a snapshot.
+    AppendReply {
+        /// The sender's term.
+        term: Term,
+        /// Echoed from the request.
+        epoch: Epoch,
+        /// How far the logs agree.
+        result: AppendResult,
+    },
+    /// The leader says that it is still there: on a timer when it has sent nothing else, and at once to confirm reads.
+    /// Owed: [`Message::HeartbeatReply`], and [`Message::AppendReply`] when `probe` is given.
+    Heartbeat {
+        /// The leader's term.
+        term: Term,
+        /// The replication this belongs to.
+        epoch: Epoch,
+        /// The newest round of reads that waits for confirmation.
+        round: u64,
+        /// The lesser of the leader's commit index and what the peer is known to hold.
+        commit: LogIndex,
+        /// Given while the leader does not know that the peer's log reaches this position.
+        probe: Option<Position>,
+    },
+    /// The answer to [`Message::Heartbeat`]. Says that the sender knew of no higher term.
+    HeartbeatReply {
+        /// The sender's term.
+        term: Term,
+        /// Echoed from the request.
+        epoch: Epoch,
+        /// Echoed from the request.
+        round: u64,
+    },
+    /// Goes with a snapshot to a peer whose next entry the leader no longer has. Owed: [`Message::AppendReply`].
+    Snapshot {
+        /// The leader's term.
+        term: Term,
+        /// The replication this belongs to.
+        epoch: Epoch,
+    },
+    /// The leader asks a peer whose log is complete to campaign at once (dissertation §3.10). Owed: nothing.
+    TimeoutNow {
+        /// The leader's term.
+        term: Term,
+        /// Where the leader's log ends; a peer whose log does not reach it does not campaign.
+        last: Position,
+    },
+}
+
+/// How an append ended at the follower.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AppendResult {
+    /// The logs agree up to this index, durably at the follower.
+    Matched(LogIndex),
+    /// The follower does not have the position that was presumed.
+    Conflict {
+        /// The index of that position.
+        rejected: LogIndex,
+        /// The last position of the follower's log at which the logs may still agree.
+        hint: Position,
+    },
+    /// The logs agree up to this index; the follower has no room for what came after it.
+    NoSpace(LogIndex),
+    /// The request was of an earlier term than the sender's.
+    Stale,
+}
+
+impl Message {
+    /// The term the sender is in, where the message says it.
+    #[must_use]
+    pub const fn term(&self) -> Option<Term> {
+        match self {
+            Self::PreVote { .. } => None,
+            Self::PreVoteReply { term, .. }
+            | Self::Vote { term, .. }
+            | Self::VoteReply { term, .. }
+            | Self::Append { term, .. }
+            | Self::AppendReply { term, .. }
+            | Self::Heartbeat { term, .. }
+            | Self::HeartbeatReply { term, .. }
+            | Self::Snapshot { term, .. }
+            | Self::TimeoutNow { term, .. } => Some(*term),
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Raft: a replicated log with one leader (Ongaro and Ousterhout, USENIX ATC 2014; Ongaro's dissertation, 2014).
+//!
+//! A follower that hears no leader asks whether it could win (pre-vote), makes its vote for itself durable and asks for votes.
+//! Who gets a quorum leads for one term: it appends an entry of its own, replicates, and commits what a quorum holds durably,
+//! counting only entries of its own term (§5.4.2). A leader that hears from no quorum steps down. Reads are confirmed by
+//! a round of heartbeats. Old entries give way to snapshots.
+//!
+//! What is proposed between two drains of the driver's feed goes out together: a proposal only marks the machine, and the
+//! timer `Flush`, due at once, writes and sends it.
+
+mod command;
+mod config;
+mod message;
+mod record;
+mod status;
+
+pub use command::{Command, Refusal, Reply};
+pub use config::{Config, ConfigError};
+pub use message::{AppendResult, Epoch, Message};
+pub use record::Record;
+pub use status::{Event, Rejection, Role, Status};

@@ -1,0 +1,41 @@
+//! What a Raft machine writes to its disk: entries of the log, and two cells.
+//!
+//! Term and vote are one record, so that no crash separates them (Raft §5.2; RT-02).
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::log::Entry;
+use crate::protocol::{Place, Placed};
+use crate::types::{NodeId, Term};
+
+/// One record of the machine's log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Record {
+    /// An entry of the replicated log.
+    Entry(Entry),
+    /// The term, and the vote given in it.
+    Ballot {
+        /// The term.
+        term: Term,
+        /// Whom this node voted for in that term.
+        vote: Option<NodeId>,
+    },
+    /// The configuration the group started with, encoded; written with the first ballot.
+    Founding(Bytes),
+}
+
+impl Record {
+    const BALLOT: u64 = 0;
+    const FOUNDING: u64 = 1;
+}
+
+impl Placed for Record {
+    fn place(&self) -> Place {
+        match self {
+            Self::Entry(entry) => Place::Entry(entry.index),
+            Self::Ballot { .. } => Place::Cell(Self::BALLOT),
+            Self::Founding(_) => Place::Cell(Self::FOUNDING),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! How a Raft machine stands, as told to observers: role, status, events.
+//!
+//! Not the state itself: everything here is a copy.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use thiserror::Error;
+
+use crate::types::{LogIndex, NodeId, Term};
+
+/// What part a machine plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Follows a leader, or waits for one.
+    Follower,
+    /// Asks whether it could win an election.
+    PreCandidate,
+    /// Asks for votes.
+    Candidate,
+    /// Leads.
+    Leader,
+}
+
+/// A machine at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// This node.
+    pub id: NodeId,
+    /// Its part.
+    pub role: Role,
+    /// Its term.
+    pub term: Term,
+    /// Whom it takes for the leader of that term.
+    pub leader: Option<NodeId>,
+    /// Whom it voted for in that term.
+    pub vote: Option<NodeId>,
+    /// The last index it knows to be committed.
+    pub commit: LogIndex,
+    /// The last index whose effect the application reported.
+    pub applied: LogIndex,
+    /// The last index of its log, durable or not.
+    pub last_index: LogIndex,
+    /// The first index of its log; one above `last_index` when the log is empty.
+    pub first_index: LogIndex,
+    /// The last index of its newest snapshot. While a received snapshot is being installed, `first_index` runs ahead of it.
+    pub snapshot_index: LogIndex,
+    /// The last index that is durable on this node's own disk.
+    pub durable_index: LogIndex,
+    /// The voters of the configuration in force.
+    pub voters: BTreeSet<NodeId>,
+    /// What each other voter is known to hold durably; empty unless this node leads.
+    pub match_index: BTreeMap<NodeId, LogIndex>,
+}
+
+/// Something observers may want to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The role, the term or the known leader changed.
+    RoleChanged {
+        /// The part played from here on.
+        role: Role,
+        /// The term.
+        term: Term,
+        /// The leader, if known.
+        leader: Option<NodeId>,
+    },
+    /// A peer sent what it must not; it was ignored.
+    Rejected {
+        /// The peer.
+        from: NodeId,
+        /// What was wrong.
+        reason: Rejection,
+    },
+    /// The application's state was replaced by a snapshot from the leader.
+    SnapshotInstalled {
+        /// The last index it contains.
+        index: LogIndex,
+    },
+}
+
+/// What is wrong with a peer's message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+pub enum Rejection {
+    /// The sender is no member of the group.
+    #[error("the sender is no member of the group")]
+    NotMember,
+    /// Another node leads in the message's term.
+    #[error("another node leads in that term")]
+    SecondLeader,
+    /// Its entries are not consecutive, or their terms or times decrease.
+    #[error("the entries are not in order")]
+    Disordered,
+    /// It contradicts an entry that is committed here.
+    #[error("it contradicts a committed entry")]
+    ContradictsCommit,
+    /// It acknowledges what was never sent.
+    #[error("it acknowledges what was never sent")]
+    Unsent,
+    /// A snapshot came without its message or with an unreadable configuration.
+    #[error("the snapshot cannot be used")]
+    BadSnapshot,
+}

@@ -1,0 +1,104 @@
+//! Why the map did not do what it was asked, and whether it may have done it nevertheless.
+//!
+//! A condition that did not hold is no error: it is an outcome of the operation.
+
+use synod_protocols::{LogIndex, Outcome};
+
+/// An operation on the map that did not come to its end.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{cause}")]
+pub struct KvError {
+    /// What was wrong.
+    pub cause: KvCause,
+    /// Whether the operation may have taken effect.
+    pub outcome: Outcome,
+}
+
+/// What was wrong.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KvCause {
+    /// No leader was found before the deadline.
+    #[error("no leader is known")]
+    NoLeader,
+    /// The service has as much work as it may hold.
+    #[error("the service is busy")]
+    Busy,
+    /// The disk has no room for new work.
+    #[error("the disk is full")]
+    NoSpace,
+    /// The deadline passed.
+    #[error("the deadline passed")]
+    Timeout,
+    /// The way to the leader broke.
+    #[error("the link to the leader failed: {0}")]
+    Link(String),
+    /// The key breaks a rule; nothing changed.
+    #[error("bad key: {0}")]
+    BadKey(BadKey),
+    /// The value, or the operations of a transaction together, exceed a limit; nothing changed.
+    #[error("{size} bytes exceed the limit of {limit}")]
+    TooLarge {
+        /// The size asked for, in bytes.
+        size: usize,
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The history that a watch asked for is no longer held.
+    #[error("the history before index {oldest} is no longer held")]
+    Compacted {
+        /// The first index from which a watch can start.
+        oldest: LogIndex,
+    },
+    /// The watch did not read fast enough and was closed; it can be taken up again after `last`.
+    #[error("the watch fell behind after index {last}")]
+    Slow {
+        /// The last index of which every event was handed over.
+        last: LogIndex,
+    },
+    /// There is no such lease, or it has run out; nothing changed.
+    #[error("there is no such lease")]
+    LeaseUnknown,
+    /// The map holds as many leases as it may; nothing changed.
+    #[error("the map holds its limit of leases")]
+    LeaseLimit,
+    /// The request is older than what is remembered of its session, or used its session's number again.
+    #[error("the session no longer remembers this request")]
+    SessionExpired,
+    /// The command is of a form that the replicas do not understand; nothing changed.
+    #[error("the replicas do not understand the command")]
+    Unsupported,
+    /// This node does not serve the map any more, or its disk has failed.
+    #[error("the service has stopped")]
+    Stopped,
+}
+
+/// Which rule a key breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadKey {
+    /// It is empty.
+    #[error("it is empty")]
+    Empty,
+    /// It has more than 1,024 bytes.
+    #[error("{size} bytes exceed the limit of 1024")]
+    TooLong {
+        /// Its size in bytes.
+        size: usize,
+    },
+    /// It holds a control character.
+    #[error("it holds a control character")]
+    ControlCharacter,
+}
+
+impl KvError {
+    /// An error that changed nothing.
+    #[must_use]
+    pub const fn not_executed(cause: KvCause) -> Self {
+        Self { cause, outcome: Outcome::NotExecuted }
+    }
+
+    /// An error after which the operation may or may not have taken effect.
+    #[must_use]
+    pub const fn unknown(cause: KvCause) -> Self {
+        Self { cause, outcome: Outcome::Unknown }
+    }
+}
