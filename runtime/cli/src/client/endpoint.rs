@@ -7,9 +7,16 @@ use std::time::Duration;
 
 use clap::Args;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::{Agent, config::Config};
+use ureq::Agent;
+use ureq::config::{Config, ConfigBuilder};
+use ureq::typestate::AgentScope;
 
 use crate::failure::Failure;
+
+/// How long one attempt may take before the next node is asked.
+const ATTEMPT: Duration = Duration::from_secs(4);
+/// How long a watch may be silent: several times the nodes' heartbeat.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// The options of every command that speaks to nodes.
 #[derive(Args, Clone, Debug)]
@@ -21,6 +28,9 @@ pub(crate) struct Connection {
     /// The certificates, in a PEM file, that https addresses are checked against instead of the public authorities.
     #[arg(long, value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,
+    /// How many seconds to go on asking when no node answers.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) timeout: Option<Duration>,
 }
 
 /// One or more endpoints, in the order given.
@@ -35,19 +45,30 @@ pub(crate) struct Endpoint {
 }
 
 impl Connection {
-    /// Connections to the nodes, pooled; each attempt on one takes at most `attempt`.
+    /// Connections for requests, pooled.
     ///
     /// # Errors
     /// When the certificates cannot be read.
-    pub(crate) fn agent(&self, attempt: Duration) -> Result<Agent, Failure> {
-        let config = Config::builder()
+    pub(crate) fn agent(&self) -> Result<Agent, Failure> {
+        self.build(Config::builder().timeout_per_call(Some(ATTEMPT)))
+    }
+
+    /// Connections for answers that go on.
+    ///
+    /// # Errors
+    /// When the certificates cannot be read.
+    pub(crate) fn watcher(&self) -> Result<Agent, Failure> {
+        self.build(Config::builder().timeout_per_read(Some(SILENCE)))
+    }
+
+    fn build(&self, config: ConfigBuilder<AgentScope>) -> Result<Agent, Failure> {
+        let config = config
             .http_status_as_error(false)
             .proxy(None)
             .max_redirects(0)
             .max_idle_connections(512)
             .max_idle_connections_per_host(256)
-            .timeout_connect(Some(Duration::from_secs(1)))
-            .timeout_recv_response(Some(attempt));
+            .timeout_connect(Some(Duration::from_secs(1)));
         let Some(path) = &self.ca else { return Ok(config.build().new_agent()) };
         let pem = std::fs::read(path).map_err(|error| Failure::at(path, "read the certificates", error))?;
         let roots = certificates(&pem).map_err(|error| Failure::at(path, "read the certificates", error))?;
@@ -103,6 +124,13 @@ impl fmt::Display for Endpoints {
         let names: Vec<String> = self.0.iter().map(Endpoint::to_string).collect();
         f.write_str(&names.join(", "))
     }
+}
+
+/// A positive number of seconds, such as 0.5 or 60.
+pub(crate) fn seconds(text: &str) -> Result<Duration, Failure> {
+    let seconds = text.parse::<f64>().ok().filter(|seconds| *seconds > 0.0);
+    let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    duration.ok_or_else(|| Failure::new(format!("{text:?} is no positive number of seconds")))
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<Certificate<'static>>, String> {

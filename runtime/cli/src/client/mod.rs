@@ -4,10 +4,12 @@
 
 mod attempt;
 mod endpoint;
+mod events;
 mod path;
 mod retry;
 
 pub(crate) use attempt::{Answer, Request, attempt};
-pub(crate) use endpoint::{Connection, Endpoint, Endpoints};
+pub(crate) use endpoint::{Connection, Endpoint, seconds};
+pub(crate) use events::{Parser, Sent};
 pub(crate) use path::Path;
 pub(crate) use retry::{Client, Patience};

@@ -11,8 +11,6 @@ use super::attempt::{Answer, Request, attempt};
 use super::endpoint::{Connection, Endpoint};
 use crate::failure::Failure;
 
-/// How long one attempt may take before the next node is asked.
-const ATTEMPT: Duration = Duration::from_secs(4);
 /// What a node is told to take at most, so that it answers before the attempt is given up.
 const NODE_TIMEOUT: Duration = Duration::from_secs(3);
 const PAUSE_FIRST: Duration = Duration::from_millis(20);
@@ -21,6 +19,13 @@ const PAUSE_LONGEST: Duration = Duration::from_millis(500);
 /// How long a call may take over all its attempts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience(pub(crate) Duration);
+
+impl Patience {
+    /// What the options say, or what suits a single request.
+    pub(crate) fn of(connection: &Connection) -> Self {
+        Self(connection.timeout.unwrap_or(Duration::from_secs(10)))
+    }
+}
 
 /// Speaks to whichever of the nodes answers. Shared by threads.
 pub(crate) struct Client {
@@ -40,7 +45,7 @@ impl Client {
         let mut run = [0; 16];
         getrandom::fill(&mut run).map_err(|error| Failure::new(format!("no randomness: {error}")))?;
         Ok(Self {
-            agent: connection.agent(ATTEMPT)?,
+            agent: connection.agent()?,
             endpoints: connection.addr.0.clone(),
             favourite: AtomicUsize::new(0),
             run: u128::from_le_bytes(run),
