@@ -7,6 +7,7 @@
 pub mod address;
 pub mod cluster;
 pub mod env;
+pub mod node;
 pub mod services;
 pub mod storage;
 pub mod telemetry;

@@ -1,0 +1,118 @@
+//! What a node is told at its start, complete and possible, and what can be wrong with it.
+//!
+//! Builds nothing and reads nothing: `file` parses it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use synod_transport::PeerName;
+
+/// Everything a node of the command line is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeConfig {
+    /// The cluster's name, which the certificate has to bear.
+    pub cluster: String,
+    /// This node's name, which the certificate has to bear.
+    pub node: PeerName,
+    /// Where the node keeps its log and snapshots.
+    pub directory: PathBuf,
+    /// Where peers reach this node over QUIC.
+    pub quic: SocketAddr,
+    /// Where outsiders reach this node over HTTP; `None` for no gateway.
+    pub http: Option<HttpConfig>,
+    /// The node's credential.
+    pub tls: TlsConfig,
+    /// The other members, by name.
+    pub peers: BTreeMap<PeerName, String>,
+    /// How the replicated key-value map behaves.
+    pub raft: RaftConfig,
+}
+
+/// Where outsiders reach a node over HTTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpConfig {
+    /// The address.
+    pub address: SocketAddr,
+    /// Serve clear text beyond the loopback interface.
+    pub allow_clear_text: bool,
+    /// The server's certificate chain and key in PEM; `None` for clear text.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// The largest request body, in bytes.
+    pub max_body: usize,
+}
+
+/// The files of a node's credential, in PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// The cluster's certificate authority.
+    pub authority: PathBuf,
+    /// The node's certificate.
+    pub certificate: PathBuf,
+    /// The certificate's private key.
+    pub key: PathBuf,
+}
+
+/// Timing and sizes of consensus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RaftConfig {
+    /// The shortest election timeout; the drawn one is less than twice as long. Ten round trips or more.
+    pub election_timeout: Duration,
+    /// How often a leader without traffic reassures its followers. A tenth to a third of the election timeout.
+    pub heartbeat: Duration,
+    /// A snapshot is taken after so many entries.
+    pub snapshot_entries: u64,
+}
+
+/// Why a configuration was refused. Nothing was started.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file could not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The text is not TOML, or a key is missing, unknown or of another type.
+    #[error("{origin}: {reason}")]
+    Syntax {
+        /// The file, or what stands in its place.
+        origin: String,
+        /// Line, column, key and reason.
+        reason: String,
+    },
+    /// A value is impossible.
+    #[error("{origin}: {key}: {reason}")]
+    Value {
+        /// The file, or what stands in its place.
+        origin: String,
+        /// The key, with dots.
+        key: String,
+        /// Why it is impossible.
+        reason: String,
+    },
+    /// An override names a key that does not exist.
+    #[error("{origin}: there is no key {key:?}; the keys are {known}")]
+    UnknownKey {
+        /// Where the override came from.
+        origin: String,
+        /// The key as it was written.
+        key: String,
+        /// The keys that exist.
+        known: String,
+    },
+}
+
+/// A value that replaces one of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Override {
+    /// Who said so: the environment variable or the command-line option.
+    pub origin: String,
+    /// The key, with dots.
+    pub key: String,
+    /// The value as text; read as TOML where it is, else as a string.
+    pub value: String,
+}

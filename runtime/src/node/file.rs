@@ -1,0 +1,351 @@
+//! The configuration file of a node: TOML, with overrides from the environment and the command line.
+//!
+//! Reading is parsing: what comes out is complete and possible, or an error that names file, line or key, and reason.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use synod_transport::PeerName;
+
+use crate::node::config::{ConfigError, HttpConfig, NodeConfig, Override, RaftConfig, TlsConfig};
+
+impl NodeConfig {
+    /// Reads a file, then the environment (`SYNOD_LISTEN_QUIC` for `listen.quic`), then the given overrides; the last one wins.
+    ///
+    /// Relative paths in the file are relative to the file's directory.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the file or variable, the key and the reason.
+    pub fn from_file(path: &Path, overrides: &[Override]) -> Result<Self, ConfigError> {
+        let text = fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.to_path_buf(), source })?;
+        let mut all = from_environment(std::env::vars());
+        all.extend_from_slice(overrides);
+        let base = path.parent().unwrap_or(Path::new("."));
+        Self::parse(&text, &path.display().to_string(), base, &all)
+    }
+
+    /// Parses a configuration. `origin` names it in errors, `base` is what relative paths are relative to.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the origin, the key and the reason.
+    pub fn parse(text: &str, origin: &str, base: &Path, overrides: &[Override]) -> Result<Self, ConfigError> {
+        let syntax = |error: toml::de::Error| ConfigError::Syntax {
+            origin: origin.into(),
+            reason: error.to_string().trim().replace('\n', " "),
+        };
+        // Without overrides the text is read directly, so that errors tell the line.
+        let file: FileConfig = if overrides.is_empty() {
+            toml::from_str(text).map_err(syntax)?
+        } else {
+            let mut table: toml::Table = toml::from_str(text).map_err(syntax)?;
+            for change in overrides {
+                set(&mut table, change)?;
+            }
+            table.try_into().map_err(syntax)?
+        };
+        file.check(origin, base)
+    }
+}
+
+const KEYS: [&str; 16] = [
+    "cluster",
+    "node",
+    "directory",
+    "listen.quic",
+    "listen.http",
+    "http.allow_clear_text",
+    "http.certificate",
+    "http.key",
+    "http.max_body_bytes",
+    "tls.authority",
+    "tls.certificate",
+    "tls.key",
+    "raft.election_timeout_ms",
+    "raft.heartbeat_ms",
+    "raft.snapshot_entries",
+    "peers",
+];
+
+fn from_environment(variables: impl Iterator<Item = (String, String)>) -> Vec<Override> {
+    let names: BTreeMap<String, &str> =
+        KEYS.iter().map(|key| (format!("SYNOD_{}", key.replace('.', "_").to_uppercase()), *key)).collect();
+    let mut found: Vec<Override> = variables
+        .filter_map(|(name, value)| {
+            let key = names.get(&name)?;
+            Some(Override { origin: format!("environment variable {name}"), key: (*key).into(), value })
+        })
+        .collect();
+    found.sort_by(|a, b| a.key.cmp(&b.key));
+    found
+}
+
+fn set(table: &mut toml::Table, change: &Override) -> Result<(), ConfigError> {
+    if !KEYS.contains(&change.key.as_str()) && !change.key.starts_with("peers.") {
+        return Err(ConfigError::UnknownKey {
+            origin: change.origin.clone(),
+            key: change.key.clone(),
+            known: KEYS.join(", "),
+        });
+    }
+    let value = toml::from_str::<toml::Table>(&format!("value = {}", change.value))
+        .ok()
+        .and_then(|mut parsed| parsed.remove("value"))
+        .unwrap_or_else(|| toml::Value::String(change.value.clone()));
+    let mut place = table;
+    let mut parts = change.key.split('.').peekable();
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            place.insert(part.into(), value);
+            break;
+        }
+        let inner = place.entry(part).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        let toml::Value::Table(inner) = inner else {
+            return Err(ConfigError::Value {
+                origin: change.origin.clone(),
+                key: part.into(),
+                reason: "is not a table".into(),
+            });
+        };
+        place = inner;
+    }
+    Ok(())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileConfig {
+    cluster: String,
+    node: String,
+    directory: PathBuf,
+    listen: Listen,
+    #[serde(default)]
+    http: Http,
+    tls: Tls,
+    #[serde(default)]
+    peers: BTreeMap<String, String>,
+    #[serde(default)]
+    raft: Raft,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Listen {
+    quic: String,
+    http: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Http {
+    allow_clear_text: bool,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+    max_body_bytes: usize,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self { allow_clear_text: false, certificate: None, key: None, max_body_bytes: 1 << 20 }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tls {
+    authority: PathBuf,
+    certificate: PathBuf,
+    key: PathBuf,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Raft {
+    election_timeout_ms: u64,
+    heartbeat_ms: u64,
+    snapshot_entries: u64,
+}
+
+impl Default for Raft {
+    fn default() -> Self {
+        Self { election_timeout_ms: 300, heartbeat_ms: 50, snapshot_entries: 100_000 }
+    }
+}
+
+/// Says what is wrong with a value of the file.
+struct Complaint<'a> {
+    origin: &'a str,
+}
+
+impl Complaint<'_> {
+    fn about(&self, key: &str, reason: impl Into<String>) -> ConfigError {
+        ConfigError::Value { origin: self.origin.into(), key: key.into(), reason: reason.into() }
+    }
+
+    fn name(&self, key: &str, text: &str) -> Result<PeerName, ConfigError> {
+        let reason = || format!("{text:?} is no name: 1 to 63 of a-z, 0-9 and inner hyphens");
+        PeerName::new(text).ok_or_else(|| self.about(key, reason()))
+    }
+
+    fn address(&self, key: &str, text: &str) -> Result<SocketAddr, ConfigError> {
+        text.parse()
+            .map_err(|_| self.about(key, format!("{text:?} is no address such as \"127.0.0.1:7400\"")))
+    }
+}
+
+impl FileConfig {
+    fn check(self, origin: &str, base: &Path) -> Result<NodeConfig, ConfigError> {
+        let complaint = Complaint { origin };
+        complaint.name("cluster", &self.cluster)?;
+        let node = complaint.name("node", &self.node)?;
+        Ok(NodeConfig {
+            quic: complaint.address("listen.quic", &self.listen.quic)?,
+            http: match &self.listen.http {
+                Some(text) => {
+                    Some(self.http.check(complaint.address("listen.http", text)?, base, &complaint)?)
+                }
+                None => None,
+            },
+            peers: check_peers(self.peers, &node, &complaint)?,
+            raft: self.raft.check(&complaint)?,
+            tls: TlsConfig {
+                authority: base.join(self.tls.authority),
+                certificate: base.join(self.tls.certificate),
+                key: base.join(self.tls.key),
+            },
+            directory: base.join(self.directory),
+            cluster: self.cluster,
+            node,
+        })
+    }
+}
+
+impl Http {
+    fn check(
+        self,
+        address: SocketAddr,
+        base: &Path,
+        complaint: &Complaint<'_>,
+    ) -> Result<HttpConfig, ConfigError> {
+        let tls = match (self.certificate, self.key) {
+            (Some(certificate), Some(key)) => Some((base.join(certificate), base.join(key))),
+            (None, None) => None,
+            (Some(_), None) => return Err(complaint.about("http.key", "is missing beside http.certificate")),
+            (None, Some(_)) => return Err(complaint.about("http.certificate", "is missing beside http.key")),
+        };
+        Ok(HttpConfig {
+            address,
+            allow_clear_text: self.allow_clear_text,
+            tls,
+            max_body: self.max_body_bytes,
+        })
+    }
+}
+
+impl Raft {
+    fn check(self, complaint: &Complaint<'_>) -> Result<RaftConfig, ConfigError> {
+        if self.heartbeat_ms == 0 || self.heartbeat_ms.saturating_mul(2) > self.election_timeout_ms {
+            let reason = "has to be at least 1 and at most half of raft.election_timeout_ms";
+            return Err(complaint.about("raft.heartbeat_ms", reason));
+        }
+        if self.snapshot_entries == 0 {
+            return Err(complaint.about("raft.snapshot_entries", "has to be at least 1"));
+        }
+        Ok(RaftConfig {
+            election_timeout: Duration::from_millis(self.election_timeout_ms),
+            heartbeat: Duration::from_millis(self.heartbeat_ms),
+            snapshot_entries: self.snapshot_entries,
+        })
+    }
+}
+
+fn check_peers(
+    peers: BTreeMap<String, String>,
+    node: &PeerName,
+    complaint: &Complaint<'_>,
+) -> Result<BTreeMap<PeerName, String>, ConfigError> {
+    let mut checked = BTreeMap::new();
+    for (peer, endpoint) in peers {
+        let key = format!("peers.{peer}");
+        let peer = complaint.name(&key, &peer)?;
+        let whole = |(host, port): (&str, &str)| !host.is_empty() && port.parse::<u16>().is_ok();
+        if !endpoint.rsplit_once(':').is_some_and(whole) {
+            return Err(complaint.about(&key, format!("{endpoint:?} is no endpoint such as \"host:7400\"")));
+        }
+        if peer == *node {
+            return Err(complaint.about(&key, "is this very node"));
+        }
+        checked.insert(peer, endpoint);
+    }
+    Ok(checked)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"
+        cluster = "shop"
+        node = "node-1"
+        directory = "data"
+        [listen]
+        quic = "127.0.0.1:7401"
+        http = "127.0.0.1:8080"
+        [tls]
+        authority = "ca.pem"
+        certificate = "node-1.pem"
+        key = "node-1.key"
+        [peers]
+        node-2 = "127.0.0.1:7402"
+    "#;
+
+    fn parse(text: &str, overrides: &[Override]) -> Result<NodeConfig, String> {
+        NodeConfig::parse(text, "shop.toml", Path::new("etc"), overrides).map_err(|error| error.to_string())
+    }
+
+    fn change(key: &str, value: &str) -> Override {
+        Override { origin: "--set".into(), key: key.into(), value: value.into() }
+    }
+
+    #[test]
+    fn a_complete_file_is_read_and_paths_are_relative_to_it() {
+        let config = parse(TEXT, &[]).expect("complete");
+        assert_eq!(config.tls.authority, Path::new("etc/ca.pem"));
+        assert_eq!(config.peers.len(), 1);
+        assert_eq!(config.raft.election_timeout, Duration::from_millis(300));
+    }
+
+    #[test]
+    fn overrides_win_and_numbers_stay_numbers() {
+        let config =
+            parse(TEXT, &[change("raft.heartbeat_ms", "20"), change("node", "node-9")]).expect("good");
+        assert_eq!((config.raft.heartbeat, config.node.as_str()), (Duration::from_millis(20), "node-9"));
+    }
+
+    #[test]
+    fn errors_name_the_file_the_line_and_the_key() {
+        let error = parse(&TEXT.replace("quic =", "quick ="), &[]).expect_err("unknown key");
+        assert!(
+            error.contains("shop.toml") && error.contains("line 6") && error.contains("quick"),
+            "{error}"
+        );
+        let error = parse(&TEXT.replace("127.0.0.1:7401", "here"), &[]).expect_err("no address");
+        assert!(error.contains("listen.quic") && error.contains("here"), "{error}");
+        let error = parse(TEXT, &[change("raft.tempo", "1")]).expect_err("unknown override");
+        assert!(error.contains("--set") && error.contains("raft.tempo"), "{error}");
+        let error = parse(TEXT, &[change("raft.heartbeat_ms", "200")]).expect_err("too slow");
+        assert!(error.contains("raft.heartbeat_ms"), "{error}");
+    }
+
+    #[test]
+    fn the_environment_is_read_by_known_names_only() {
+        let variables = [("SYNOD_LISTEN_QUIC", "127.0.0.1:1"), ("SYNOD_LOG", "debug"), ("PATH", "/bin")];
+        let found = from_environment(variables.iter().map(|(k, v)| ((*k).into(), (*v).into())));
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].key, "listen.quic");
+    }
+}
