@@ -11,7 +11,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 
 use crate::lane::Lane;
-use crate::peer::{Address, Peer, PeerName};
+use crate::peer::{Address, Peer, PeerName, Role};
 
 /// A node's or client's end of all its links.
 pub trait Transport: Send + Sync + 'static {
@@ -231,6 +231,14 @@ pub enum TransportError {
         /// Who answered.
         found: PeerName,
     },
+    /// A client answered where a member was dialled.
+    #[error("{found:?} {name} answered where a member was dialled")]
+    WrongRole {
+        /// Who answered.
+        name: PeerName,
+        /// The role in its certificate.
+        found: Role,
+    },
     /// The peer showed no certificate.
     #[error("the peer showed no certificate")]
     NoCertificate,
@@ -248,6 +256,14 @@ pub enum TransportError {
     /// The peer is this very node.
     #[error("the address is this node's own")]
     Myself,
+    /// A later incarnation of the same name is connected: this is an earlier one, or two processes bear one name.
+    #[error("incarnation {found} comes after incarnation {known} of the same name has connected")]
+    Superseded {
+        /// The incarnation that was refused.
+        found: u64,
+        /// The one that is connected.
+        known: u64,
+    },
     /// The peer broke the handshake's rules.
     #[error("the handshake is malformed: {0}")]
     Handshake(String),

@@ -5,6 +5,9 @@
 /// How many ordered lanes a link has besides the control lane.
 pub const ORDERED_LANES: u8 = 4;
 
+/// How many lanes a link has in all.
+pub(crate) const LANES: usize = ORDERED_LANES as usize + 1;
+
 /// A lane of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Lane {

@@ -3,13 +3,29 @@
 //! Knows nothing of actors and protocols: what a frame means is its receiver's business. [`contract`] is what users see;
 //! `quic` and `memory` are its two implementations, held to one conformance suite.
 
+mod backoff;
+mod batch;
+mod config;
 pub mod contract;
+mod error;
+mod frame;
+mod identity;
 mod lane;
+pub mod memory;
+mod metrics;
 mod peer;
+mod pool;
 
+pub use config::{Config, ConfigError};
 pub use contract::{
     BulkReceiver, BulkSender, CloseReason, Frames, Link, LinkError, Receiver, Refusal, Transport,
     TransportError,
 };
+pub use error::StartError;
+pub use identity::{
+    AUTHORITY_FILE, AUTHORITY_KEY_FILE, Authority, Certificate, Credential, Identity, IdentityError, Subject,
+    Validity,
+};
 pub use lane::{Lane, ORDERED_LANES};
+pub use metrics::Metrics;
 pub use peer::{Address, Peer, PeerName, Role};

@@ -1,0 +1,97 @@
+//! Cuts the bytes of one lane into whole frames; the claimed length is checked before memory is taken for it.
+//!
+//! Knows no stream: whoever reads the lane hands over what arrived.
+
+use bytes::{Bytes, BytesMut};
+
+use crate::batch::FRAME_HEADER;
+use crate::contract::Frames;
+
+/// Collects the bytes of one lane until they are whole frames.
+pub(crate) struct Cutter {
+    buffer: BytesMut,
+    frame_max: usize,
+}
+
+/// A frame that claims more bytes than the limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Oversized {
+    /// What it claims, in bytes.
+    pub(crate) claimed: usize,
+}
+
+impl Cutter {
+    /// For frames of at most `frame_max` bytes.
+    pub(crate) fn new(frame_max: usize) -> Self {
+        Self { buffer: BytesMut::new(), frame_max }
+    }
+
+    /// Adds the bytes that one read brought, and gives all frames that are whole with them.
+    pub(crate) fn feed(&mut self, chunks: &[Bytes]) -> Result<Option<Frames>, Oversized> {
+        for chunk in chunks {
+            self.buffer.extend_from_slice(chunk);
+        }
+        let mut at = 0;
+        while let Some(header) = self.buffer.get(at..at + FRAME_HEADER) {
+            let length = u32::from_le_bytes([header[0], header[1], header[2], header[3]]) as usize;
+            if length > self.frame_max {
+                return Err(Oversized { claimed: length });
+            }
+            let end = at + FRAME_HEADER + length;
+            if self.buffer.len() < end {
+                break;
+            }
+            at = end;
+        }
+        if at == 0 {
+            return Ok(None);
+        }
+        Ok(Some(Frames::new(self.buffer.split_to(at).freeze())))
+    }
+
+    /// Whether a part of a frame is waiting for the rest.
+    pub(crate) fn is_midway(&self) -> bool {
+        !self.buffer.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(body: &[u8]) -> Vec<u8> {
+        let mut bytes = (body.len() as u32).to_le_bytes().to_vec();
+        bytes.extend_from_slice(body);
+        bytes
+    }
+
+    #[test]
+    fn cuts_at_every_boundary() {
+        let stream: Vec<u8> = [&b"one"[..], b"", b"three"].iter().flat_map(|body| frame(body)).collect();
+        for cut in 0..=stream.len() {
+            let mut cutter = Cutter::new(5);
+            let mut bodies = Vec::new();
+            for part in [&stream[..cut], &stream[cut..]] {
+                let frames = cutter.feed(&[Bytes::copy_from_slice(part)]).expect("all frames are small");
+                bodies.extend(frames.into_iter().flatten());
+            }
+            assert_eq!(bodies, ["one", "", "three"], "cut at {cut}");
+            assert!(!cutter.is_midway());
+        }
+    }
+
+    #[test]
+    fn refuses_a_claim_before_taking_memory() {
+        let mut cutter = Cutter::new(5);
+        let claim = Bytes::from_static(&[255, 255, 255, 255, 0]);
+        assert_eq!(cutter.feed(&[claim]).map(|_| ()), Err(Oversized { claimed: 0xFFFF_FFFF }));
+        assert!(cutter.buffer.capacity() < 1024);
+    }
+
+    #[test]
+    fn waits_for_the_rest() {
+        let mut cutter = Cutter::new(5);
+        assert!(matches!(cutter.feed(&[Bytes::from_static(&[5, 0, 0, 0, 1])]), Ok(None)));
+        assert!(cutter.is_midway());
+    }
+}

@@ -1,0 +1,127 @@
+//! What a transport counts. Not a registry: the runtime reads a snapshot and publishes it.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::contract::TransportError;
+
+/// What a transport has counted since its start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metrics {
+    /// Links that are open.
+    pub links: u64,
+    /// Links that were opened.
+    pub links_opened: u64,
+    /// Dials that were tried.
+    pub dials: u64,
+    /// Peers refused and dials failed, by kind (`wrong_authority`, `expired`, `unreachable`, …).
+    pub refusals: BTreeMap<&'static str, u64>,
+    /// Frames given to lanes.
+    pub frames_out: u64,
+    /// Writes to lanes: `frames_out` over this is how many frames share a write.
+    pub batches_out: u64,
+    /// Bytes written to lanes.
+    pub bytes_out: u64,
+    /// Reads of lanes that brought whole frames.
+    pub batches_in: u64,
+    /// Bytes of whole frames read from lanes.
+    pub bytes_in: u64,
+    /// Datagrams given to links.
+    pub datagrams_out: u64,
+    /// Datagrams received.
+    pub datagrams_in: u64,
+    /// Bulk streams opened here.
+    pub bulk_out: u64,
+    /// Bulk streams opened by peers.
+    pub bulk_in: u64,
+    /// Links closed because the peer broke the rules.
+    pub violations: u64,
+    /// UDP packets lost on the way, as far as is known. Zero in memory.
+    pub packets_lost: u64,
+    /// UDP packets sent. Zero in memory.
+    pub packets_sent: u64,
+    /// Strangers turned away before their handshake, because too many were in it.
+    pub handshakes_shed: u64,
+}
+
+/// The counters behind [`Metrics`].
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) links_opened: AtomicU64,
+    pub(crate) links_closed: AtomicU64,
+    pub(crate) dials: AtomicU64,
+    pub(crate) frames_out: AtomicU64,
+    pub(crate) batches_out: AtomicU64,
+    pub(crate) bytes_out: AtomicU64,
+    pub(crate) batches_in: AtomicU64,
+    pub(crate) bytes_in: AtomicU64,
+    pub(crate) datagrams_out: AtomicU64,
+    pub(crate) datagrams_in: AtomicU64,
+    pub(crate) bulk_out: AtomicU64,
+    pub(crate) bulk_in: AtomicU64,
+    pub(crate) violations: AtomicU64,
+    pub(crate) packets_lost: AtomicU64,
+    pub(crate) packets_sent: AtomicU64,
+    pub(crate) handshakes_shed: AtomicU64,
+    refusals: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+/// Adds to a counter; order with other memory does not matter.
+pub(crate) fn add(counter: &AtomicU64, value: usize) {
+    counter.fetch_add(value as u64, Ordering::Relaxed);
+}
+
+impl Counters {
+    /// Counts one refusal.
+    pub(crate) fn refused(&self, error: &TransportError) {
+        *self.refusals.lock().unwrap_or_else(PoisonError::into_inner).entry(kind(error)).or_default() += 1;
+    }
+
+    /// The values as they are.
+    pub(crate) fn snapshot(&self) -> Metrics {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let closed = read(&self.links_closed);
+        let opened = read(&self.links_opened);
+        Metrics {
+            links: opened.saturating_sub(closed),
+            links_opened: opened,
+            dials: read(&self.dials),
+            refusals: self.refusals.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            frames_out: read(&self.frames_out),
+            batches_out: read(&self.batches_out),
+            bytes_out: read(&self.bytes_out),
+            batches_in: read(&self.batches_in),
+            bytes_in: read(&self.bytes_in),
+            datagrams_out: read(&self.datagrams_out),
+            datagrams_in: read(&self.datagrams_in),
+            bulk_out: read(&self.bulk_out),
+            bulk_in: read(&self.bulk_in),
+            violations: read(&self.violations),
+            packets_lost: read(&self.packets_lost),
+            packets_sent: read(&self.packets_sent),
+            handshakes_shed: read(&self.handshakes_shed),
+        }
+    }
+}
+
+/// The label of a refusal.
+fn kind(error: &TransportError) -> &'static str {
+    match error {
+        TransportError::WrongAuthority => "wrong_authority",
+        TransportError::Expired => "expired",
+        TransportError::NotYetValid => "not_yet_valid",
+        TransportError::WrongCluster { .. } => "wrong_cluster",
+        TransportError::WrongNode { .. } => "wrong_node",
+        TransportError::WrongRole { .. } => "wrong_role",
+        TransportError::NoCertificate => "no_certificate",
+        TransportError::BadCertificate(_) => "bad_certificate",
+        TransportError::Version { .. } => "version",
+        TransportError::Myself => "myself",
+        TransportError::Superseded { .. } => "superseded",
+        TransportError::Handshake(_) => "handshake",
+        TransportError::RefusedByPeer(_) => "refused_by_peer",
+        TransportError::Unreachable(_) => "unreachable",
+    }
+}

@@ -1,0 +1,168 @@
+//! A receiver that keeps what it hears, and lets a test wait for it.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use bytes::Bytes;
+use synod_transport::{
+    BulkReceiver, CloseReason, Frames, Lane, Link, Peer, Receiver, Refusal, Transport, TransportError,
+};
+use tokio::sync::Notify;
+
+/// Generous: a machine under load is slow, and a wait ends with its event.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Heard {
+    Connected(Peer, u64),
+    Disconnected(Peer, u64, CloseReason),
+    /// One call: session, lane, bodies.
+    Frames(u64, Lane, Vec<Bytes>),
+    Datagram(u64, Bytes),
+    Bulk(u64, Bytes),
+    Refused(Refusal),
+}
+
+#[derive(Default)]
+pub struct Recorder {
+    heard: Mutex<Vec<Heard>>,
+    streams: Mutex<Vec<Box<dyn BulkReceiver>>>,
+    links: Mutex<Vec<Arc<dyn Link>>>,
+    change: Notify,
+}
+
+impl Recorder {
+    fn record(&self, heard: Heard) {
+        self.heard.lock().expect("no test panics here").push(heard);
+        self.change.notify_waiters();
+    }
+
+    pub fn heard(&self) -> MutexGuard<'_, Vec<Heard>> {
+        self.heard.lock().expect("no test panics here")
+    }
+
+    /// Waits until `find` finds something in all that was heard.
+    pub async fn until<T>(&self, what: &str, mut find: impl FnMut(&[Heard]) -> Option<T>) -> T {
+        let search = async {
+            loop {
+                let told = self.change.notified();
+                tokio::pin!(told);
+                told.as_mut().enable();
+                if let Some(found) = find(&self.heard()) {
+                    return found;
+                }
+                told.await;
+            }
+        };
+        match tokio::time::timeout(PATIENCE, search).await {
+            Ok(found) => found,
+            Err(_) => {
+                let heard = self.heard();
+                let last = heard.len().saturating_sub(20);
+                panic!("waited in vain for {what}; heard last: {:#?}", &heard[last..])
+            }
+        }
+    }
+
+    /// The link that was opened as the `nth`, counted from 0.
+    pub async fn link(&self, nth: usize) -> Arc<dyn Link> {
+        self.until("a link", |_| self.links.lock().expect("no test panics here").get(nth).cloned()).await
+    }
+
+    pub async fn disconnected(&self, session: u64) -> CloseReason {
+        self.until("the end of a link", |heard| {
+            heard.iter().find_map(|event| match event {
+                Heard::Disconnected(_, found, reason) if *found == session => Some(reason.clone()),
+                _ => None,
+            })
+        })
+        .await
+    }
+
+    pub async fn refused(&self, what: &str, matches: impl Fn(&TransportError) -> bool) -> Refusal {
+        self.until(what, |heard| {
+            heard.iter().find_map(|event| match event {
+                Heard::Refused(refusal) if matches(&refusal.error) => Some(refusal.clone()),
+                _ => None,
+            })
+        })
+        .await
+    }
+
+    pub async fn stream(&self) -> Box<dyn BulkReceiver> {
+        self.until("a bulk stream", |_| self.streams.lock().expect("no test panics here").pop()).await
+    }
+
+    /// The bodies of all frames on one lane so far.
+    pub fn bodies(heard: &[Heard], lane: Lane) -> Vec<Bytes> {
+        heard
+            .iter()
+            .filter_map(|event| match event {
+                Heard::Frames(_, found, bodies) if *found == lane => Some(bodies.clone()),
+                _ => None,
+            })
+            .flatten()
+            .collect()
+    }
+
+    /// Waits until one lane has brought `count` frames.
+    pub async fn frames(&self, lane: Lane, count: usize) -> Vec<Bytes> {
+        self.until("frames", |heard| {
+            let bodies = Self::bodies(heard, lane);
+            (bodies.len() >= count).then_some(bodies)
+        })
+        .await
+    }
+
+    /// The sessions that are open, in order of their birth.
+    pub fn living(heard: &[Heard]) -> Vec<u64> {
+        let mut living = Vec::new();
+        for event in heard {
+            match event {
+                Heard::Connected(_, session) => living.push(*session),
+                Heard::Disconnected(_, session, _) => living.retain(|found| found != session),
+                _ => {}
+            }
+        }
+        living
+    }
+
+    /// Whether anything but refusals was heard.
+    pub fn is_untouched(&self) -> bool {
+        self.heard().iter().all(|event| matches!(event, Heard::Refused(_)))
+    }
+}
+
+impl Receiver for Recorder {
+    fn connected(&self, link: Arc<dyn Link>) {
+        self.links.lock().expect("no test panics here").push(link.clone());
+        self.record(Heard::Connected(link.peer().clone(), link.session()));
+    }
+
+    fn disconnected(&self, peer: &Peer, session: u64, reason: CloseReason) {
+        self.record(Heard::Disconnected(peer.clone(), session, reason));
+    }
+
+    fn frames(&self, link: &Arc<dyn Link>, lane: Lane, frames: Frames) {
+        self.record(Heard::Frames(link.session(), lane, frames.collect()));
+    }
+
+    fn datagram(&self, link: &Arc<dyn Link>, payload: Bytes) {
+        self.record(Heard::Datagram(link.session(), payload));
+    }
+
+    fn bulk(&self, link: &Arc<dyn Link>, header: Bytes, stream: Box<dyn BulkReceiver>) {
+        self.streams.lock().expect("no test panics here").push(stream);
+        self.record(Heard::Bulk(link.session(), header));
+    }
+
+    fn refused(&self, refusal: Refusal) {
+        self.record(Heard::Refused(refusal));
+    }
+}
+
+/// One end under test.
+pub struct Node {
+    pub transport: Arc<dyn Transport>,
+    pub recorder: Arc<Recorder>,
+}
