@@ -30,7 +30,8 @@ pub(crate) fn print(text: impl AsRef<[u8]>) -> Result<(), Failure> {
 /// # Errors
 /// As [`print`].
 pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
-    let mut line = serde_json::to_string(value).map_err(|error| Failure::new(format!("cannot write JSON: {error}")))?;
+    let mut line =
+        serde_json::to_string(value).map_err(|error| Failure::new(format!("cannot write JSON: {error}")))?;
     line.push('\n');
     print(line)
 }

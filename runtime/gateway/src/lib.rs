@@ -26,7 +26,7 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
-pub use config::{Config, ConfigError, Section};
+pub use config::{Config, ConfigError};
 pub use json::{Item, WatchEnd, WatchEvent};
 pub use server::{Gateway, GatewayError};
 pub use service::{Map, Service};

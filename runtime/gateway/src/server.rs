@@ -32,7 +32,7 @@ pub struct Gateway {
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
     /// The address is not free or not ours.
-    #[error("http.bind: cannot listen on {address}: {source}")]
+    #[error("listen.http: cannot listen on {address}: {source}")]
     Bind {
         /// The address asked for.
         address: SocketAddr,

@@ -90,7 +90,8 @@ pub(crate) fn attempt(
     request: &Request,
     headers: &[(&str, String)],
 ) -> Result<Answer, NoAnswer> {
-    let mut builder = http::Request::builder().method(&request.method).uri(endpoint.url(request.path.as_str()));
+    let mut builder =
+        http::Request::builder().method(&request.method).uri(endpoint.url(request.path.as_str()));
     for (name, value) in headers {
         builder = builder.header(*name, value);
     }

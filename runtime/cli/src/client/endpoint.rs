@@ -1,14 +1,15 @@
 //! Where nodes listen for HTTP, as given on the command line.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::Agent;
 use ureq::config::{Config, ConfigBuilder};
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::typestate::AgentScope;
 
 use crate::failure::Failure;
@@ -31,6 +32,12 @@ pub(crate) struct Connection {
     /// How many seconds to go on asking when no node answers.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) timeout: Option<Duration>,
+}
+
+/// Connections to nodes of this machine; an attempt takes at most `timeout`.
+pub(crate) fn local_agent(timeout: Duration) -> Agent {
+    let config = Config::builder().http_status_as_error(false).proxy(None).timeout_global(Some(timeout));
+    config.build().new_agent()
 }
 
 /// One or more endpoints, in the order given.
@@ -78,6 +85,11 @@ impl Connection {
 }
 
 impl Endpoint {
+    /// Plain HTTP at an address.
+    pub(crate) fn plain(address: SocketAddr) -> Self {
+        Self { scheme: "http", authority: address.to_string() }
+    }
+
     /// The whole address of a path with its query.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}://{}{path}", self.scheme, self.authority)
@@ -98,7 +110,9 @@ impl FromStr for Endpoint {
         };
         let authority = authority.strip_suffix('/').unwrap_or(authority);
         let port = authority.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port);
-        if port.is_none_or(|port| port.parse::<u16>().is_err()) || authority.contains(['/', '?', '#', '@', ' ']) {
+        if port.is_none_or(|port| port.parse::<u16>().is_err())
+            || authority.contains(['/', '?', '#', '@', ' '])
+        {
             return Err(Failure::new(format!("{text:?} is no address, write host:port")));
         }
         Ok(Self { scheme, authority: authority.to_owned() })
@@ -157,7 +171,9 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused_by_name() {
-        for bad in ["", "8080", ":8080", "host", "host:port", "host:70000", "host:1/path", "ftp://host:1", "a b:1"] {
+        for bad in
+            ["", "8080", ":8080", "host", "host:port", "host:70000", "host:1/path", "ftp://host:1", "a b:1"]
+        {
             let error = bad.parse::<Endpoints>().expect_err(bad);
             assert!(error.to_string().contains(&format!("{bad:?}")), "{error}");
         }

@@ -9,7 +9,7 @@ mod path;
 mod retry;
 
 pub(crate) use attempt::{Answer, Request, attempt};
-pub(crate) use endpoint::{Connection, Endpoint, seconds};
+pub(crate) use endpoint::{Connection, Endpoint, local_agent, seconds};
 pub(crate) use events::{Parser, Sent};
 pub(crate) use path::Path;
 pub(crate) use retry::{Client, Patience};

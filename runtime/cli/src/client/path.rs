@@ -25,7 +25,8 @@ impl Path {
         // A segment of only dots would be taken for a relative path by what stands between us and the node.
         let encoded = utf8_percent_encode(key, SEGMENT).to_string();
         let dotted = |segment: &str| segment == "." || segment == "..";
-        let safe = |segment: &str| if dotted(segment) { segment.replace('.', "%2E") } else { segment.to_owned() };
+        let safe =
+            |segment: &str| if dotted(segment) { segment.replace('.', "%2E") } else { segment.to_owned() };
         let segments: Vec<String> = encoded.split('/').map(safe).collect();
         Self { text: format!("/kv/{}", segments.join("/")), queried: false }
     }

@@ -86,7 +86,12 @@ impl Client {
             let _ = self.favourite.compare_exchange(favourite, next, Ordering::Relaxed, Ordering::Relaxed);
             if Instant::now() + pause >= deadline {
                 let wrote = request.idempotency_key.is_some();
-                return Err(CallError { endpoint: endpoint.clone(), reason, unknown: unknown && wrote, patience });
+                return Err(CallError {
+                    endpoint: endpoint.clone(),
+                    reason,
+                    unknown: unknown && wrote,
+                    patience,
+                });
             }
             thread::sleep(pause);
             pause = (pause * 2).min(PAUSE_LONGEST);

@@ -20,7 +20,8 @@ impl Delete {
     pub(super) fn run(self, connection: &Connection, form: Form) -> Result<(), Failure> {
         let client = Client::new(connection)?;
         let path = self.expect.on(Path::of_key(&self.key));
-        let answer = client.call(&Request::delete(path, client.idempotency_key()), Patience::of(connection))?;
+        let answer =
+            client.call(&Request::delete(path, client.idempotency_key()), Patience::of(connection))?;
         if answer.status != 204 {
             return Err(refused(&self.key, &answer));
         }

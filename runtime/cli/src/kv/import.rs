@@ -65,7 +65,8 @@ impl Import {
         let client = Client::new(connection)?;
         let patience = Patience(connection.timeout.unwrap_or(ROW_PATIENCE));
         let begun = Instant::now();
-        let fates = pool::each(&rows, usize::from(self.jobs), "importing", |row| import(&client, row, patience));
+        let fates =
+            pool::each(&rows, usize::from(self.jobs), "importing", |row| import(&client, row, patience));
         let report = Report::of(fates, begun.elapsed());
         match form {
             Form::People => print(report.text())?,
@@ -136,7 +137,10 @@ mod tests {
         let fates = vec![Fate::Acknowledged, failed(9), Fate::Unchanged, failed(3), Fate::Acknowledged];
         let report = Report::of(fates, Duration::from_secs(2));
         let text = report.text();
-        assert_eq!(text.lines().next().unwrap(), "2 acknowledged, 1 unchanged, 2 failed of 5 rows in 2.0 s (2 rows/s)");
+        assert_eq!(
+            text.lines().next().unwrap(),
+            "2 acknowledged, 1 unchanged, 2 failed of 5 rows in 2.0 s (2 rows/s)"
+        );
         assert_eq!(text.lines().nth(1).unwrap(), "line 3, key \"k3\": gone");
         let json = serde_json::to_value(&report).unwrap();
         assert_eq!((&json["acknowledged"], &json["failures"][1]["line"]), (&2.into(), &9.into()));

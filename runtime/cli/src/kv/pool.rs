@@ -11,7 +11,12 @@ use super::rows::Row;
 
 /// Does `deed` to every row, `jobs` at a time, and gives the results in the order in which they came. The bar goes to standard
 /// error, and only to a terminal.
-pub(super) fn each<T: Send>(rows: &[Row], jobs: usize, verb: &'static str, deed: impl Fn(&Row) -> T + Sync) -> Vec<T> {
+pub(super) fn each<T: Send>(
+    rows: &[Row],
+    jobs: usize,
+    verb: &'static str,
+    deed: impl Fn(&Row) -> T + Sync,
+) -> Vec<T> {
     let bar = bar(rows.len(), verb);
     let next = AtomicUsize::new(0);
     let (sender, results) = mpsc::channel();
@@ -48,7 +53,8 @@ mod tests {
 
     #[test]
     fn every_row_is_done_once() {
-        let rows: Vec<Row> = (1..=500).map(|line| Row { line, key: line.to_string(), value: Vec::new() }).collect();
+        let rows: Vec<Row> =
+            (1..=500).map(|line| Row { line, key: line.to_string(), value: Vec::new() }).collect();
         let mut done = each(&rows, 8, "testing", |row| row.line);
         done.sort_unstable();
         assert_eq!(done, (1..=500).collect::<Vec<_>>());

@@ -38,7 +38,8 @@ impl Range {
                 let mut table =
                     Table::new(&[("key", Align::Left), ("index", Align::Right), ("value", Align::Left)]);
                 for item in items {
-                    let value = item.bytes().map_err(|error| Failure::new(format!("{}: {error}", item.key)))?;
+                    let value =
+                        item.bytes().map_err(|error| Failure::new(format!("{}: {error}", item.key)))?;
                     table.row(vec![item.key, item.index.to_string(), shown(&value)]);
                 }
                 print(table.render())

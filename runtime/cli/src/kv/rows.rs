@@ -52,7 +52,8 @@ fn parse(file: &Path, bytes: &[u8], delimiter: char) -> Result<Vec<Row>, Failure
     for (number, value) in (1..).zip(text.split(|&byte| byte == b'\n')) {
         let end = value.windows(mark.len()).position(|window| window == mark);
         let end = end.ok_or_else(|| at(number, format!("there is no {delimiter:?} after the key")))?;
-        let key = std::str::from_utf8(&value[..end]).map_err(|_| at(number, "the key is not UTF-8".to_owned()))?;
+        let key =
+            std::str::from_utf8(&value[..end]).map_err(|_| at(number, "the key is not UTF-8".to_owned()))?;
         if key.is_empty() {
             return Err(at(number, format!("there is no key before {delimiter:?}")));
         }

@@ -47,7 +47,9 @@ impl Watch {
             match self.follow(&agent, endpoint, &mut progress, form)? {
                 End::Enough => break,
                 End::Broken(reason) if progress.heard.elapsed() > patience => {
-                    return Err(Failure::new(format!("no node to watch within {patience:?}; {endpoint}: {reason}")));
+                    return Err(Failure::new(format!(
+                        "no node to watch within {patience:?}; {endpoint}: {reason}"
+                    )));
                 }
                 End::Broken(_) => thread::sleep(PAUSE),
             }
@@ -55,7 +57,13 @@ impl Watch {
         Ok(())
     }
 
-    fn follow(&self, agent: &Agent, endpoint: &Endpoint, progress: &mut Progress, form: Form) -> Result<End, Failure> {
+    fn follow(
+        &self,
+        agent: &Agent,
+        endpoint: &Endpoint,
+        progress: &mut Progress,
+        form: Form,
+    ) -> Result<End, Failure> {
         let path = Path::new("/kv").with("watch", &self.prefix);
         let path = match (self.from, &progress.last) {
             (Some(from), None) => path.with("from", from),
@@ -65,7 +73,8 @@ impl Watch {
         if let Some(last) = &progress.last {
             request = request.header("Last-Event-ID", last);
         }
-        let request = request.body(()).map_err(|error| Failure::new(format!("bad address {endpoint}: {error}")))?;
+        let request =
+            request.body(()).map_err(|error| Failure::new(format!("bad address {endpoint}: {error}")))?;
         let mut answer = match agent.run(request) {
             Ok(answer) => answer,
             Err(error) => return Ok(End::Broken(error.to_string())),
@@ -108,7 +117,8 @@ struct Progress {
 impl Progress {
     fn print(&mut self, sent: Sent, form: Form) -> Result<(), Failure> {
         let strange = |error: String| Failure::new(format!("the node sent what is no event: {error}"));
-        let event: WatchEvent = serde_json::from_str(&sent.data).map_err(|error| strange(error.to_string()))?;
+        let event: WatchEvent =
+            serde_json::from_str(&sent.data).map_err(|error| strange(error.to_string()))?;
         match form {
             Form::People => print(line(&event).map_err(strange)?)?,
             Form::Programs => print_json(&event)?,
@@ -140,7 +150,8 @@ mod tests {
 
     #[test]
     fn an_event_is_a_line() {
-        let event = WatchEvent { kind: "put".into(), key: "a".into(), value: Some("dGV4dA==".into()), index: 12 };
+        let event =
+            WatchEvent { kind: "put".into(), key: "a".into(), value: Some("dGV4dA==".into()), index: 12 };
         assert_eq!(line(&event).unwrap(), "      12  put     a  text\n");
         let gone = WatchEvent { kind: "expire".into(), key: "a".into(), value: None, index: 13 };
         assert_eq!(line(&gone).unwrap(), "      13  expire  a\n");
