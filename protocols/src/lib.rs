@@ -7,7 +7,10 @@
 pub mod log;
 pub mod prng;
 pub mod protocol;
+pub mod quorum;
 pub mod raft;
+pub mod session;
+pub mod sim;
 pub mod timer;
 pub mod types;
 

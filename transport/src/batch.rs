@@ -25,6 +25,8 @@ struct State {
     open: BytesMut,
     /// How many bytes of `open` are whole frames: an `encode` that panicked leaves a part beyond.
     whole: usize,
+    /// How many frames those are.
+    count: usize,
     /// Bytes that the writer took and has not written yet.
     leaving: usize,
     phase: Phase,
@@ -40,8 +42,8 @@ enum Phase {
 
 /// What the writer finds.
 pub(crate) enum Taken {
-    /// Whole frames to write; say [`Batch::written`] afterwards.
-    Frames(Bytes),
+    /// Whole frames to write, and how many they are; say [`Batch::written`] afterwards.
+    Frames(Bytes, usize),
     /// Nothing to write yet.
     Nothing,
     /// Nothing to write, and nothing will come.
@@ -51,7 +53,7 @@ pub(crate) enum Taken {
 impl Batch {
     /// An empty lane that is full at `limit` bytes.
     pub(crate) fn new(limit: usize) -> Self {
-        let state = State { open: BytesMut::new(), whole: 0, leaving: 0, phase: Phase::Open };
+        let state = State { open: BytesMut::new(), whole: 0, count: 0, leaving: 0, phase: Phase::Open };
         Self { state: Mutex::new(state), wake: Notify::new(), room: Notify::new(), limit }
     }
 
@@ -80,6 +82,7 @@ impl Batch {
         // The limit of frames is below 4 GiB, as `Config::check` demands.
         state.open[start..start + FRAME_HEADER].copy_from_slice(&(size as u32).to_le_bytes());
         state.whole = state.open.len();
+        state.count += 1;
         drop(state);
         if start == 0 {
             self.wake.notify_one();
@@ -95,7 +98,8 @@ impl Batch {
         }
         let whole = std::mem::take(&mut state.whole);
         state.leaving += whole;
-        Taken::Frames(state.open.split_to(whole).freeze())
+        let count = std::mem::take(&mut state.count);
+        Taken::Frames(state.open.split_to(whole).freeze(), count)
     }
 
     /// Says that bytes taken before have left.
@@ -129,6 +133,11 @@ impl Batch {
         .await;
     }
 
+    /// Completes when the lane is closed.
+    pub(crate) async fn closed(&self) {
+        self.until(|state, _| (state.phase == Phase::Closed).then_some(())).await;
+    }
+
     /// Bytes that have not left.
     pub(crate) fn queued(&self) -> usize {
         let state = self.lock();
@@ -158,7 +167,7 @@ impl Batch {
         state.phase = phase;
         if phase == Phase::Closed {
             state.open = BytesMut::new();
-            state.whole = 0;
+            (state.whole, state.count) = (0, 0);
         }
         drop(state);
         self.wake.notify_one();
@@ -195,7 +204,11 @@ mod tests {
 
     fn take(batch: &Batch) -> Vec<Bytes> {
         match batch.take() {
-            Taken::Frames(bytes) => Frames::new(bytes).collect(),
+            Taken::Frames(bytes, count) => {
+                let frames: Vec<_> = Frames::new(bytes).collect();
+                assert_eq!(frames.len(), count);
+                frames
+            }
             Taken::Nothing | Taken::End => Vec::new(),
         }
     }

@@ -15,6 +15,7 @@ pub mod memory;
 mod metrics;
 mod peer;
 mod pool;
+pub mod quic;
 
 pub use config::{Config, ConfigError};
 pub use contract::{

@@ -18,7 +18,7 @@ pub struct Metrics {
     pub dials: u64,
     /// Peers refused and dials failed, by kind (`wrong_authority`, `expired`, `unreachable`, …).
     pub refusals: BTreeMap<&'static str, u64>,
-    /// Frames given to lanes.
+    /// Frames written to lanes.
     pub frames_out: u64,
     /// Writes to lanes: `frames_out` over this is how many frames share a write.
     pub batches_out: u64,

@@ -77,12 +77,20 @@ impl Entry {
     /// The bytes this entry counts for in windows and limits: its payload and a fixed overhead.
     #[must_use]
     pub fn size(&self) -> usize {
+        self.body.size()
+    }
+}
+
+impl Body {
+    /// The bytes an entry with this body counts for in windows and limits.
+    #[must_use]
+    pub fn size(&self) -> usize {
         const OVERHEAD: usize = 48;
         OVERHEAD
-            + match &self.body {
-                Body::Noop => 0,
-                Body::Command { payload, .. } => payload.len(),
-                Body::Configuration(bytes) => bytes.len(),
+            + match self {
+                Self::Noop => 0,
+                Self::Command { payload, .. } => payload.len(),
+                Self::Configuration(bytes) => bytes.len(),
             }
     }
 }

@@ -3,7 +3,9 @@
 //! No protocol rule stands here; how entries are chosen is the business of the columns.
 
 mod entry;
+mod memory;
 mod position;
 
 pub use entry::{Body, Entry, SessionTag, SnapshotMeta};
+pub use memory::MemoryLog;
 pub use position::Position;

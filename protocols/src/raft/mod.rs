@@ -8,14 +8,32 @@
 //! What is proposed between two drains of the driver's feed goes out together: a proposal only marks the machine, and the
 //! timer `Flush`, due at once, writes and sends it.
 
+mod apply;
 mod command;
 mod config;
+mod election;
+mod feeder;
+mod follower;
+pub mod invariants;
+mod leadership;
+mod machine;
+mod membership;
 mod message;
+mod progress;
+mod read;
 mod record;
+mod recovery;
+mod replication;
+pub mod simulation;
+mod snapshot;
+mod state;
 mod status;
+mod transfer;
+mod votes;
 
 pub use command::{Command, Refusal, Reply};
 pub use config::{Config, ConfigError};
 pub use message::{AppendResult, Epoch, Message};
 pub use record::Record;
+pub use state::Raft;
 pub use status::{Event, Rejection, Role, Status};

@@ -20,6 +20,7 @@ impl NodeConfig {
     ///
     /// # Errors
     /// [`ConfigError`] names the file or variable, the key and the reason.
+    #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
     pub fn from_file(path: &Path, overrides: &[Override]) -> Result<Self, ConfigError> {
         let text = fs::read_to_string(path)
             .map_err(|source| ConfigError::Read { path: path.to_path_buf(), source })?;

@@ -137,7 +137,6 @@ impl Link for MemoryLink {
 
     fn send(&self, lane: Lane, encode: &mut dyn FnMut(&mut BytesMut)) -> Result<(), LinkError> {
         let first = self.batch(lane).push(self.frame_max, encode)?;
-        add(&self.place.counters.frames_out, 1);
         if first {
             self.place.inbox.post_now(Event::Flush(self.session, lane));
         }

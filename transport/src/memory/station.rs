@@ -214,7 +214,10 @@ impl Station {
             // Like a congestion window: what is taken and has not arrived is bounded by the lane's limit.
             None if end.link.batch(lane).leaving() >= self.shared.config.lane_bytes_max => return,
             None => match end.link.batch(lane).take() {
-                Taken::Frames(bytes) => bytes,
+                Taken::Frames(bytes, count) => {
+                    add(&place.counters.frames_out, count);
+                    bytes
+                }
                 Taken::Nothing | Taken::End => return,
             },
         };

@@ -1,0 +1,103 @@
+//! How a leader speaks to one peer: appends, heartbeats, or a snapshot when its log does not reach back far enough.
+//!
+//! Decides what to say from what is known of the peer; changes nothing but that knowledge.
+
+use crate::log::{Entry, MemoryLog, Position};
+use crate::protocol::Outbox;
+use crate::raft::config::Config;
+use crate::raft::message::Message;
+use crate::raft::progress::{Pace, Progress};
+use crate::raft::state::Raft;
+use crate::types::{LogIndex, NodeId, Term, Timestamp};
+
+/// What a leader needs to speak.
+pub(super) struct Feeder<'a> {
+    pub(super) config: &'a Config,
+    pub(super) log: &'a MemoryLog,
+    pub(super) term: Term,
+    pub(super) commit: LogIndex,
+    pub(super) snapshot: LogIndex,
+    pub(super) now: Timestamp,
+}
+
+impl Feeder<'_> {
+    /// Sends what the peer lacks, as far as its window is open. Returns where to read from when that is not in memory.
+    pub(super) fn feed(
+        &self,
+        peer: NodeId,
+        progress: &mut Progress,
+        out: &mut Outbox<Raft>,
+    ) -> Option<LogIndex> {
+        let last = self.log.last().index;
+        while progress.open(self.config) {
+            let index = progress.next.previous();
+            let Some(term) = self.log.term_at(index) else {
+                self.send_snapshot(peer, progress, out);
+                return None;
+            };
+            if progress.next > last {
+                return None;
+            }
+            let (count, bytes) = (self.config.max_append_entries, self.config.max_append_bytes);
+            let Some(entries) = self.log.range(progress.next, last, count, bytes) else {
+                progress.loading = true;
+                return Some(progress.next);
+            };
+            self.append(peer, progress, Position { term, index }, entries, out);
+        }
+        None
+    }
+
+    /// Sends entries that follow `previous`.
+    pub(super) fn append(
+        &self,
+        peer: NodeId,
+        progress: &mut Progress,
+        previous: Position,
+        entries: Vec<Entry>,
+        out: &mut Outbox<Raft>,
+    ) {
+        // Checked in release builds too: an append with a hole before it would be believed (RT-24).
+        let Some(last) = entries.last().map(|entry| entry.index) else { return };
+        assert_eq!(entries[0].index, previous.index.next(), "an append follows its previous position");
+        progress.sent(last, entries.iter().map(Entry::size).sum());
+        progress.spoken = Some(self.now);
+        let (term, epoch, commit) = (self.term, progress.epoch, self.commit);
+        // Early: the leader's disk works while the entries travel; its own part is counted when it is durable (dissertation
+        // §10.2.1). The term was durable before this node became leader.
+        out.send_early(peer, Message::Append { term, epoch, previous, commit, entries });
+    }
+
+    /// Says that the leader is there, and asks what is in doubt.
+    pub(super) fn heartbeat(
+        &self,
+        peer: NodeId,
+        progress: &mut Progress,
+        round: u64,
+        out: &mut Outbox<Raft>,
+    ) {
+        let base = self.log.base();
+        progress.probe_within(base.index);
+        let probe = progress
+            .doubt()
+            .map(|index| self.log.term_at(index).map_or(base, |term| Position { term, index }));
+        progress.spoken = Some(self.now);
+        // The peer may lack what it has not acknowledged (RT-26).
+        let commit = self.commit.min(progress.matched);
+        // Early: it promises nothing about this node's disk.
+        out.send_early(
+            peer,
+            Message::Heartbeat { term: self.term, epoch: progress.epoch, round, commit, probe },
+        );
+    }
+
+    fn send_snapshot(&self, peer: NodeId, progress: &mut Progress, out: &mut Outbox<Raft>) {
+        debug_assert!(
+            matches!(progress.pace, Pace::Probe { .. } | Pace::Replicate),
+            "no snapshot is under way"
+        );
+        out.reached("snapshot sent to a peer that is behind the log");
+        progress.send_snapshot(self.snapshot);
+        out.send_snapshot(peer, Message::Snapshot { term: self.term, epoch: progress.epoch });
+    }
+}

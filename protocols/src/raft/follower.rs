@@ -1,0 +1,183 @@
+//! What a follower does with what its leader sends: check, append, acknowledge once durable (Raft §5.3).
+//!
+//! Not how a leader is chosen, nor how a snapshot is taken over.
+
+use crate::log::{Entry, Position};
+use crate::protocol::Outbox;
+use crate::raft::command::Refusal;
+use crate::raft::message::{AppendResult, Epoch, Message};
+use crate::raft::state::Raft;
+use crate::raft::status::Rejection;
+use crate::types::{LogIndex, NodeId, Term, Timestamp};
+
+/// The frame of everything a leader says.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Heading {
+    pub(super) from: NodeId,
+    pub(super) term: Term,
+    pub(super) epoch: Epoch,
+}
+
+impl Raft {
+    /// Recognises the sender as leader of its term, or answers that its term is past. Says whether to listen.
+    pub(super) fn heed(&mut self, now: Timestamp, heading: Heading, out: &mut Outbox<Self>) -> bool {
+        let Heading { from, term, .. } = heading;
+        if term < self.term {
+            // It carries this node's term, by which a deposed leader learns of it.
+            self.answer(heading, AppendResult::Stale, out);
+            return false;
+        }
+        if term > self.term {
+            self.adopt_term(now, term, Some(from), out);
+        }
+        if self.is_leader() || self.leader.is_some_and(|leader| leader != from) {
+            self.reject(from, Rejection::SecondLeader, out);
+            return false;
+        }
+        self.follow(now, from, out);
+        true
+    }
+
+    /// Takes entries from the leader.
+    pub(super) fn on_append(
+        &mut self,
+        now: Timestamp,
+        heading: Heading,
+        previous: Position,
+        commit: LogIndex,
+        entries: Vec<Entry>,
+        out: &mut Outbox<Self>,
+    ) {
+        if !self.heed(now, heading, out) {
+            return;
+        }
+        if !is_ordered(heading.term, previous, &entries) {
+            return self.reject(heading.from, Rejection::Disordered, out);
+        }
+        if let Some(conflict) = self.conflict(previous) {
+            return self.answer(heading, conflict, out);
+        }
+        let end = previous.index.0 + entries.len() as u64;
+        let Ok(matched) = self.merge(now, entries, out) else {
+            return self.reject(heading.from, Rejection::ContradictsCommit, out);
+        };
+        let matched = matched.unwrap_or(LogIndex(end));
+        self.learn_commit(commit.min(matched), out);
+        let result = if matched < LogIndex(end) {
+            AppendResult::NoSpace(matched)
+        } else {
+            AppendResult::Matched(matched)
+        };
+        self.answer(heading, result, out);
+    }
+
+    /// Takes a sign of life, answers it, and says how far the log agrees where the leader asks.
+    pub(super) fn on_heartbeat(
+        &mut self,
+        now: Timestamp,
+        heading: Heading,
+        round: u64,
+        commit: LogIndex,
+        probe: Option<Position>,
+        out: &mut Outbox<Self>,
+    ) {
+        if !self.heed(now, heading, out) {
+            return;
+        }
+        let reply = Message::HeartbeatReply { term: self.term, epoch: heading.epoch, round };
+        if self.durable_write >= self.ballot_write {
+            // Early: it says no more than that this node knows no higher term, and its term is on disk. A stalled disk must
+            // not unseat the leader (RT-44).
+            out.send_early(heading.from, reply);
+        } else {
+            out.send(heading.from, reply);
+        }
+        self.learn_commit(commit, out);
+        let Some(probe) = probe else { return };
+        let result = self.conflict(probe).unwrap_or(AppendResult::Matched(probe.index));
+        self.answer(heading, result, out);
+    }
+
+    /// Answers the leader, once everything written before is durable.
+    pub(super) fn answer(&self, heading: Heading, result: AppendResult, out: &mut Outbox<Self>) {
+        let message = Message::AppendReply { term: self.term, epoch: heading.epoch, result };
+        out.send(heading.from, message);
+    }
+
+    /// Where the log parts from a presumed position; `None` when it holds it. What was compacted away was committed, and
+    /// agrees with every leader's log.
+    fn conflict(&self, presumed: Position) -> Option<AppendResult> {
+        if presumed.index <= self.log.base().index || self.log.holds(presumed) {
+            return None;
+        }
+        let hint = self.log.last_within(presumed).unwrap_or(self.log.base());
+        Some(AppendResult::Conflict { rejected: presumed.index, hint })
+    }
+
+    /// Appends what the log lacks, replacing from the first entry that differs and never anything after a prefix that agrees
+    /// (RT-21). Returns how far the logs agree when not to the end, for want of space.
+    fn merge(
+        &mut self,
+        now: Timestamp,
+        entries: Vec<Entry>,
+        out: &mut Outbox<Self>,
+    ) -> Result<Option<LogIndex>, Contradiction> {
+        let base = self.log.base().index;
+        let held = entries.iter().take_while(|e| e.index <= base || self.log.holds(e.position())).count();
+        let Some(first) = entries.get(held).map(|entry| entry.index) else { return Ok(None) };
+        if first <= self.commit {
+            return Err(Contradiction);
+        }
+        if !self.space {
+            out.reached("entries not taken without space");
+            return Ok(Some(first.previous()));
+        }
+        if first <= self.log.last().index {
+            out.reached("conflicting tail replaced");
+            self.forget_tail(first, out);
+        }
+        for entry in entries.into_iter().skip(held) {
+            self.clock = (entry.time, now);
+            self.log.append(entry);
+        }
+        self.persist_entries(out);
+        self.trim_cache();
+        Ok(None)
+    }
+
+    /// Forgets the entries from `from` on, in memory and on disk, and what was waiting for them.
+    fn forget_tail(&mut self, from: LogIndex, out: &mut Outbox<Self>) {
+        // Another copy of such an entry may be committed by a later leader, so that its fate is open.
+        self.orphan_waiting(from, Refusal::LeadershipLost, out);
+        self.log.truncate(from);
+        self.unwritten = self.unwritten.min(from);
+        self.clamp_writes(from.previous());
+        out.truncate(from);
+    }
+
+    /// Learns that entries are committed, as far as this log reaches (RT-26).
+    fn learn_commit(&mut self, commit: LogIndex, out: &mut Outbox<Self>) {
+        let commit = commit.min(self.log.last().index);
+        if commit > self.commit {
+            self.commit = commit;
+            self.apply_committed(out);
+        }
+    }
+}
+
+/// The leader's entry differs from a committed one.
+struct Contradiction;
+
+/// Whether entries follow `previous` one by one, with terms and times that never decrease (RT-24).
+fn is_ordered(term: Term, previous: Position, entries: &[Entry]) -> bool {
+    let Some(first) = entries.first() else { return previous.term <= term };
+    let follows = |before: &Entry, after: &Entry| {
+        before.index.0.checked_add(1) == Some(after.index.0)
+            && before.term <= after.term
+            && before.time <= after.time
+    };
+    previous.index.0.checked_add(1) == Some(first.index.0)
+        && previous.term <= first.term
+        && entries.windows(2).all(|pair| follows(&pair[0], &pair[1]))
+        && entries.last().is_some_and(|last| last.term <= term)
+}

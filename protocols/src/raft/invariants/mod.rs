@@ -1,0 +1,25 @@
+//! What must hold of a Raft group after every step of a simulation, one invariant a file.
+//!
+//! The five properties of Raft's Figure 3, what a durable quorum means, and what clients were promised.
+
+mod acknowledged_survives;
+mod answered_once;
+mod commits;
+mod durable_quorum;
+mod election_safety;
+mod leader_completeness;
+mod log_matching;
+mod monotone;
+mod state_machine_safety;
+mod suite;
+mod vitals;
+
+pub use acknowledged_survives::AcknowledgedSurvives;
+pub use answered_once::AnsweredOnce;
+pub use durable_quorum::DurableQuorum;
+pub use election_safety::ElectionSafety;
+pub use leader_completeness::LeaderCompleteness;
+pub use log_matching::LogMatching;
+pub use monotone::Monotone;
+pub use state_machine_safety::StateMachineSafety;
+pub use suite::Suite;

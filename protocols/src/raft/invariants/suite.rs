@@ -1,0 +1,52 @@
+//! All of Raft's invariants as one.
+//!
+//! A step that breaks several is named by the first of them here: the cause before its consequences.
+
+use crate::raft::Raft;
+use crate::raft::invariants::acknowledged_survives::AcknowledgedSurvives;
+use crate::raft::invariants::answered_once::AnsweredOnce;
+use crate::raft::invariants::durable_quorum::DurableQuorum;
+use crate::raft::invariants::election_safety::ElectionSafety;
+use crate::raft::invariants::leader_completeness::LeaderCompleteness;
+use crate::raft::invariants::log_matching::LogMatching;
+use crate::raft::invariants::monotone::Monotone;
+use crate::raft::invariants::state_machine_safety::StateMachineSafety;
+use crate::sim::{Invariant, Scene, Violation};
+
+/// Every invariant of Raft, with the memory of one run.
+#[derive(Clone, Debug, Default)]
+pub struct Suite {
+    monotone: Monotone,
+    election_safety: ElectionSafety,
+    log_matching: LogMatching,
+    leader_completeness: LeaderCompleteness,
+    durable_quorum: DurableQuorum,
+    state_machine_safety: StateMachineSafety,
+    answered_once: AnsweredOnce,
+    acknowledged_survives: AcknowledgedSurvives,
+}
+
+impl Suite {
+    fn each<A>(&mut self) -> [&mut dyn Invariant<Raft, A>; 8] {
+        [
+            &mut self.monotone,
+            &mut self.election_safety,
+            &mut self.log_matching,
+            &mut self.leader_completeness,
+            &mut self.durable_quorum,
+            &mut self.state_machine_safety,
+            &mut self.answered_once,
+            &mut self.acknowledged_survives,
+        ]
+    }
+}
+
+impl<A> Invariant<Raft, A> for Suite {
+    fn check(&mut self, scene: &Scene<'_, Raft, A>) -> Result<(), Violation> {
+        self.each().into_iter().try_for_each(|invariant| invariant.check(scene))
+    }
+
+    fn finish(&mut self, scene: &Scene<'_, Raft, A>) -> Result<(), Violation> {
+        self.each().into_iter().try_for_each(|invariant| invariant.finish(scene))
+    }
+}

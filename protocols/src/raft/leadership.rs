@@ -1,0 +1,74 @@
+//! What only a leader holds: its peers' progress and the reads that wait.
+//!
+//! Not the deeds of a leader; they stand in `replication`, `read` and `transfer`.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::raft::message::Epoch;
+use crate::raft::progress::Progress;
+use crate::types::{LogIndex, NodeId, Timestamp, Token};
+
+/// One term of office.
+#[derive(Clone, Debug)]
+pub(super) struct Leadership {
+    /// The entry with which this term began; once it is committed, the commit index is up to date (dissertation §6.4).
+    pub(super) first: LogIndex,
+    /// The other voters.
+    pub(super) progress: BTreeMap<NodeId, Progress>,
+    /// Reads that wait.
+    pub(super) reads: Reads,
+    last_epoch: Epoch,
+}
+
+/// Reads on their way to an answer: fresh, then in a round, then confirmed.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Reads {
+    /// Not part of a round yet.
+    pub(super) fresh: Vec<Token>,
+    /// Rounds that wait for a quorum, oldest first.
+    pub(super) rounds: VecDeque<Round>,
+    /// Confirmed reads that wait until the application is that far, lowest index first.
+    pub(super) confirmed: VecDeque<(LogIndex, Vec<Token>)>,
+    /// How many reads wait.
+    pub(super) count: usize,
+    /// The number of the last round; made by the leader, never by a client (RT-12).
+    pub(super) last_round: u64,
+}
+
+/// Reads that share one confirmation.
+#[derive(Clone, Debug)]
+pub(super) struct Round {
+    pub(super) number: u64,
+    /// The commit index when the round began.
+    pub(super) index: LogIndex,
+    pub(super) tokens: Vec<Token>,
+}
+
+impl Leadership {
+    /// A term of office that begins with the entry `first`.
+    pub(super) fn new(first: LogIndex) -> Self {
+        Self { first, progress: BTreeMap::new(), reads: Reads::default(), last_epoch: Epoch::default() }
+    }
+
+    /// Starts a replication to `peer` under a name of its own, also when the peer had one before (RT-22).
+    pub(super) fn add(&mut self, peer: NodeId, next: LogIndex, now: Timestamp) {
+        self.last_epoch = Epoch(self.last_epoch.0 + 1);
+        self.progress.insert(peer, Progress::new(self.last_epoch, next, now));
+    }
+
+    /// What each peer holds durably.
+    pub(super) fn matched(&self) -> BTreeMap<NodeId, LogIndex> {
+        self.progress.iter().map(|(&peer, progress)| (peer, progress.matched)).collect()
+    }
+}
+
+impl Reads {
+    /// Every token that waits, wherever it is.
+    pub(super) fn drain(&mut self) -> Vec<Token> {
+        let mut tokens = std::mem::take(&mut self.fresh);
+        tokens.extend(self.rounds.drain(..).flat_map(|round| round.tokens));
+        tokens.extend(self.confirmed.drain(..).flat_map(|(_, tokens)| tokens));
+        self.count = 0;
+        tokens
+    }
+}

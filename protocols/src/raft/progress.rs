@@ -1,0 +1,162 @@
+//! What a leader knows of one peer: how far their logs agree, what is under way, and how fast to go.
+//!
+//! Decides nothing about the log and sends nothing.
+
+use std::collections::VecDeque;
+
+use crate::raft::config::Config;
+use crate::raft::message::Epoch;
+use crate::types::{LogIndex, Timestamp};
+
+/// How a leader feeds a peer (dissertation §10.2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// It is not known where the logs part: one append at a time, and while `waiting`, heartbeats that ask.
+    Probe {
+        /// Whether an answer is awaited.
+        waiting: bool,
+    },
+    /// The logs are known to agree up to what was sent: appends follow each other without waiting.
+    Replicate,
+    /// The peer needs a snapshot.
+    Snapshot {
+        /// The last index of the snapshot under way, as far as known.
+        index: LogIndex,
+        /// When the peer's node had it whole.
+        delivered: Option<Timestamp>,
+    },
+}
+
+/// One peer as its leader sees it.
+#[derive(Clone, Debug)]
+pub(super) struct Progress {
+    /// This replication's name.
+    pub(super) epoch: Epoch,
+    /// What the peer holds durably, for certain.
+    pub(super) matched: LogIndex,
+    /// What to send next.
+    pub(super) next: LogIndex,
+    /// How to feed it.
+    pub(super) pace: Pace,
+    /// The newest read round the peer confirmed.
+    pub(super) round: u64,
+    /// When the peer was heard last.
+    pub(super) contact: Timestamp,
+    /// When something was said to the peer last.
+    pub(super) spoken: Option<Timestamp>,
+    /// Whether entries for it are being read back from the log.
+    pub(super) loading: bool,
+    inflight: VecDeque<Sent>,
+    inflight_bytes: usize,
+}
+
+/// An append that is not acknowledged.
+#[derive(Clone, Copy, Debug)]
+struct Sent {
+    last: LogIndex,
+    bytes: usize,
+}
+
+impl Progress {
+    /// A peer of which nothing is known; its leader's log ends before `next`.
+    pub(super) fn new(epoch: Epoch, next: LogIndex, now: Timestamp) -> Self {
+        Self {
+            epoch,
+            matched: LogIndex::ZERO,
+            next,
+            pace: Pace::Probe { waiting: false },
+            round: 0,
+            contact: now,
+            spoken: None,
+            loading: false,
+            inflight: VecDeque::new(),
+            inflight_bytes: 0,
+        }
+    }
+
+    /// Starts over from what is certain, or from `next` if that is further on.
+    pub(super) fn probe(&mut self, next: LogIndex, waiting: bool) {
+        self.pace = Pace::Probe { waiting };
+        self.next = next.max(self.matched.next());
+        self.loading = false;
+        self.inflight.clear();
+        self.inflight_bytes = 0;
+    }
+
+    /// Notes that a snapshot is under way.
+    pub(super) fn send_snapshot(&mut self, index: LogIndex) {
+        self.probe(self.next, true);
+        self.pace = Pace::Snapshot { index, delivered: None };
+    }
+
+    /// Notes an append of entries up to `last`. While probing, what comes next is decided by the answer.
+    pub(super) fn sent(&mut self, last: LogIndex, bytes: usize) {
+        if let Pace::Probe { waiting } = &mut self.pace {
+            *waiting = true;
+            return;
+        }
+        self.inflight.push_back(Sent { last, bytes });
+        self.inflight_bytes += bytes;
+        self.next = last.next();
+    }
+
+    /// Probes no further back than where the log begins: what the peer lacks below that only a snapshot brings.
+    pub(super) fn probe_within(&mut self, base: LogIndex) {
+        if let Pace::Probe { waiting } = &mut self.pace
+            && self.next <= base
+        {
+            *waiting = true;
+            self.next = base.next();
+        }
+    }
+
+    /// Notes that the peer holds everything up to `index`; a late answer moves nothing back.
+    pub(super) fn acknowledge(&mut self, index: LogIndex) {
+        if index < self.matched {
+            return;
+        }
+        self.matched = index;
+        while self.inflight.front().is_some_and(|sent| sent.last <= index) {
+            if let Some(sent) = self.inflight.pop_front() {
+                self.inflight_bytes -= sent.bytes;
+            }
+        }
+        match self.pace {
+            Pace::Replicate => self.next = self.next.max(index.next()),
+            Pace::Probe { .. } => self.replicate(),
+            Pace::Snapshot { index: awaited, .. } if index >= awaited => self.replicate(),
+            Pace::Snapshot { .. } => {}
+        }
+    }
+
+    /// Whether another append may be sent.
+    pub(super) fn open(&self, config: &Config) -> bool {
+        match self.pace {
+            Pace::Probe { waiting } => !waiting && !self.loading,
+            Pace::Replicate => {
+                !self.loading
+                    && self.inflight.len() < config.max_inflight_appends
+                    && self.inflight_bytes < config.max_inflight_bytes
+            }
+            Pace::Snapshot { .. } => false,
+        }
+    }
+
+    /// The index up to which the peer's log is presumed to agree but not known to; `None` when there is nothing to ask.
+    pub(super) fn doubt(&self) -> Option<LogIndex> {
+        match self.pace {
+            Pace::Snapshot { delivered: None, .. } => None,
+            Pace::Snapshot { index, .. } => Some(index),
+            Pace::Probe { .. } => Some(self.next.previous()),
+            Pace::Replicate => Some(self.next.previous()).filter(|&sent| sent > self.matched),
+        }
+    }
+
+    fn replicate(&mut self) {
+        self.pace = Pace::Replicate;
+        self.next = self.matched.next();
+        self.loading = false;
+        self.inflight.clear();
+        self.inflight_bytes = 0;
+    }
+}

@@ -1,0 +1,132 @@
+//! A machine as its disk describes it (RT-46).
+//!
+//! Trusts what its own disk says as far as it is consistent, and refuses to start from anything else.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::log::{Entry, MemoryLog, Position};
+use crate::prng::Prng;
+use crate::protocol::{Outbox, Recovered};
+use crate::raft::config::Config;
+use crate::raft::membership::Membership;
+use crate::raft::record::Record;
+use crate::raft::state::{Applying, Raft, Snapshots, Standing};
+use crate::raft::status::Role;
+use crate::timer::Timers;
+use crate::types::{LogIndex, LogTime, NodeId, RequestId, Term, Timestamp, WriteId};
+
+impl Raft {
+    /// The machine that wrote `recovered`, before its first input.
+    pub(super) fn recover(config: Config, seed: u64, recovered: Recovered<Record>) -> Self {
+        let (mut ballot, mut founders): ((Term, Option<NodeId>), _) = ((Term::ZERO, None), None);
+        for cell in recovered.cells {
+            match cell {
+                Record::Ballot { term, vote } => ballot = (term, vote),
+                Record::Founding(bytes) => founders = Some(bytes),
+                Record::Entry(_) => unreachable!("an entry is no cell"),
+            }
+        }
+        let snapshot = recovered.snapshot;
+        let founding = founders.is_none();
+        let known = snapshot.as_ref().map(|meta| &meta.configuration).or(founders.as_ref());
+        let membership = known.map_or_else(
+            || Membership::new(config.voters.clone()),
+            |bytes| {
+                Membership::decode(bytes).expect("the configuration on this disk is one this program wrote")
+            },
+        );
+        let base = snapshot.as_ref().map_or(Position::START, |meta| meta.position());
+        let time = snapshot.as_ref().map_or(LogTime::ZERO, |meta| meta.time);
+        let (log, repair) = rebuild(base, time, recovered.entries);
+        let (term, vote) = ballot;
+        assert!(log.last().term <= term, "no entry is durable before its term (RT-05)");
+        let mut raft = Self {
+            membership,
+            founding,
+            prng: Prng::fork(seed, config.id.0),
+            timers: Timers::default(),
+            repair,
+            started: false,
+            dead: false,
+            space: true,
+            term,
+            vote,
+            ballot_write: WriteId::ZERO,
+            standing: Standing::Follower,
+            leader: None,
+            leader_contact: None,
+            announced: (Role::Follower, term, None),
+            unwritten: log.last().index.next(),
+            writes: VecDeque::new(),
+            durable_write: WriteId::ZERO,
+            durable: log.last().index,
+            clock: (log.last_time(), Timestamp::ZERO),
+            commit: base.index,
+            applying: Applying { applied: base.index, issued: base.index, issued_time: time, bytes: 0 },
+            snapshots: Snapshots {
+                index: base.index,
+                counted_from: base.index,
+                taking: false,
+                wanted: false,
+                askers: Vec::new(),
+                installing: None,
+            },
+            waiting: BTreeMap::new(),
+            waiting_bytes: 0,
+            handover: None,
+            wake: None,
+            loads: BTreeMap::new(),
+            last_request: RequestId::ZERO,
+            log,
+            config,
+        };
+        raft.trim_cache();
+        raft
+    }
+
+    /// What the first input finds undone: clocks to set, and a disk to put right.
+    pub(super) fn start(&mut self, now: Timestamp, out: &mut Outbox<Self>) {
+        self.started = true;
+        self.clock.1 = now;
+        if let Some(upto) = self.repair.take() {
+            out.reached("log on disk made to follow the snapshot");
+            out.truncate(LogIndex(1));
+            out.compact(upto);
+        }
+        self.arm_election(now);
+        if self.voters().len() == 1 {
+            // Nobody else could be leading.
+            self.on_election_timeout(now, out);
+        }
+    }
+}
+
+/// The log on disk above a snapshot. Where it does not contain the snapshot's last entry, the snapshot stands alone, and the
+/// disk has to be told that the log continues there; the index is returned. Entries may be missing up to the snapshot's
+/// because a leader applies what a quorum holds before its own disk does.
+fn rebuild(base: Position, time: LogTime, records: Vec<Record>) -> (MemoryLog, Option<LogIndex>) {
+    let mut entries = Vec::with_capacity(records.len());
+    for record in records {
+        let Record::Entry(entry) = record else { unreachable!("only entries have an index") };
+        entries.push(entry);
+    }
+    let Some(first) = entries.first() else {
+        return (MemoryLog::new(base, time), Some(base.index).filter(|&index| index > LogIndex::ZERO));
+    };
+    assert!(first.index <= base.index.next(), "the log on disk begins where the snapshot ends, or before");
+    let contained = |entry: &Entry| entry.position() == base;
+    if first.index <= base.index && !entries.iter().any(contained) {
+        return (MemoryLog::new(base, time), Some(base.index));
+    }
+    // What stands before the first entry is unknown when that entry is below the snapshot: then it becomes the base itself.
+    let (start, since) = match first.index {
+        LogIndex(1) => (Position::START, LogTime::ZERO),
+        index if index > base.index => (base, time),
+        _ => (first.position(), first.time),
+    };
+    let mut log = MemoryLog::new(start, since);
+    for entry in entries.into_iter().filter(|entry| entry.index > start.index) {
+        log.append(entry);
+    }
+    (log, None)
+}

@@ -1,0 +1,15 @@
+//! Raft groups under simulation: a seed draws the circumstances, clients append and read, invariants look at every step.
+//!
+//! [`run`] is one seed from first start to rest. The world, its faults and the schedule are `sim`'s; the invariants are in
+//! `invariants`; here is what only Raft knows: its settings, its clients, and when a run has come to a good end.
+
+mod client;
+mod habits;
+mod options;
+mod run;
+mod subject;
+mod workload;
+
+pub use client::{Action, Seen};
+pub use options::Options;
+pub use run::{Failure, Outcome, run};

@@ -1,0 +1,46 @@
+//! What a simulated world has to know of Raft.
+
+use crate::log::SnapshotMeta;
+use crate::raft::{Message, Raft, Record, Role};
+use crate::sim::Subject;
+
+/// What a message without entries takes, roughly.
+const HEADER: usize = 64;
+
+impl Subject for Raft {
+    fn leads(&self) -> bool {
+        self.role() == Role::Leader
+    }
+
+    fn message_size(message: &Message) -> usize {
+        match message {
+            Message::Append { entries, .. } => {
+                HEADER + entries.iter().map(crate::log::Entry::size).sum::<usize>()
+            }
+            Message::PreVote { .. } => HEADER + 1,
+            Message::PreVoteReply { granted, .. } => HEADER + 2 + usize::from(*granted),
+            Message::Vote { .. } => HEADER + 4,
+            Message::VoteReply { granted, .. } => HEADER + 5 + usize::from(*granted),
+            Message::AppendReply { .. } => HEADER + 7,
+            Message::Heartbeat { .. } => HEADER + 8,
+            Message::HeartbeatReply { .. } => HEADER + 9,
+            Message::Snapshot { .. } => HEADER + 10,
+            Message::TimeoutNow { .. } => HEADER + 11,
+        }
+    }
+
+    fn record_size(record: &Record) -> usize {
+        match record {
+            Record::Entry(entry) => entry.size(),
+            Record::Ballot { .. } => 16,
+            Record::Founding(bytes) => bytes.len(),
+        }
+    }
+
+    fn ends_at(record: &Record, snapshot: &SnapshotMeta) -> bool {
+        match record {
+            Record::Entry(entry) => entry.index == snapshot.index && entry.term == snapshot.term,
+            Record::Ballot { .. } | Record::Founding(_) => false,
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Which requests have taken effect: the replicated table by which a retry takes effect once (dissertation §6.3).
+//!
+//! Part of the application's replicated state: every replica asks and records in the order of the log, with the log's time,
+//! and the table travels in snapshots. Not a cache: what it forgets, and when, is the same everywhere.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::log::SessionTag;
+use crate::types::{ClientId, LogTime};
+
+/// How much is remembered, and for how long. The same on every replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionLimits {
+    /// Clients remembered; of more, the one that was silent longest is forgotten.
+    pub max_sessions: usize,
+    /// Replies remembered per client; of more, the one with the lowest number is forgotten. At least one.
+    pub max_replies: usize,
+    /// Bytes remembered in all; beyond it, clients are forgotten as for `max_sessions`, but never the one that came last.
+    pub max_bytes: usize,
+    /// Log time after which a silent client is forgotten.
+    pub ttl: Duration,
+}
+
+impl Default for SessionLimits {
+    /// An hour or the last 100,000 clients, whichever comes first, within 256 MiB.
+    fn default() -> Self {
+        Self { max_sessions: 100_000, max_replies: 32, max_bytes: 256 << 20, ttl: Duration::from_secs(3600) }
+    }
+}
+
+/// What to do with a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It has not taken effect: let it, then [`Sessions::record`] the reply.
+    Fresh,
+    /// It has taken effect; this was the reply.
+    Duplicate(Bytes),
+    /// It is older than what is remembered of this client: whether it took effect is no longer known, so it must not.
+    Stale,
+    /// Nothing is remembered of the client, and it is not its first request: it must not take effect. The client starts anew
+    /// under another id.
+    Expired,
+}
+
+/// The table. A client's first request bears the number 1; a client waits for its reply before it sends others at a time.
+///
+/// A key that stands for one request, such as an HTTP idempotency key, is a client of its own with the one number 1.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Frozen", into = "Frozen")]
+pub struct Sessions {
+    limits: SessionLimits,
+    clients: BTreeMap<ClientId, Client>,
+    /// Clients by their last use, which is the order in which they are forgotten.
+    by_use: BTreeMap<u64, ClientId>,
+    uses: u64,
+    bytes: usize,
+}
+
+/// What is remembered of one client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Client {
+    used: u64,
+    used_at: LogTime,
+    /// The highest number forgotten.
+    floor: u64,
+    /// Numbers above the floor and their replies, ascending.
+    replies: Vec<(u64, Bytes)>,
+}
+
+/// The table as it stands in snapshots: clients in the order in which they are forgotten.
+#[derive(Clone, Serialize, Deserialize)]
+struct Frozen {
+    limits: SessionLimits,
+    clients: Vec<(ClientId, LogTime, u64, Vec<(u64, Bytes)>)>,
+}
+
+impl Sessions {
+    /// What a client and a reply count for beyond the reply's own bytes.
+    const OVERHEAD: usize = 96;
+
+    /// An empty table.
+    #[must_use]
+    pub fn new(limits: SessionLimits) -> Self {
+        Self { limits, clients: BTreeMap::new(), by_use: BTreeMap::new(), uses: 0, bytes: 0 }
+    }
+
+    /// Judges a request that stands in the log at time `now`, after forgetting whoever was silent for too long.
+    pub fn judge(&mut self, tag: SessionTag, now: LogTime) -> Verdict {
+        self.expire(now);
+        let Some(client) = self.clients.get(&tag.client) else {
+            return if tag.sequence <= 1 { Verdict::Fresh } else { Verdict::Expired };
+        };
+        match client.replies.binary_search_by_key(&tag.sequence, |(sequence, _)| *sequence) {
+            Ok(found) => Verdict::Duplicate(client.replies[found].1.clone()),
+            Err(_) if tag.sequence <= client.floor => Verdict::Stale,
+            Err(_) => Verdict::Fresh,
+        }
+    }
+
+    /// Remembers the reply to a fresh request that took effect at `now`.
+    pub fn record(&mut self, tag: SessionTag, now: LogTime, reply: Bytes) {
+        self.uses += 1;
+        let uses = self.uses;
+        let client = self.clients.entry(tag.client).or_insert_with(|| Client {
+            used: uses,
+            used_at: now,
+            floor: 0,
+            replies: Vec::with_capacity(1),
+        });
+        self.by_use.remove(&client.used);
+        self.by_use.insert(uses, tag.client);
+        (client.used, client.used_at) = (uses, now);
+        if let Err(place) = client.replies.binary_search_by_key(&tag.sequence, |(sequence, _)| *sequence) {
+            self.bytes += Self::OVERHEAD + reply.len();
+            client.replies.insert(place, (tag.sequence, reply));
+        }
+        while client.replies.len() > self.limits.max_replies.max(1) {
+            let (sequence, forgotten) = client.replies.remove(0);
+            client.floor = sequence;
+            self.bytes -= Self::OVERHEAD + forgotten.len();
+        }
+        while self.clients.len() > self.limits.max_sessions.max(1)
+            || (self.bytes > self.limits.max_bytes && self.clients.len() > 1)
+        {
+            self.forget_oldest();
+        }
+    }
+
+    /// Forgets every client that was silent for the time to live.
+    pub fn expire(&mut self, now: LogTime) {
+        while let Some((_, client)) = self.by_use.first_key_value() {
+            let silent_since = self.clients[client].used_at;
+            if silent_since.after(self.limits.ttl) > now {
+                break;
+            }
+            self.forget_oldest();
+        }
+    }
+
+    /// What is remembered of each client, in the order in which they are forgotten: when it was last heard, the highest number
+    /// forgotten, and the replies by number. For encodings of the table that do without serde.
+    pub fn remembered(&self) -> impl Iterator<Item = (ClientId, LogTime, u64, &[(u64, Bytes)])> {
+        self.by_use.values().filter_map(|id| {
+            let client = self.clients.get(id)?;
+            Some((*id, client.used_at, client.floor, client.replies.as_slice()))
+        })
+    }
+
+    /// Takes up a client that another table remembered; clients come in the order of [`Sessions::remembered`].
+    pub fn take_up(&mut self, id: ClientId, used_at: LogTime, floor: u64, replies: Vec<(u64, Bytes)>) {
+        self.uses += 1;
+        self.bytes += replies.iter().map(|(_, reply)| Self::OVERHEAD + reply.len()).sum::<usize>();
+        self.by_use.insert(self.uses, id);
+        self.clients.insert(id, Client { used: self.uses, used_at, floor, replies });
+    }
+
+    /// How many clients are remembered.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.clients.len()
+    }
+
+    /// Whether no client is remembered.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.clients.is_empty()
+    }
+
+    /// Bytes remembered, as they count for the limit.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some((_, client)) = self.by_use.pop_first() else { return };
+        if let Some(client) = self.clients.remove(&client) {
+            self.bytes -= client.replies.iter().map(|(_, reply)| Self::OVERHEAD + reply.len()).sum::<usize>();
+        }
+    }
+}
+
+impl From<Sessions> for Frozen {
+    fn from(mut sessions: Sessions) -> Self {
+        let order = std::mem::take(&mut sessions.by_use).into_values();
+        let clients = order
+            .filter_map(|id| {
+                let client = sessions.clients.remove(&id)?;
+                Some((id, client.used_at, client.floor, client.replies))
+            })
+            .collect();
+        Self { limits: sessions.limits, clients }
+    }
+}
+
+impl From<Frozen> for Sessions {
+    fn from(frozen: Frozen) -> Self {
+        let mut sessions = Self::new(frozen.limits);
+        for (id, used_at, floor, replies) in frozen.clients {
+            sessions.take_up(id, used_at, floor, replies);
+        }
+        sessions
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,296 @@
+//! A simulated disk: writes wait for a sync, a sync carries all that waited, a crash loses what was not synced.
+//!
+//! Of the writes a crash catches, any prefix may survive, and the first lost one may survive in part (its first records),
+//! as a log that checks its records cuts a torn tail. What was synced is never lost: a loss of it would be a fault
+//! outside the model. After Pillai et al., OSDI 2014, and Alagappan et al., FAST 2018.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::prng::Prng;
+use crate::protocol::{Place, Placed, Recovered};
+use crate::sim::fault::{FaultKind, Tally};
+use crate::sim::image::{Image, Misuse, Snapshot, Write};
+use crate::sim::subject::Subject;
+use crate::types::{LogIndex, Timestamp, WriteId};
+
+/// How fast a disk is, and what a crash does to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DiskConfig {
+    /// The least time of a sync.
+    pub sync_min: Duration,
+    /// The longest ordinary time of a sync.
+    pub sync_max: Duration,
+    /// The probability that a sync takes up to `stall_max`.
+    pub stall: f64,
+    /// The longest time of a sync that stalls.
+    pub stall_max: Duration,
+    /// The probability that a crash loses something of what was not synced, rather than nothing.
+    pub lose: f64,
+    /// The probability that the first lost write survives in part.
+    pub tear: f64,
+    /// How many entries may still be written when the disk is full: the room reserved for writes already made.
+    pub reserve: usize,
+}
+
+impl DiskConfig {
+    /// A fast disk without stalls that loses at a crash whatever it may.
+    #[must_use]
+    pub const fn calm() -> Self {
+        Self {
+            sync_min: Duration::from_micros(100),
+            sync_max: Duration::from_micros(500),
+            stall: 0.0,
+            stall_max: Duration::ZERO,
+            lose: 1.0,
+            tear: 0.5,
+            reserve: 4096,
+        }
+    }
+}
+
+/// What became of a sync.
+#[derive(Clone, Debug)]
+pub enum Synced {
+    /// Every write up to the id is durable; the snapshots installed by them, in order.
+    Durable(WriteId, Vec<Snapshot>),
+    /// The sync failed; nothing it carried is durable, and the disk takes nothing more until the process starts again.
+    Failed,
+}
+
+/// The disk of one node. It survives the node's crashes.
+#[derive(Clone, Debug)]
+pub struct Disk<P: Subject> {
+    config: DiskConfig,
+    written: Image<P>,
+    durable: Image<P>,
+    pending: VecDeque<Write<P>>,
+    syncing: usize,
+    chance: Prng,
+    stalled_until: Timestamp,
+    stall_waits: bool,
+    fail_next: bool,
+    failed: bool,
+    room: Option<usize>,
+    no_snapshots_until: Timestamp,
+    tally: Tally,
+}
+
+impl<P: Subject> Disk<P> {
+    /// An empty disk.
+    #[must_use]
+    pub fn new(seed: u64, config: DiskConfig) -> Self {
+        Self {
+            config,
+            written: Image::default(),
+            durable: Image::default(),
+            pending: VecDeque::new(),
+            syncing: 0,
+            chance: Prng::new(seed),
+            stalled_until: Timestamp::ZERO,
+            stall_waits: false,
+            fail_next: false,
+            failed: false,
+            room: None,
+            no_snapshots_until: Timestamp::ZERO,
+            tally: Tally::default(),
+        }
+    }
+
+    /// Takes a write, which is readable at once and durable after a later sync; returns the sync's time if one starts.
+    pub fn write(&mut self, now: Timestamp, write: Write<P>) -> Result<Option<Duration>, Misuse> {
+        if self.failed {
+            return Ok(None);
+        }
+        self.spend_room(&write);
+        self.written.apply(&write)?;
+        self.pending.push_back(write);
+        Ok(self.start_sync(now))
+    }
+
+    /// Ends the sync in flight; what it carried is durable, or the disk has failed.
+    pub fn finish_sync(&mut self) -> Synced {
+        if self.fail_next {
+            self.fail_next = false;
+            self.failed = true;
+            self.tally.inject(FaultKind::WriteFailure);
+            return Synced::Failed;
+        }
+        let mut installed = Vec::new();
+        let mut durable = WriteId::ZERO;
+        for write in self.pending.drain(..self.syncing) {
+            self.durable
+                .apply(&write)
+                .expect("a write that the written image took fits the durable one, which follows it");
+            durable = write.id();
+            if let Write::Install { snapshot, .. } = write {
+                installed.push(snapshot);
+            }
+        }
+        self.syncing = 0;
+        Synced::Durable(durable, installed)
+    }
+
+    /// Starts a sync of all that waits, unless one is in flight or nothing waits; returns how long it takes.
+    pub fn start_sync(&mut self, now: Timestamp) -> Option<Duration> {
+        if self.syncing > 0 || self.pending.is_empty() || self.failed {
+            return None;
+        }
+        self.syncing = self.pending.len();
+        let stalled = self.stalled_until.since(now);
+        if stalled > Duration::ZERO && std::mem::take(&mut self.stall_waits) {
+            self.tally.inject(FaultKind::Stall);
+        }
+        let mut latency = self.chance.duration(self.config.sync_min, self.config.sync_max);
+        if self.chance.chance(self.config.stall) {
+            self.tally.request(FaultKind::Stall);
+            self.tally.inject(FaultKind::Stall);
+            latency += self.chance.duration(self.config.sync_max, self.config.stall_max);
+        }
+        Some(stalled + latency)
+    }
+
+    /// Keeps a snapshot, whole or not at all.
+    pub fn save_snapshot(&mut self, now: Timestamp, snapshot: &Snapshot) -> bool {
+        if self.failed {
+            return false;
+        }
+        if now < self.no_snapshots_until {
+            self.tally.inject(FaultKind::SnapshotFailure);
+            return false;
+        }
+        self.written.keep_snapshot(snapshot);
+        self.durable.keep_snapshot(snapshot);
+        true
+    }
+
+    /// The process died: decides what survives of the writes that were not synced.
+    pub fn crash(&mut self) {
+        let keep = if self.chance.chance(self.config.lose) {
+            self.chance.below(self.pending.len() as u64 + 1) as usize
+        } else {
+            self.pending.len()
+        };
+        let keep = if self.failed { 0 } else { keep };
+        for (position, write) in std::mem::take(&mut self.pending).into_iter().enumerate() {
+            if position < keep {
+                self.durable.apply(&write).expect("writes survive in their order");
+            } else {
+                self.tally.request(FaultKind::LostWrites);
+                self.tally.inject(FaultKind::LostWrites);
+                self.tear(&write);
+                break;
+            }
+        }
+        self.written = self.durable.clone();
+        self.syncing = 0;
+        self.fail_next = false;
+        self.failed = false;
+    }
+
+    /// What a machine that starts on this disk is given.
+    #[must_use]
+    pub fn recover(&self) -> Recovered<P::Record> {
+        self.durable.recover()
+    }
+
+    /// Lets no sync that starts before `until` end before it.
+    pub fn stall(&mut self, until: Timestamp) {
+        self.tally.request(FaultKind::Stall);
+        self.stalled_until = self.stalled_until.max(until);
+        self.stall_waits = true;
+    }
+
+    /// Lets the next sync fail.
+    pub fn fail_next_sync(&mut self) {
+        self.tally.request(FaultKind::WriteFailure);
+        self.fail_next = true;
+    }
+
+    /// Lets snapshots fail until an instant.
+    pub fn fail_snapshots(&mut self, until: Timestamp) {
+        self.tally.request(FaultKind::SnapshotFailure);
+        self.no_snapshots_until = self.no_snapshots_until.max(until);
+    }
+
+    /// Takes room away beyond the reserve, or gives it back.
+    pub fn fill(&mut self, full: bool) {
+        self.room = full.then_some(self.config.reserve);
+    }
+
+    /// Forgets faults that have not struck yet, has room again, and is as fast as a calm disk.
+    pub fn heal(&mut self) {
+        self.stalled_until = Timestamp::ZERO;
+        self.no_snapshots_until = Timestamp::ZERO;
+        self.fail_next = false;
+        self.room = None;
+        self.config = DiskConfig { lose: self.config.lose, tear: self.config.tear, ..DiskConfig::calm() };
+    }
+
+    /// What reads see: every write, synced or not.
+    #[must_use]
+    pub fn written(&self) -> &Image<P> {
+        &self.written
+    }
+
+    /// What would survive a crash in any case.
+    #[must_use]
+    pub fn durable(&self) -> &Image<P> {
+        &self.durable
+    }
+
+    /// Entries from `from` to `to`, as far as they are there and until `max_bytes` are reached; at least one if any.
+    #[must_use]
+    pub fn load(&self, from: LogIndex, to: LogIndex, max_bytes: usize) -> Vec<P::Record> {
+        let mut records = Vec::new();
+        let mut bytes = 0;
+        let mut index = from;
+        while index <= to && (records.is_empty() || bytes < max_bytes) {
+            let Some(record) = self.written.entry(index) else { break };
+            bytes += P::record_size(record);
+            records.push(record.clone());
+            index = index.next();
+        }
+        records
+    }
+
+    /// Whether the disk takes nothing more until the process starts again.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    /// Whether there is room beyond the reserve.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.room.is_none()
+    }
+
+    /// The faults asked for and injected up to this moment.
+    #[must_use]
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    fn spend_room(&mut self, write: &Write<P>) {
+        let (Some(room), Write::Persist { records, .. }) = (&mut self.room, write) else { return };
+        let entries = records.iter().filter(|record| matches!(record.place(), Place::Entry(_))).count();
+        match room.checked_sub(entries) {
+            Some(left) => *room = left,
+            None => self.fail_next = true,
+        }
+    }
+
+    fn tear(&mut self, write: &Write<P>) {
+        let Write::Persist { records, .. } = write else { return };
+        if records.len() < 2 || !self.chance.chance(self.config.tear) {
+            return;
+        }
+        self.tally.request(FaultKind::TornWrite);
+        self.tally.inject(FaultKind::TornWrite);
+        let survivors = self.chance.between(1, records.len() as u64 - 1) as usize;
+        for record in &records[..survivors] {
+            self.durable.put(record).expect("records survive in their order");
+        }
+    }
+}

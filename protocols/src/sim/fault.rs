@@ -1,0 +1,192 @@
+//! Faults as data: what can be done to a simulated cluster, and how often each kind was asked for and took effect.
+//!
+//! Not the mechanism: `World::inject` carries a fault out, `Network` and `Disk` do the small ones by their own chance.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+use crate::types::NodeId;
+
+/// Something bad that is done to the cluster at one instant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The process dies; writes that were not synced may be lost.
+    Crash(NodeId),
+    /// The process dies while its next write is not synced yet, and starts again after a while.
+    CrashInWrite(NodeId, Duration),
+    /// A dead process starts again from its disk.
+    Restart(NodeId),
+    /// Every process dies at the same instant.
+    PowerCut,
+    /// The process does nothing for a while; what comes for it waits, and its clock goes on.
+    Pause(NodeId, Duration),
+    /// No messages between the two sides, in either direction.
+    Partition(BTreeSet<NodeId>),
+    /// Messages from the first node to the second vanish; the other direction works.
+    OneWayCut(NodeId, NodeId),
+    /// Two nodes do not hear each other, while both hear all others.
+    PartialCut(NodeId, NodeId),
+    /// Whoever leads at this instant hears and reaches nobody.
+    IsolateLeader,
+    /// The nodes are cut off one by one with the given gap, and healed one by one in another order.
+    Swizzle {
+        /// The order in which they are cut off.
+        cut: Vec<NodeId>,
+        /// The order in which they are healed.
+        heal: Vec<NodeId>,
+        /// The time between one and the next.
+        gap: Duration,
+    },
+    /// Every cut ends.
+    Heal,
+    /// One node's cuts end, whoever they are with.
+    HealNode(NodeId),
+    /// One node is cut off from all others, as one stroke of a swizzle.
+    CutOff(NodeId),
+    /// The disk answers no sync for a while.
+    Stall(NodeId, Duration),
+    /// The next sync fails.
+    FailWrite(NodeId),
+    /// The disk has no room for further records for a while.
+    FillDisk(NodeId, Duration),
+    /// A node's snapshots cannot be written for a while.
+    FailSnapshots(NodeId, Duration),
+}
+
+/// The kinds of faults that are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FaultKind {
+    /// A message vanished.
+    Loss,
+    /// A message came twice.
+    Duplicate,
+    /// A message overtook an earlier one.
+    Reorder,
+    /// A message was held back because its path was clogged.
+    Clog,
+    /// A symmetric partition.
+    Partition,
+    /// A cut of one direction.
+    OneWayCut,
+    /// A cut between two nodes that others still hear.
+    PartialCut,
+    /// The leader was cut off.
+    IsolateLeader,
+    /// Nodes were cut off one by one and healed in another order.
+    Swizzle,
+    /// A process died.
+    Crash,
+    /// A crash lost at least one write that was not synced.
+    LostWrites,
+    /// A crash cut a write in the middle.
+    TornWrite,
+    /// All processes died at once.
+    PowerCut,
+    /// A process did nothing for a while.
+    Pause,
+    /// A sync was held up.
+    Stall,
+    /// A sync failed.
+    WriteFailure,
+    /// The disk had no room.
+    DiskFull,
+    /// A snapshot could not be written.
+    SnapshotFailure,
+}
+
+impl FaultKind {
+    /// Every kind, in the order of reports.
+    pub const ALL: [Self; 18] = [
+        Self::Loss,
+        Self::Duplicate,
+        Self::Reorder,
+        Self::Clog,
+        Self::Partition,
+        Self::OneWayCut,
+        Self::PartialCut,
+        Self::IsolateLeader,
+        Self::Swizzle,
+        Self::Crash,
+        Self::LostWrites,
+        Self::TornWrite,
+        Self::PowerCut,
+        Self::Pause,
+        Self::Stall,
+        Self::WriteFailure,
+        Self::DiskFull,
+        Self::SnapshotFailure,
+    ];
+
+    /// The kind's name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Loss => "loss",
+            Self::Duplicate => "duplicate",
+            Self::Reorder => "reorder",
+            Self::Clog => "clog",
+            Self::Partition => "partition",
+            Self::OneWayCut => "one-way cut",
+            Self::PartialCut => "partial cut",
+            Self::IsolateLeader => "isolate leader",
+            Self::Swizzle => "swizzle",
+            Self::Crash => "crash",
+            Self::LostWrites => "lost writes",
+            Self::TornWrite => "torn write",
+            Self::PowerCut => "power cut",
+            Self::Pause => "pause",
+            Self::Stall => "disk stall",
+            Self::WriteFailure => "write failure",
+            Self::DiskFull => "disk full",
+            Self::SnapshotFailure => "snapshot failure",
+        }
+    }
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// How often each kind of fault was asked for, and how often it had an effect.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    counts: [Count; FaultKind::ALL.len()],
+}
+
+/// The two numbers of one kind of fault.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// How often it was asked for, by a schedule or by chance.
+    pub requested: u64,
+    /// How often it had an effect.
+    pub injected: u64,
+}
+
+impl Tally {
+    /// Counts one that was asked for.
+    pub fn request(&mut self, kind: FaultKind) {
+        self.counts[kind as usize].requested += 1;
+    }
+
+    /// Counts one that had an effect.
+    pub fn inject(&mut self, kind: FaultKind) {
+        self.counts[kind as usize].injected += 1;
+    }
+
+    /// The numbers of one kind.
+    #[must_use]
+    pub fn count(&self, kind: FaultKind) -> Count {
+        self.counts[kind as usize]
+    }
+
+    /// Adds what another run counted.
+    pub fn merge(&mut self, other: &Self) {
+        for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
+            mine.requested += theirs.requested;
+            mine.injected += theirs.injected;
+        }
+    }
+}

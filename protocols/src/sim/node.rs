@@ -1,0 +1,102 @@
+//! One simulated node: a process that lives and dies, and the disk that outlives it.
+//!
+//! Holds state only; `world.rs` and `drive.rs` move it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use crate::protocol::{Effect, Outbox};
+use crate::sim::clock::Clock;
+use crate::sim::disk::Disk;
+use crate::sim::event::{Arrival, Job};
+use crate::sim::image::Snapshot;
+use crate::sim::subject::Subject;
+use crate::types::{LogIndex, NodeId, Timestamp, WriteId};
+
+/// A node of a simulated world.
+#[derive(Clone, Debug)]
+pub struct Node<P: Subject, A> {
+    pub(super) id: NodeId,
+    pub(super) config: P::Config,
+    pub(super) life: u64,
+    pub(super) disk: Disk<P>,
+    /// Whether the process is to die during its next write, and for how long.
+    pub(super) dies_in_write: Option<Duration>,
+    pub(super) process: Option<Process<P, A>>,
+}
+
+/// What a node loses when it crashes.
+#[derive(Clone, Debug)]
+pub(super) struct Process<P: Subject, A> {
+    pub(super) machine: P,
+    pub(super) outbox: Outbox<P>,
+    pub(super) clock: Clock,
+    /// For which world time a timer event is in the queue.
+    pub(super) armed: Option<Timestamp>,
+    /// Up to which write the machine's promises may be heard.
+    pub(super) durable: WriteId,
+    /// Sends, replies and events that wait for a write, in order.
+    pub(super) gated: VecDeque<Effect<P>>,
+    pub(super) application: A,
+    pub(super) applied: LogIndex,
+    pub(super) jobs: VecDeque<Job>,
+    pub(super) received: BTreeMap<NodeId, Snapshot>,
+    pub(super) paused_until: Option<Timestamp>,
+    pub(super) backlog: Vec<Arrival<P>>,
+}
+
+impl<P: Subject, A> Node<P, A> {
+    /// The node's id.
+    #[must_use]
+    pub fn id(&self) -> NodeId {
+        self.id
+    }
+
+    /// The machine, while the process lives.
+    #[must_use]
+    pub fn machine(&self) -> Option<&P> {
+        self.process.as_ref().map(|process| &process.machine)
+    }
+
+    /// The application, while the process lives.
+    #[must_use]
+    pub fn application(&self) -> Option<&A> {
+        self.process.as_ref().map(|process| &process.application)
+    }
+
+    /// The last entry that took effect on the application; zero while the process is dead.
+    #[must_use]
+    pub fn applied(&self) -> LogIndex {
+        self.process.as_ref().map_or(LogIndex::ZERO, |process| process.applied)
+    }
+
+    /// The disk.
+    #[must_use]
+    pub fn disk(&self) -> &Disk<P> {
+        &self.disk
+    }
+
+    /// How often the process was started.
+    #[must_use]
+    pub fn life(&self) -> u64 {
+        self.life
+    }
+
+    /// Whether the process lives.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.process.is_some()
+    }
+
+    /// Whether the process lives but does nothing.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.process.as_ref().is_some_and(|process| process.paused_until.is_some())
+    }
+
+    /// Whether the process lives, acts, and its disk takes writes.
+    #[must_use]
+    pub fn is_well(&self) -> bool {
+        self.is_up() && !self.is_paused() && !self.disk.has_failed()
+    }
+}

@@ -1,0 +1,21 @@
+//! A protocol that can be simulated: what a world has to know of it beyond the contract of the driver.
+//!
+//! Nothing here changes what a machine does; it sizes messages, compares entries and finds the leader to pick on.
+
+use crate::log::SnapshotMeta;
+use crate::protocol::Protocol;
+
+/// What a simulated world asks of a protocol.
+pub trait Subject: Protocol {
+    /// Whether the machine believes that it leads; a protocol without leaders says no.
+    fn leads(&self) -> bool;
+
+    /// The bytes a message takes on the wire, roughly. It also tells messages apart in the event hash.
+    fn message_size(message: &Self::Message) -> usize;
+
+    /// The bytes a record counts for when it is loaded.
+    fn record_size(record: &Self::Record) -> usize;
+
+    /// Whether a record is the last entry that a snapshot contains.
+    fn ends_at(record: &Self::Record, snapshot: &SnapshotMeta) -> bool;
+}

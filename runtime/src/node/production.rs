@@ -1,0 +1,81 @@
+//! The world as a node finds it in production: the system's clock, one arbiter per core, threads for disk work.
+//!
+//! The only file of this crate that starts arbiters or reads a clock of the operating system.
+
+use std::num::NonZeroUsize;
+use std::thread::available_parallelism;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{io, sync::Arc};
+
+use actix_rt::{Arbiter, System};
+use synod_protocols::Timestamp;
+use tokio::time::Instant;
+
+use crate::env::{Clock, Spawner};
+use crate::storage::{ThreadWorker, Worker};
+
+/// Monotonic time since this clock was made; follows tokio's clock, which a simulation may pause.
+pub struct SystemClock {
+    origin: Instant,
+}
+
+/// Places for actors: one arbiter, that is one thread, each.
+pub struct Arbiters {
+    arbiters: Vec<Arbiter>,
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self { origin: Instant::now() }
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the seam to the operating system's clock")]
+    fn wall(&self) -> Duration {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    }
+}
+
+impl Arbiters {
+    /// Starts `count` arbiters, or one per core.
+    ///
+    /// # Errors
+    /// When no actix system runs on this thread, or the operating system gives no thread.
+    #[expect(clippy::disallowed_methods, reason = "the seam to the operating system's threads")]
+    pub fn start(count: Option<NonZeroUsize>) -> io::Result<Self> {
+        if System::try_current().is_none() {
+            return Err(io::Error::other("a node starts inside an actix system: use #[actix::main]"));
+        }
+        let count = count.or_else(|| available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+        let arbiters = (0..count).map(|_| Arbiter::try_new()).collect::<io::Result<_>>()?;
+        Ok(Self { arbiters })
+    }
+}
+
+impl Spawner for Arbiters {
+    fn places(&self) -> usize {
+        self.arbiters.len()
+    }
+
+    fn start_at(&self, place: usize, start: Box<dyn FnOnce() + Send>) {
+        // An arbiter that has stopped takes nothing: the node is shutting down, and so is whoever asked.
+        self.arbiters[place % self.arbiters.len()].spawn_fn(start);
+    }
+
+    fn worker(&self, name: &str) -> io::Result<Arc<dyn Worker>> {
+        Ok(Arc::new(ThreadWorker::start(name)?))
+    }
+}
+
+impl Drop for Arbiters {
+    fn drop(&mut self) {
+        for arbiter in &self.arbiters {
+            arbiter.stop();
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! A living link at work: its lanes, its bulk streams, its datagrams, and its end.
+
+use std::sync::Arc;
+
+use quinn::{Connection, RecvStream, SendStream};
+use tokio::task::JoinSet;
+
+use super::bulk::{BULK, BeginError, begin};
+use super::close::link_reason;
+use super::hub::Hub;
+use super::lane_io::{LaneEnd, read_lane, write_lane};
+use super::link::QuicLink;
+use crate::contract::{CloseReason, Link};
+use crate::lane::{LANES, Lane};
+use crate::metrics::add;
+
+/// Puts a link in its place, tells the receiver, and sets it to work. Nothing is awaited: nobody sees a half-open link.
+pub(crate) fn open(hub: &Arc<Hub>, link: &Arc<QuicLink>, send: SendStream, recv: RecvStream) {
+    let replaced = hub.table.insert(link);
+    if let Some((old, reason)) = replaced {
+        hub.end(&old, reason);
+    }
+    add(&hub.counters.links_opened, 1);
+    hub.receiver.connected(link.clone());
+    tokio::spawn(work(hub.clone(), link.clone(), send, recv));
+}
+
+async fn work(hub: Arc<Hub>, link: Arc<QuicLink>, send: SendStream, recv: RecvStream) {
+    let mut writers = JoinSet::new();
+    writers.spawn(write_lane(link.batch(Lane::Control).clone(), send, hub.counters.clone()));
+    for number in 1..LANES as u8 {
+        if let Some(lane) = Lane::from_number(number) {
+            writers.spawn(open_lane(link.clone(), lane, hub.clone()));
+        }
+    }
+    let mut readers = JoinSet::new();
+    link.first_of(Lane::Control);
+    readers.spawn(lane(hub.clone(), link.clone(), Lane::Control, recv));
+    listen(&hub, &link, &mut readers).await;
+    // What had arrived when the connection ended is still handed over, before the end is told.
+    while readers.join_next().await.is_some() {}
+    let error = link.connection.closed().await;
+    let reason = link.closed_by_us().unwrap_or_else(|| link_reason(&error));
+    hub.end(&link, reason);
+}
+
+/// Takes the peer's streams and datagrams until the connection ends.
+async fn listen(hub: &Arc<Hub>, link: &Arc<QuicLink>, readers: &mut JoinSet<()>) {
+    let connection: Connection = link.connection.clone();
+    let handle: Arc<dyn Link> = link.clone();
+    loop {
+        tokio::select! {
+            stream = connection.accept_uni() => match stream {
+                Ok(stream) => { readers.spawn(incoming(hub.clone(), link.clone(), stream)); }
+                Err(_) => return,
+            },
+            payload = connection.read_datagram() => match payload {
+                Ok(payload) => {
+                    add(&hub.counters.datagrams_in, 1);
+                    hub.receiver.datagram(&handle, payload);
+                }
+                // The streams that have arrived are still to be taken.
+                Err(_) => {
+                    while let Ok(stream) = connection.accept_uni().await {
+                        readers.spawn(incoming(hub.clone(), link.clone(), stream));
+                    }
+                    return;
+                }
+            },
+            Some(_) = readers.join_next(), if !readers.is_empty() => {}
+        }
+    }
+}
+
+/// Opens the stream of an ordinary lane and writes it.
+async fn open_lane(link: Arc<QuicLink>, lane: Lane, hub: Arc<Hub>) {
+    let batch = link.batch(lane).clone();
+    let opened = async {
+        let mut stream = link.connection.open_uni().await.ok()?;
+        stream.write_all(&[lane.number()]).await.ok()?;
+        Some(stream)
+    };
+    match opened.await {
+        Some(stream) => write_lane(batch, stream, hub.counters.clone()).await,
+        None => batch.close(),
+    }
+}
+
+/// Finds out what a stream of the peer is for.
+async fn incoming(hub: Arc<Hub>, link: Arc<QuicLink>, mut stream: RecvStream) {
+    let mut kind = [0];
+    if stream.read_exact(&mut kind).await.is_err() {
+        return;
+    }
+    match (kind[0], Lane::from_number(kind[0])) {
+        (_, Some(found)) if link.first_of(found) => lane(hub, link, found, stream).await,
+        (_, Some(found)) => violation(&hub, &link, format!("a second stream for the lane {found:?}")),
+        (BULK, None) => bulk(&hub, &link, stream).await,
+        (other, None) => violation(&hub, &link, format!("a stream of the unknown kind {other}")),
+    }
+}
+
+async fn lane(hub: Arc<Hub>, link: Arc<QuicLink>, lane: Lane, stream: RecvStream) {
+    let frame_max = hub.config.frame_bytes_max;
+    match read_lane(link.clone(), lane, stream, frame_max, hub.receiver.clone()).await {
+        LaneEnd::Over => {}
+        LaneEnd::Violation(rule) => violation(&hub, &link, rule),
+    }
+}
+
+async fn bulk(hub: &Arc<Hub>, link: &Arc<QuicLink>, stream: RecvStream) {
+    let header_max = hub.config.bulk_header_bytes_max;
+    match begin(stream, header_max).await {
+        Ok((header, receiver)) if !link.is_over() && link.closed_by_us().is_none() => {
+            add(&hub.counters.bulk_in, 1);
+            let handle: Arc<dyn Link> = link.clone();
+            hub.receiver.bulk(&handle, header, receiver);
+        }
+        // A stream that was given up within its header is a stream that never was.
+        Ok(_) | Err(BeginError::Stream) => {}
+        Err(BeginError::Oversized(claimed)) => {
+            violation(hub, link, format!("a bulk header claims {claimed} bytes, the limit is {header_max}"));
+        }
+    }
+}
+
+/// Closes the link to a peer that broke a rule.
+fn violation(hub: &Hub, link: &QuicLink, rule: String) {
+    if link.closed_by_us().is_none() && link.connection.close_reason().is_none() {
+        add(&hub.counters.violations, 1);
+        link.close(CloseReason::Violation(rule));
+    }
+}
