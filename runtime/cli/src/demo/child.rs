@@ -25,23 +25,23 @@ struct Running {
 }
 
 impl Children {
-    /// Starts `binary` once for each place.
+    /// Starts a process for each place; what it says on standard error goes to the place's log.
     ///
     /// # Errors
     /// Names the file that could not be opened or run; what was started is stopped.
-    pub(super) fn start(binary: &Path, places: &[Place], grace: Duration) -> Result<Self, Failure> {
+    pub(super) fn start(
+        places: &[Place],
+        grace: Duration,
+        command: impl Fn(&Place) -> Command,
+    ) -> Result<Self, Failure> {
         let mut children = Self { children: Vec::new(), grace };
         for place in places {
             let log = OpenOptions::new().create(true).append(true).open(place.log());
             let log = log.map_err(|error| Failure::at(&place.log(), "write it", error))?;
-            let child = Command::new(binary)
-                .args(["node", "--exit-with-stdin", "--config"])
-                .arg(place.config())
-                .stdin(Stdio::piped())
-                .stdout(Stdio::null())
-                .stderr(log)
-                .spawn()
-                .map_err(|error| Failure::at(binary, "run it", error))?;
+            let mut command = command(place);
+            let spawned = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log).spawn();
+            let child =
+                spawned.map_err(|error| Failure::at(Path::new(command.get_program()), "run it", error))?;
             children.children.push(Running { child, ended: None });
         }
         Ok(children)
@@ -91,5 +91,73 @@ impl Running {
 impl Drop for Children {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::process::ExitStatusExt;
+
+    fn places(root: &Path, count: u16) -> Vec<Place> {
+        let http: Vec<_> = (0..count).map(|number| ([127, 0, 0, 1], 8080 + number).into()).collect();
+        let quic: Vec<u16> = (0..count).map(|number| 7000 + number).collect();
+        let places = Place::all(root, &http, &quic);
+        for place in &places {
+            std::fs::create_dir_all(&place.directory).unwrap();
+        }
+        places
+    }
+
+    fn shell(script: &'static str) -> impl Fn(&Place) -> Command {
+        move |_| {
+            let mut command = Command::new("sh");
+            command.args(["-c", script]);
+            command
+        }
+    }
+
+    fn wait(children: &mut Children, place: usize) -> ExitStatus {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < deadline {
+            if let Some(status) = children.ended(place) {
+                return status;
+            }
+            thread::sleep(POLL);
+        }
+        panic!("the child goes on");
+    }
+
+    #[test]
+    fn children_end_when_asked() {
+        let root = tempfile::tempdir().unwrap();
+        let places = places(root.path(), 2);
+        let mut children =
+            Children::start(&places, Duration::from_secs(20), shell("exec sleep 100")).unwrap();
+        assert_eq!(children.ended(0), None);
+        children.stop();
+        assert_eq!(children.ended(1).unwrap().signal(), Some(Signal::TERM.as_raw()));
+    }
+
+    #[test]
+    fn children_that_do_not_listen_are_killed() {
+        let root = tempfile::tempdir().unwrap();
+        let places = places(root.path(), 1);
+        let script = "trap '' TERM; echo deaf >&2; exec sleep 100";
+        let mut children = Children::start(&places, Duration::from_millis(1), shell(script)).unwrap();
+        while std::fs::read_to_string(places[0].log()).unwrap() != "deaf\n" {
+            thread::sleep(POLL);
+        }
+        children.stop();
+        assert_eq!(children.ended(0).unwrap().signal(), Some(Signal::KILL.as_raw()));
+    }
+
+    #[test]
+    fn the_end_of_standard_input_is_the_end_of_the_demo() {
+        let root = tempfile::tempdir().unwrap();
+        let places = places(root.path(), 1);
+        let mut children = Children::start(&places, Duration::from_secs(20), shell("cat; exit 7")).unwrap();
+        drop(children.children[0].child.stdin.take());
+        assert_eq!(wait(&mut children, 0).code(), Some(7));
     }
 }

@@ -1,6 +1,7 @@
 //! The life of a demo: prepare, start, show until somebody says stop, end.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -59,7 +60,11 @@ impl DemoCommand {
         files::prepare(root.path(), &places)?;
         let binary = std::env::current_exe()
             .map_err(|error| Failure::new(format!("cannot find the path of this program: {error}")))?;
-        let children = Children::start(&binary, &places, GRACE)?;
+        let children = Children::start(&places, GRACE, |place| {
+            let mut command = Command::new(&binary);
+            command.args(["node", "--exit-with-stdin", "--config"]).arg(place.config());
+            command
+        })?;
         let count = places.len();
         let mut demo = Demo {
             binary,

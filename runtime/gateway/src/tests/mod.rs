@@ -3,3 +3,4 @@
 mod http;
 mod memory;
 mod socket;
+mod tls;
