@@ -7,6 +7,8 @@ mod demo;
 mod failure;
 mod kv;
 mod output;
+#[cfg(test)]
+mod scripted;
 mod signals;
 mod status;
 mod table;

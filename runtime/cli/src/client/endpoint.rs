@@ -24,13 +24,13 @@ const SILENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Connection {
     /// Where nodes listen for HTTP: one or more of host:port or https://host:port, separated by commas. When one does not
     /// answer, the next is asked.
-    #[arg(long, default_value = "127.0.0.1:8080", value_name = "A,B,…")]
+    #[arg(long, global = true, default_value = "127.0.0.1:8080", value_name = "A,B,…")]
     pub(crate) addr: Endpoints,
     /// The certificates, in a PEM file, that https addresses are checked against instead of the public authorities.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,
     /// How many seconds to go on asking when no node answers.
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) timeout: Option<Duration>,
 }
 

@@ -8,6 +8,9 @@ mod events;
 mod path;
 mod retry;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use attempt::{Answer, Request, attempt};
 pub(crate) use endpoint::{Connection, Endpoint, local_agent, seconds};
 pub(crate) use events::{Parser, Sent};

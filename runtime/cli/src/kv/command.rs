@@ -18,19 +18,12 @@ pub(crate) struct KvCommand {
 
 #[derive(Subcommand, Debug)]
 enum Deed {
-    /// Writes a key.
     Put(put::Put),
-    /// Prints a key's value.
     Get(get::Get),
-    /// Removes a key.
     Delete(delete::Delete),
-    /// Lists keys in order.
     Range(range::Range),
-    /// Prints changes as they happen.
     Watch(watch::Watch),
-    /// Writes every row of a file under its first field; rows that are there already are left alone.
     Import(import::Import),
-    /// Compares every row of a file with what each node returns, byte for byte.
     Verify(verify::Verify),
 }
 

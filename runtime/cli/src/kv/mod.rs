@@ -12,4 +12,7 @@ mod verify;
 mod watch;
 mod words;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use command::KvCommand;
