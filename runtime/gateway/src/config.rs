@@ -89,10 +89,13 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn http(address: &str) -> HttpConfig {
-        HttpConfig { address: address.parse().unwrap(), allow_clear_text: false, tls: None, max_body: 10 }
+        let address = address.parse().unwrap();
+        HttpConfig { address, allow_clear_text: false, tls: None, max_body: 10, peers: BTreeMap::new() }
     }
 
     #[test]

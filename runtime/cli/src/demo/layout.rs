@@ -54,6 +54,10 @@ impl Place {
         for peer in all.iter().filter(|peer| peer.name != *name) {
             text.push_str(&format!("{} = \"{}\"\n", peer.name, peer.quic));
         }
+        text.push_str("\n[http.peers]\n");
+        for peer in all.iter().filter(|peer| peer.name != *name) {
+            text.push_str(&format!("{} = \"{}\"\n", peer.name, peer.http));
+        }
         text
     }
 
@@ -85,7 +89,8 @@ mod tests {
         let places = three();
         let config =
             NodeConfig::parse(&places[1].text(&places), "node.toml", &places[1].directory, &[]).unwrap();
-        assert_eq!(config.http.unwrap().address, places[1].http);
+        let http = config.http.unwrap();
+        assert_eq!((http.address, http.peers.len()), (places[1].http, 2));
         assert_eq!(config.directory, Path::new("/tmp/a b/node-2/data"));
         let peers: Vec<(&str, &str)> =
             config.peers.iter().map(|(name, at)| (name.as_str(), at.as_str())).collect();

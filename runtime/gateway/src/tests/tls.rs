@@ -23,6 +23,7 @@ async fn start(credential: Credential) -> Result<Gateway, GatewayError> {
     Gateway::start(Config { credential: Some(credential), ..Config::loopback(0) }, Memory::new()).await
 }
 
+#[expect(clippy::disallowed_methods, reason = "the client waits on a thread of its own, as clients do")]
 #[actix_web::test]
 async fn https_is_served_to_those_who_trust_the_certificate_and_to_nobody_in_clear_text() {
     let directory = tempfile::tempdir().unwrap();
