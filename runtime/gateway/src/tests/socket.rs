@@ -101,3 +101,31 @@ async fn a_busy_address_is_named() {
     assert!(matches!(&refused, GatewayError::Bind { address, .. } if address.port() == port));
     assert!(refused.to_string().contains(&port.to_string()), "{refused}");
 }
+
+#[actix_web::test]
+async fn a_client_that_sends_too_much_hears_so() {
+    let gateway = start(&Memory::new()).await;
+    for head in ["Content-Length: 8000000", "Transfer-Encoding: chunked"] {
+        let stream = TcpStream::connect(gateway.address()).await.unwrap();
+        let (read, mut write) = stream.into_split();
+        let send = async {
+            let request = format!("PUT /kv/a HTTP/1.1\r\nHost: node\r\n{head}\r\n\r\n");
+            write.write_all(request.as_bytes()).await.unwrap();
+            let chunk = [b"100000\r\n".to_vec(), vec![b'x'; 0x10_0000], b"\r\n".to_vec()].concat();
+            for _ in 0..8 {
+                // The node may have hung up; what counts is its answer.
+                if write.write_all(&chunk).await.is_err() {
+                    return;
+                }
+            }
+        };
+        let answer = async {
+            let mut line = String::new();
+            BufReader::new(read).read_line(&mut line).await.map(|_| line)
+        };
+        let ((), answer) =
+            tokio::join!(send, async { timeout(PATIENCE, answer).await.expect("an answer comes") });
+        assert!(answer.unwrap().starts_with("HTTP/1.1 413 "), "{head}");
+    }
+    gateway.stop().await;
+}
