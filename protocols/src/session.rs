@@ -75,6 +75,7 @@ struct Client {
 #[derive(Clone, Serialize, Deserialize)]
 struct Frozen {
     limits: SessionLimits,
+    #[expect(clippy::type_complexity, reason = "read and written in two places of this file")]
     clients: Vec<(ClientId, LogTime, u64, Vec<(u64, Bytes)>)>,
 }
 

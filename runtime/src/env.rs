@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use synod_protocols::{Incarnation, Timestamp};
-use synod_transport::{PeerName, Receiver, Transport};
+use synod_transport::{PeerName, Receiver, Role, Transport};
 
 use crate::storage::{Disk, Worker};
 
@@ -63,8 +63,10 @@ pub trait Network: Send + Sync + 'static {
 
 /// What a node tells the network when it opens its end.
 pub struct Open {
-    /// The node's name, which its credential has to bear.
+    /// The node's or client's name, which its credential has to bear.
     pub name: PeerName,
+    /// Whether it is a node or a client, which its credential has to bear out.
+    pub role: Role,
     /// The cluster's name.
     pub cluster: String,
     /// This process start.
@@ -88,7 +90,7 @@ pub enum NetworkError {
         /// What the operating system said.
         source: io::Error,
     },
-    /// The credential does not fit the node.
+    /// The credential does not fit the node, or a setting is impossible; the text says which.
     #[error("{0}")]
-    Identity(String),
+    Unusable(String),
 }

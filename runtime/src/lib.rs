@@ -4,13 +4,22 @@
 //! storage and failure detection are actors like any other. This crate joins `synod-protocols`, which decides, and
 //! `synod-transport`, which carries bytes, and is the only place with actors.
 
+pub mod actor;
 pub mod address;
 pub mod cluster;
 pub mod env;
+pub mod error;
 pub mod node;
+pub mod prelude;
+pub mod scope;
 pub mod services;
+pub mod sim;
 pub mod storage;
 pub mod telemetry;
+pub mod wire;
 
+#[doc(hidden)]
+pub use actix;
+pub use synod_macros::{Remote, Wire, interface};
 pub use synod_protocols as protocols;
 pub use synod_transport as transport;

@@ -29,7 +29,8 @@ pub struct Config {
     pub max_inflight_appends: usize,
     /// Bytes of entries to one peer that may be unacknowledged at a time; one append always fits. Bandwidth times round trip.
     pub max_inflight_bytes: usize,
-    /// Bytes of proposals that wait for their effect; beyond it the leader refuses with `Busy`.
+    /// Bytes of proposals that wait for their effect, and bytes of entries that wait for the leader's own disk; beyond it the
+    /// leader refuses with `Busy`.
     pub max_uncommitted_bytes: usize,
     /// Bytes of durable entries kept in memory for peers and for applying; older ones are read back from the log.
     pub cache_bytes: usize,

@@ -31,6 +31,9 @@ mod status;
 mod transfer;
 mod votes;
 
+#[cfg(test)]
+mod tests;
+
 pub use command::{Command, Refusal, Reply};
 pub use config::{Config, ConfigError};
 pub use message::{AppendResult, Epoch, Message};

@@ -289,7 +289,9 @@ impl Raft {
         if bytes > limit {
             return Err(Refusal::TooLarge { limit });
         }
-        if self.waiting_bytes + bytes > limit {
+        // Commits may run ahead of this node's own disk, but what it has not taken stays in memory.
+        let disk_behind = self.log.cached_bytes() > limit.saturating_add(self.config.cache_bytes);
+        if disk_behind || self.waiting_bytes + bytes > limit {
             return Err(Refusal::Busy);
         }
         Ok(())

@@ -114,6 +114,8 @@ impl<P: Subject, A: Application> World<P, A> {
         let process = self.process(node);
         let local = process.clock.local(now);
         process.machine.handle(local, input, &mut process.outbox);
+        let elected =
+            process.machine.leads() && !std::mem::replace(&mut process.leads, process.machine.leads());
         let effects = process.outbox.take();
         for path in process.outbox.take_reached() {
             *self.reached.entry(path).or_default() += 1;
@@ -122,6 +124,9 @@ impl<P: Subject, A: Application> World<P, A> {
             self.carry_out(node, effect)?;
         }
         self.arm(node);
+        if elected && now < self.coups.0 {
+            self.depose(node);
+        }
         Ok(())
     }
 }

@@ -164,6 +164,16 @@ impl<P: Subject> Disk<P> {
         true
     }
 
+    /// How long it takes to read entries back, this time.
+    pub fn read_time(&mut self) -> Duration {
+        self.chance.duration(Duration::ZERO, self.config.sync_max)
+    }
+
+    /// How long it takes to write a snapshot, this time.
+    pub fn snapshot_time(&mut self) -> Duration {
+        self.chance.duration(self.config.sync_min, self.config.sync_max * 4)
+    }
+
     /// The process died: decides what survives of the writes that were not synced.
     pub fn crash(&mut self) {
         let keep = if self.chance.chance(self.config.lose) {
@@ -258,6 +268,12 @@ impl<P: Subject> Disk<P> {
     #[must_use]
     pub fn has_failed(&self) -> bool {
         self.failed
+    }
+
+    /// Whether everything that was written is durable.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.pending.is_empty() && !self.failed
     }
 
     /// Whether there is room beyond the reserve.

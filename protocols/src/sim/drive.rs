@@ -42,7 +42,7 @@ impl<P: Subject, A: Application> World<P, A> {
             }
             Effect::Compact { id, upto } => self.write(node, Write::Compact { id, upto })?,
             Effect::Load { request, from, to, max_bytes } => {
-                let at = self.now.after(self.chance.duration(Duration::ZERO, self.config.disk.sync_max));
+                let at = self.now.after(self.nodes[node].disk.read_time());
                 self.plan_arrival(at, node, Arrival::Load { request, from, to, max_bytes });
             }
             Effect::Apply { entries } => self.push_job(node, Job::Apply(entries)),
@@ -105,9 +105,7 @@ impl<P: Subject, A: Application> World<P, A> {
                     return Err(self.broken(node, details));
                 }
                 let state = self.process(node).application.snapshot();
-                let at = self
-                    .now
-                    .after(self.chance.duration(self.config.disk.sync_min, self.config.disk.sync_max * 4));
+                let at = self.now.after(self.nodes[node].disk.snapshot_time());
                 self.plan_arrival(at, node, Arrival::SnapshotWritten(Snapshot { meta, state }));
                 Ok(())
             }

@@ -29,6 +29,9 @@ pub enum Fault {
     PartialCut(NodeId, NodeId),
     /// Whoever leads at this instant hears and reaches nobody.
     IsolateLeader,
+    /// For the first span, whoever comes to lead is struck within the second: it dies or is cut off, and is back a while later.
+    /// Leaderships that end before they got far are where Raft's Figure 8 happens.
+    Coups(Duration, Duration),
     /// The nodes are cut off one by one with the given gap, and healed one by one in another order.
     Swizzle {
         /// The order in which they are cut off.
@@ -73,6 +76,8 @@ pub enum FaultKind {
     PartialCut,
     /// The leader was cut off.
     IsolateLeader,
+    /// A node was struck soon after it came to lead.
+    Coup,
     /// Nodes were cut off one by one and healed in another order.
     Swizzle,
     /// A process died.
@@ -97,7 +102,7 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// Every kind, in the order of reports.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Loss,
         Self::Duplicate,
         Self::Reorder,
@@ -106,6 +111,7 @@ impl FaultKind {
         Self::OneWayCut,
         Self::PartialCut,
         Self::IsolateLeader,
+        Self::Coup,
         Self::Swizzle,
         Self::Crash,
         Self::LostWrites,
@@ -130,6 +136,7 @@ impl FaultKind {
             Self::OneWayCut => "one-way cut",
             Self::PartialCut => "partial cut",
             Self::IsolateLeader => "isolate leader",
+            Self::Coup => "coup",
             Self::Swizzle => "swizzle",
             Self::Crash => "crash",
             Self::LostWrites => "lost writes",

@@ -24,6 +24,7 @@ impl<P: Subject, A: Application> World<P, A> {
     /// Ends all faults for the nodes in `core`: they run, hear each other over a calm network, and have room on their disks.
     /// The others die and stay dead. What was planned and has not struck yet still strikes.
     pub fn make_well(&mut self, core: &BTreeSet<NodeId>) {
+        self.coups.0 = self.now;
         self.network.heal_all();
         self.network.configure(NetworkConfig::calm());
         for node in 0..self.nodes.len() {
@@ -55,6 +56,11 @@ impl<P: Subject, A: Application> World<P, A> {
             Fault::Restart(node) => self.bring_back(*node),
             Fault::PowerCut => self.power_cut(),
             Fault::Pause(node, span) => self.pause(*node, *span),
+            Fault::Coups(span, reach) => {
+                self.tally.request(FaultKind::Coup);
+                self.coups = (self.now.after(*span), *reach);
+                Step::World
+            }
             Fault::Stall(node, span) => self.on_node(*node, |world, position| {
                 let until = world.now.after(*span);
                 world.nodes[position].disk.stall(until);
@@ -181,6 +187,7 @@ impl<P: Subject, A: Application> World<P, A> {
             | Fault::CrashInWrite(..)
             | Fault::Restart(_)
             | Fault::PowerCut
+            | Fault::Coups(..)
             | Fault::Pause(..)
             | Fault::Stall(..)
             | Fault::FailWrite(_)
@@ -218,6 +225,21 @@ impl<P: Subject, A: Application> World<P, A> {
         let at = self.now.after(self.chance.duration(Duration::ZERO, latency));
         self.plan(at, Fault::Crash(id));
         self.plan(at.after(down), Fault::Restart(id));
+    }
+
+    /// Strikes a node that came to lead, soon.
+    pub(super) fn depose(&mut self, node: usize) {
+        self.tally.inject(FaultKind::Coup);
+        let id = self.nodes[node].id;
+        let at = self.now.after(self.chance.duration(Duration::ZERO, self.coups.1));
+        let back = at.after(self.chance.duration(Duration::ZERO, self.coups.1 * 32));
+        if self.chance.chance(0.5) {
+            self.plan(at, Fault::Crash(id));
+            self.plan(back, Fault::Restart(id));
+        } else {
+            self.plan(at, Fault::CutOff(id));
+            self.plan(back, Fault::HealNode(id));
+        }
     }
 
     fn power_cut(&mut self) -> Step {

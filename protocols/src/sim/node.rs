@@ -29,6 +29,8 @@ pub struct Node<P: Subject, A> {
 #[derive(Clone, Debug)]
 pub(super) struct Process<P: Subject, A> {
     pub(super) machine: P,
+    /// Whether the machine was seen to lead.
+    pub(super) leads: bool,
     pub(super) outbox: Outbox<P>,
     pub(super) clock: Clock,
     /// For which world time a timer event is in the queue.

@@ -126,6 +126,10 @@ impl Draw {
         for (at, span) in self.times(5_000) {
             self.cut(at, span, Fault::IsolateLeader);
         }
+        for (at, span) in self.times(8_000) {
+            let reach = self.span(1, 80);
+            self.plan(at, Fault::Coups(span * 4, reach));
+        }
         for (at, _) in self.times(15_000) {
             let (cut, heal) = (self.shuffled(), self.shuffled());
             let gap = self.span(20, 400);
@@ -186,13 +190,13 @@ impl Draw {
         order.into_iter().collect()
     }
 
-    /// When one kind of fault strikes, and for how long: never in half of all seeds, else about every `mean` ms or up to eight
-    /// times as rarely.
+    /// When one kind of fault strikes, and for how long: never in half of all seeds, else about every `mean` ms, up to four times
+    /// as often or up to eight times as rarely.
     fn times(&mut self, mean: u64) -> Vec<(Timestamp, Duration)> {
         if self.coin() {
             return Vec::new();
         }
-        let mean = mean << self.chance.below(4);
+        let mean = (mean >> 2) << self.chance.below(6);
         let longest = 100 << self.chance.below(8);
         let mut times = Vec::new();
         let mut at = Timestamp::ZERO;

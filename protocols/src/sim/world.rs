@@ -93,6 +93,8 @@ pub struct World<P: Subject, A> {
     pub(super) events: Vec<(NodeId, P::Event)>,
     pub(super) reached: BTreeMap<&'static str, u64>,
     pub(super) last_token: Token,
+    /// Until when those who come to lead are struck, and how soon.
+    pub(super) coups: (Timestamp, Duration),
     steps_now: u64,
 }
 
@@ -126,6 +128,7 @@ impl<P: Subject, A: Application> World<P, A> {
             events: Vec::new(),
             reached: BTreeMap::new(),
             last_token: Token::ZERO,
+            coups: (Timestamp::ZERO, Duration::ZERO),
             steps_now: 0,
             config,
         };
@@ -270,6 +273,7 @@ impl<P: Subject, A: Application> World<P, A> {
         }
         it.process = Some(Process {
             machine,
+            leads: false,
             outbox: Outbox::default(),
             clock: Clock::new(now, origin, drift as i32),
             armed: None,

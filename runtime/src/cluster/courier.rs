@@ -36,7 +36,7 @@ pub trait Courier: Send + Sync + 'static {
     fn subscribe(&self, protocol: ProtocolId, inbox: Arc<dyn Inbox>);
 }
 
-/// Hears what arrives for one protocol. Called on the transport's thread: it must not block.
+/// Hears what arrives for one protocol. Called on the transport's thread: it must not block, nor call the courier back from `reachable`.
 pub trait Inbox: Send + Sync + 'static {
     /// A member's frame.
     fn frame(&self, from: NodeId, session: SessionId, body: Bytes);

@@ -4,5 +4,14 @@
 //! peer has a [`synod_protocols::NodeId`] and a frame has an addressee.
 
 mod courier;
+mod links;
+mod pending;
+mod session;
+mod sweeper;
+mod switchboard;
 
 pub use courier::{Courier, Inbox};
+pub(crate) use links::{Links, Way};
+pub(crate) use session::{Agreement, SendError, Session};
+pub(crate) use sweeper::sweep;
+pub(crate) use switchboard::Switchboard;

@@ -4,5 +4,6 @@
 
 mod config;
 mod file;
+mod production;
 
 pub use config::{ConfigError, HttpConfig, NodeConfig, Override, RaftConfig, TlsConfig};

@@ -1,9 +1,24 @@
 //! What a node keeps: a disk behind a seam, one write-ahead log shared by all machines, snapshots as files.
 //!
-//! What a record means is the business of the machine that wrote it.
+//! What a record means is the business of the machine that wrote it. [`Store`] is the whole; [`Log`] and [`Snapshots`] are its
+//! parts.
 
 mod disk;
+mod log;
+mod real_disk;
+mod sim_disk;
+mod snapshot;
+#[cfg(test)]
+mod steps;
+mod store;
+mod thread_worker;
 mod worker;
 
 pub use disk::{Disk, DiskFile};
+pub use log::{Log, LogOptions, OpenError, OpenReport, ReadFault, RecoveredLog, StoreId, Write, WriteFault};
+pub use real_disk::RealDisk;
+pub use sim_disk::{DiskCosts, DiskFaults, SimDisk};
+pub use snapshot::{SnapshotBody, SnapshotFault, SnapshotReader, SnapshotReceiver, Snapshots};
+pub use store::{OpenStore, RecoverError, RecoveredMachine, Store};
+pub use thread_worker::ThreadWorker;
 pub use worker::Worker;

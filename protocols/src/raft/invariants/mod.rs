@@ -5,6 +5,8 @@
 mod acknowledged_survives;
 mod answered_once;
 mod commits;
+mod durable_ballot;
+mod durable_election;
 mod durable_quorum;
 mod election_safety;
 mod leader_completeness;
@@ -16,6 +18,8 @@ mod vitals;
 
 pub use acknowledged_survives::AcknowledgedSurvives;
 pub use answered_once::AnsweredOnce;
+pub use durable_ballot::DurableBallot;
+pub use durable_election::DurableElection;
 pub use durable_quorum::DurableQuorum;
 pub use election_safety::ElectionSafety;
 pub use leader_completeness::LeaderCompleteness;

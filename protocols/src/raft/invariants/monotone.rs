@@ -1,10 +1,10 @@
 //! What never goes back: term, commit and applied index of a process, the vote within a term, and the ballot on a disk,
 //! from which the next process starts (Raft §5.1, Figure 2).
 
-use crate::protocol::{Place, Placed};
+use crate::raft::Raft;
+use crate::raft::invariants::durable_ballot::ballot;
 use crate::raft::invariants::vitals::Vitals;
-use crate::raft::{Raft, Record};
-use crate::sim::{Happening, Invariant, Node, Scene, Violation};
+use crate::sim::{Happening, Invariant, Scene, Violation};
 use crate::types::{LogIndex, NodeId, Term};
 
 const NAME: &str = "monotone";
@@ -58,13 +58,4 @@ fn process_kept(before: Vitals, after: Vitals) -> bool {
 
 fn ballot_kept(before: (Term, Option<NodeId>), after: (Term, Option<NodeId>)) -> bool {
     after.0 > before.0 || after.0 == before.0 && (before.1.is_none() || after.1 == before.1)
-}
-
-fn ballot<A>(node: &Node<Raft, A>) -> (Term, Option<NodeId>) {
-    let sample = Record::Ballot { term: Term::ZERO, vote: None };
-    let Place::Cell(key) = sample.place() else { return (Term::ZERO, None) };
-    match node.disk().durable().cell(key) {
-        Some(Record::Ballot { term, vote }) => (*term, *vote),
-        Some(Record::Entry(_) | Record::Founding(_)) | None => (Term::ZERO, None),
-    }
 }

@@ -5,6 +5,8 @@
 use crate::raft::Raft;
 use crate::raft::invariants::acknowledged_survives::AcknowledgedSurvives;
 use crate::raft::invariants::answered_once::AnsweredOnce;
+use crate::raft::invariants::durable_ballot::DurableBallot;
+use crate::raft::invariants::durable_election::DurableElection;
 use crate::raft::invariants::durable_quorum::DurableQuorum;
 use crate::raft::invariants::election_safety::ElectionSafety;
 use crate::raft::invariants::leader_completeness::LeaderCompleteness;
@@ -17,6 +19,8 @@ use crate::sim::{Invariant, Scene, Violation};
 #[derive(Clone, Debug, Default)]
 pub struct Suite {
     monotone: Monotone,
+    durable_ballot: DurableBallot,
+    durable_election: DurableElection,
     election_safety: ElectionSafety,
     log_matching: LogMatching,
     leader_completeness: LeaderCompleteness,
@@ -27,9 +31,11 @@ pub struct Suite {
 }
 
 impl Suite {
-    fn each<A>(&mut self) -> [&mut dyn Invariant<Raft, A>; 8] {
+    fn each<A>(&mut self) -> [&mut dyn Invariant<Raft, A>; 10] {
         [
             &mut self.monotone,
+            &mut self.durable_ballot,
+            &mut self.durable_election,
             &mut self.election_safety,
             &mut self.log_matching,
             &mut self.leader_completeness,

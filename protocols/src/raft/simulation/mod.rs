@@ -4,6 +4,7 @@
 //! `invariants`; here is what only Raft knows: its settings, its clients, and when a run has come to a good end.
 
 mod client;
+mod exactly_once;
 mod habits;
 mod options;
 mod run;

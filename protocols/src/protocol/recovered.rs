@@ -1,0 +1,22 @@
+//! What a machine finds when it starts: the state of its disk after its last durable write.
+//!
+//! Damage is not told here: a log that is damaged does not start its machines.
+
+use crate::log::SnapshotMeta;
+
+/// What a machine finds on its disk when it starts.
+#[derive(Clone, Debug)]
+pub struct Recovered<R> {
+    /// The last record of each cell, ordered by key.
+    pub cells: Vec<R>,
+    /// The newest whole snapshot.
+    pub snapshot: Option<SnapshotMeta>,
+    /// The entries of the log above the last compaction, consecutive.
+    pub entries: Vec<R>,
+}
+
+impl<R> Default for Recovered<R> {
+    fn default() -> Self {
+        Self { cells: Vec::new(), snapshot: None, entries: Vec::new() }
+    }
+}

@@ -1,0 +1,9 @@
+//! Raft machines driven by hand: each test is named after what goes wrong without the rule it checks.
+
+mod chaos;
+mod elections;
+mod harness;
+mod logs;
+mod reads;
+mod snapshots;
+mod storage;

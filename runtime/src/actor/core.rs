@@ -1,0 +1,192 @@
+//! What all parts of one actor system share: its identity, its actors, its links, its counters.
+//!
+//! No behaviour beyond counting and giving back; who sends and who receives stands elsewhere.
+
+use std::any::Any;
+use std::future::Future;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use synod_protocols::Timestamp;
+use synod_transport::{Lane, PeerName};
+use tokio::sync::Notify;
+
+use super::catalogue::Catalogue;
+use super::feed::Item;
+use super::letter::DeadLetter;
+use super::registry::{Registry, Watcher};
+use super::settings::Settings;
+use super::terminated::{Reason, Terminated};
+use crate::cluster::{Links, SendError, Session};
+use crate::error::{AskError, Cause};
+use crate::telemetry::{Counter, CounterFamily, Gauge};
+use crate::wire::{Head, encode_body};
+
+/// The shared parts of an actor system.
+pub(crate) struct Core {
+    pub(crate) settings: Settings,
+    pub(crate) registry: Registry,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) links: Arc<Links>,
+    /// Told when a request with an earlier deadline than all others was entered, and at shutdown.
+    pub(crate) sooner: Arc<Notify>,
+    pub(crate) counters: Counters,
+    /// What the embedding program wants its actors to find.
+    pub(crate) attached: OnceLock<Arc<dyn Any + Send + Sync>>,
+}
+
+/// What an actor system counts.
+pub(crate) struct Counters {
+    pub(crate) dead_letters: CounterFamily,
+    pub(crate) refused: CounterFamily,
+    pub(crate) hostile: CounterFamily,
+    pub(crate) restarts: Counter,
+    pub(crate) actors: Gauge,
+}
+
+impl Core {
+    pub(crate) fn new(settings: Settings) -> Self {
+        let metrics = &settings.metrics;
+        let counters = Counters {
+            dead_letters: metrics
+                .counters("synod_dead_letters", "Messages that came back to this node, by cause"),
+            refused: metrics
+                .counters("synod_messages_refused", "Messages of peers that were not delivered, by cause"),
+            hostile: metrics
+                .counters("synod_frames_malformed", "Frames of peers that could not be read, by fault"),
+            restarts: metrics.counter("synod_actor_restarts", "Restarts of actors after a panic"),
+            actors: metrics.gauge("synod_actors", "Living actors"),
+        };
+        Self {
+            settings,
+            registry: Registry::default(),
+            catalogue: Catalogue::default(),
+            links: Arc::default(),
+            sooner: Arc::default(),
+            counters,
+            attached: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &PeerName {
+        &self.settings.name
+    }
+
+    pub(crate) fn incarnation(&self) -> u64 {
+        self.settings.incarnation.0
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.settings.env.clock.now()
+    }
+
+    /// Runs a future on one of the places for actors.
+    pub(crate) fn run(&self, place: usize, work: impl Future<Output = ()> + Send + 'static) {
+        let start = move || {
+            actix_rt::spawn(work);
+        };
+        self.settings.env.spawner.start_at(place, Box::new(start));
+    }
+
+    /// Reports a message that came back or never left.
+    pub(crate) fn dead_letter(&self, letter: DeadLetter) {
+        let cause = letter.error.cause.as_str().to_owned();
+        self.counters.dead_letters.get_or_create(&vec![("cause", cause)]).inc();
+        tracing::debug!(
+            node = %self.name(), target_node = %letter.node, actor = letter.actor, message = letter.message,
+            error = %letter.error, "dead letter"
+        );
+        (self.settings.dead_letters.0)(letter);
+    }
+
+    /// Counts a frame that is none.
+    pub(crate) fn hostile(&self, session: &Session, fault: &str) {
+        self.counters.hostile.get_or_create(&vec![("fault", fault.to_owned())]).inc();
+        tracing::warn!(node = %self.name(), peer = %session.peer().name, fault, "malformed frame");
+    }
+
+    /// Says to a peer that its message was not delivered.
+    pub(crate) fn refuse(&self, session: &Arc<Session>, head: &Head, body: &Bytes, error: AskError) {
+        self.counters.refused.get_or_create(&vec![("cause", error.cause.as_str().to_owned())]).inc();
+        if let Some((lane, head, body)) = session.refuse(head, body, error) {
+            self.send_later(session.clone(), lane, head, body);
+        }
+    }
+
+    /// Sends a frame with a ready body as soon as its lane has room.
+    pub(crate) fn send(&self, session: Arc<Session>, lane: Lane, head: Head, body: Bytes) {
+        let sent = session.send(lane, &head, &mut |out| {
+            out.extend_from_slice(&body);
+            Ok(())
+        });
+        if matches!(sent, Err(SendError::Full | SendError::TooLarge)) {
+            self.send_later(session, lane, head, body);
+        }
+    }
+
+    fn send_later(&self, session: Arc<Session>, lane: Lane, head: Head, body: Bytes) {
+        self.run(0, async move {
+            // A link that breaks meanwhile has told the peer what it needs to know.
+            let _ = session.send_patiently(lane, &head, body).await;
+        });
+    }
+
+    /// Tells everybody who waits for the end of an actor, and forgets it.
+    pub(crate) fn terminate(&self, actor: u64, reason: Reason) {
+        let terminated = Terminated { reason, incarnation: self.incarnation() };
+        for watcher in self.registry.leave(actor) {
+            self.tell(watcher, terminated);
+        }
+    }
+
+    /// Tells one watcher.
+    pub(crate) fn tell(&self, watcher: Watcher, terminated: Terminated) {
+        match watcher {
+            // Who dropped his watch does not want to know.
+            Watcher::Local(sender) => drop(sender.send(terminated)),
+            Watcher::Remote(session, correlation) => {
+                let head = Head::Reply { correlation, stream: false };
+                self.send(session, Lane::Control, head, encode_body(&terminated));
+            }
+        }
+    }
+
+    /// Gives back a message that was accepted and will not be delivered.
+    pub(crate) fn give_back(&self, actor: u64, item: Item, error: AskError) {
+        match item {
+            Item::Local(item) => {
+                if let Some(message) = item.call.refuse(error) {
+                    self.dead_letter(DeadLetter {
+                        node: self.name().clone(),
+                        actor,
+                        message: message.to_owned(),
+                        error,
+                        body: None,
+                    });
+                }
+            }
+            Item::Remote(run) => {
+                for mut frame in run.frames {
+                    match Head::read(&mut frame) {
+                        Ok(head) => self.refuse(&run.session, &head, &frame, error),
+                        Err(_) => unreachable!("the switchboard has read this header"),
+                    }
+                }
+            }
+        }
+    }
+
+    /// The deadline of a request that waits for `limit` from here on.
+    pub(crate) fn deadline(&self, limit: std::time::Duration) -> Timestamp {
+        self.now().after(limit)
+    }
+
+    /// Why a reference to this node is of no use, if it is of none.
+    pub(crate) fn check_incarnation(&self, incarnation: u64) -> Result<(), AskError> {
+        if incarnation == self.incarnation() {
+            Ok(())
+        } else {
+            Err(AskError::not_executed(Cause::StaleIncarnation))
+        }
+    }
+}

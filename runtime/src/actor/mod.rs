@@ -1,0 +1,48 @@
+//! Actors that other nodes can call: plain actix actors behind a bounded feed, named by references that travel.
+//!
+//! A message goes from an [`ActorRef`] along its route: into the target's feed as it is when the target is on this node, onto a
+//! link encoded when it is not. The feed's pump hands it to the handler on the actor's own thread; the supervisor keeps feed and
+//! reference when the handler panics. Nothing vanishes: what is not delivered comes back as an [`crate::error::AskError`] or a
+//! [`DeadLetter`].
+
+mod catalogue;
+mod core;
+mod dispatch;
+mod factory;
+mod feed;
+mod interface;
+mod letter;
+mod lookup;
+mod message;
+mod outgoing;
+mod pump;
+mod reference;
+mod registry;
+mod remote_message;
+mod route;
+mod settings;
+mod spawn;
+mod start;
+mod supervisor;
+mod system;
+mod terminated;
+mod watch;
+
+pub(crate) use self::core::Core;
+pub(crate) use feed::Feed;
+pub(crate) use lookup::answer_lookup;
+pub(crate) use registry::Watcher;
+pub(crate) use watch::{enter_watch, leave_watch};
+
+pub use dispatch::Entry;
+pub use factory::{Factory, Scope};
+pub use interface::{Accepts, Interface, Remote, Restarts, Served, Serves};
+pub use letter::{DeadLetter, DeadLetterHook};
+pub use lookup::LookupError;
+pub use reference::{ActorRef, Ask};
+pub use remote_message::{RemoteMessage, RemoteValue};
+pub use settings::{Limits, Settings};
+pub use spawn::{SpawnError, Spawned};
+pub use start::SystemError;
+pub use system::ActorSystem;
+pub use terminated::{Reason, Terminated};

@@ -1,0 +1,177 @@
+//! Moves messages from an actor's feed to its handlers: a future in the actor's own context, a bounded number a turn.
+//!
+//! Between two turns the actor's timers, futures and its actix mailbox are polled, so that a flood starves nothing.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::panic::resume_unwind;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{self, Poll};
+
+use actix::fut::ActorFuture;
+use actix::{Actor, ActorContext, AsyncContext, Context};
+use bytes::Bytes;
+use synod_protocols::Timestamp;
+
+use super::core::Core;
+use super::dispatch::{Around, Arrival, Entry, Panic};
+use super::feed::{Feed, Item, LocalItem, Spent};
+use crate::cluster::Session;
+use crate::error::{AskError, Cause};
+use crate::scope::Decoder;
+use crate::wire::{Call, Head, split_number};
+
+/// How many messages are handled before others get their turn.
+const TURN: usize = 64;
+
+/// What outlives a restart.
+pub(crate) struct Source<A: Actor<Context = Context<A>>> {
+    pub(crate) core: Arc<Core>,
+    pub(crate) feed: Arc<Feed>,
+    pub(crate) tables: Vec<Vec<Entry<A>>>,
+    /// What has been taken from the feed and not been handled.
+    pub(crate) batch: RefCell<VecDeque<Item>>,
+}
+
+/// The future.
+pub(crate) struct Pump<A: Actor<Context = Context<A>>> {
+    source: Rc<Source<A>>,
+    decoder: Decoder,
+}
+
+struct Turn<'a, A: Actor<Context = Context<A>>> {
+    source: &'a Source<A>,
+    decoder: &'a mut Decoder,
+    now: Timestamp,
+    left: usize,
+    spent: Spent,
+}
+
+impl<A: Actor<Context = Context<A>>> Pump<A> {
+    pub(crate) fn new(source: Rc<Source<A>>) -> Self {
+        let decoder = Decoder::new(source.core.clone());
+        Self { source, decoder }
+    }
+}
+
+impl<A: Actor<Context = Context<A>>> ActorFuture<A> for Pump<A> {
+    type Output = ();
+
+    fn poll(
+        self: Pin<&mut Self>,
+        actor: &mut A,
+        ctx: &mut Context<A>,
+        task: &mut task::Context<'_>,
+    ) -> Poll<()> {
+        let this = self.get_mut();
+        let feed = this.source.feed.clone();
+        let mut turn = Turn {
+            source: &this.source,
+            decoder: &mut this.decoder,
+            now: this.source.core.now(),
+            left: TURN,
+            spent: Spent::default(),
+        };
+        while !ctx.waiting() && turn.left > 0 {
+            if feed.is_stopping() {
+                ctx.stop();
+                break;
+            }
+            if turn.source.batch.borrow().is_empty() {
+                let mut batch = turn.source.batch.borrow_mut();
+                if !feed.pull(&mut batch, &mut turn.spent, task.waker()) {
+                    return Poll::Pending;
+                }
+            }
+            if let Err(panic) = turn.run(actor, ctx) {
+                feed.settle(&mut turn.spent);
+                resume_unwind(panic);
+            }
+        }
+        feed.settle(&mut turn.spent);
+        if turn.left == 0 {
+            task.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+}
+
+impl<A: Actor<Context = Context<A>>> Turn<'_, A> {
+    /// Handles what was taken, until the turn is over or the actor waits. What is left stays for the next one.
+    fn run(&mut self, actor: &mut A, ctx: &mut Context<A>) -> Result<(), Panic> {
+        while self.left > 0 && !ctx.waiting() {
+            let Some(item) = self.source.batch.borrow_mut().pop_front() else { break };
+            match item {
+                Item::Local(item) => self.local(actor, ctx, item)?,
+                Item::Remote(mut run) => {
+                    let mut handled = Ok(());
+                    while handled.is_ok() && self.left > 0 && !ctx.waiting() {
+                        let Some(frame) = run.frames.next() else { break };
+                        handled = self.remote(actor, ctx, &run.session, run.received, frame);
+                    }
+                    if run.frames.len() > 0 {
+                        self.source.batch.borrow_mut().push_front(Item::Remote(run));
+                    }
+                    handled?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn local(&mut self, actor: &mut A, ctx: &mut Context<A>, item: LocalItem) -> Result<(), Panic> {
+        self.count(item.size);
+        let table = &self.source.tables[usize::from(item.interface)];
+        let entry = &table[usize::from(item.message)];
+        (entry.local)(actor, ctx, &self.around(), item.call)
+    }
+
+    fn remote(
+        &mut self,
+        actor: &mut A,
+        ctx: &mut Context<A>,
+        session: &Arc<Session>,
+        received: Timestamp,
+        mut frame: Bytes,
+    ) -> Result<(), Panic> {
+        self.count(frame.len());
+        let Ok(head) = Head::read(&mut frame) else { unreachable!("the switchboard has read this header") };
+        let (Head::Tell(call) | Head::Ask(_, call)) = &head else {
+            unreachable!("the switchboard feeds tells and asks only")
+        };
+        if is_late(call, received, self.now) {
+            let error = AskError::not_executed(Cause::Timeout);
+            self.source.core.refuse(session, &head, &frame, error);
+            return Ok(());
+        }
+        let source = self.source;
+        let Some(entry) = entry_of(source, call.message) else {
+            source.core.refuse(session, &head, &frame, AskError::not_executed(Cause::Unsupported));
+            return Ok(());
+        };
+        (entry.remote)(actor, ctx, &mut self.around(), Arrival { session, head, body: frame })
+    }
+
+    fn count(&mut self, bytes: usize) {
+        self.left -= 1;
+        self.spent.messages += 1;
+        self.spent.bytes += bytes;
+    }
+
+    fn around(&mut self) -> Around<'_> {
+        Around { core: &self.source.core, actor: self.source.feed.actor, decoder: self.decoder }
+    }
+}
+
+/// Whether the asker has given up before the message's turn came.
+fn is_late(call: &Call, received: Timestamp, now: Timestamp) -> bool {
+    call.deadline_ms.is_some_and(|deadline| now.since(received).as_millis() > u128::from(deadline))
+}
+
+fn entry_of<A: Actor<Context = Context<A>>>(source: &Source<A>, number: u32) -> Option<&Entry<A>> {
+    let (interface, message) = split_number(number);
+    let position = source.feed.interfaces.iter().position(|offered| offered.number == interface)?;
+    source.tables[position].get(usize::from(message))
+}

@@ -1,0 +1,209 @@
+//! The actors of one node by slot and by name, and who wants to know of their end.
+//!
+//! Holds feeds, not actors: an actor lives on its own thread.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use tokio::sync::oneshot;
+
+use super::feed::{Feed, FeedLimits, Offered};
+use super::terminated::{Reason, Terminated};
+use crate::cluster::Session;
+use crate::error::Cause;
+
+/// The actors of a node.
+#[derive(Default)]
+pub(crate) struct Registry {
+    state: RwLock<State>,
+}
+
+#[derive(Default)]
+struct State {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    names: BTreeMap<String, u32>,
+}
+
+struct Slot {
+    /// Of the present occupant, or of the next one.
+    generation: u32,
+    occupant: Option<Occupant>,
+}
+
+struct Occupant {
+    feed: Arc<Feed>,
+    name: Option<String>,
+    watchers: Vec<Watcher>,
+}
+
+/// Who wants to know of an actor's end.
+pub(crate) enum Watcher {
+    Local(oneshot::Sender<Terminated>),
+    Remote(Arc<Session>, u64),
+}
+
+/// How many watchers one actor has at most; beyond, a watch is refused.
+const WATCHERS_MAX: usize = 1 << 16;
+
+impl Registry {
+    /// Gives an actor its slot; `None` when the name is taken.
+    pub(crate) fn enter(
+        &self,
+        name: Option<String>,
+        interfaces: Vec<Offered>,
+        limits: FeedLimits,
+    ) -> Option<Arc<Feed>> {
+        let mut state = self.write();
+        if name.as_ref().is_some_and(|name| state.names.contains_key(name)) {
+            return None;
+        }
+        let number = state.free.pop().unwrap_or(state.slots.len() as u32);
+        if number as usize == state.slots.len() {
+            state.slots.push(Slot { generation: 1, occupant: None });
+        }
+        let slot = &mut state.slots[number as usize];
+        let actor = u64::from(number) << 32 | u64::from(slot.generation);
+        let feed = Arc::new(Feed::new(actor, interfaces, limits));
+        slot.occupant = Some(Occupant { feed: feed.clone(), name: name.clone(), watchers: Vec::new() });
+        if let Some(name) = name {
+            state.names.insert(name, number);
+        }
+        Some(feed)
+    }
+
+    /// Takes an actor out; gives who wants to know.
+    pub(crate) fn leave(&self, actor: u64) -> Vec<Watcher> {
+        let mut state = self.write();
+        let (number, generation) = split(actor);
+        let Some(slot) = state.slots.get_mut(number as usize) else { return Vec::new() };
+        if slot.generation != generation {
+            return Vec::new();
+        }
+        let Some(occupant) = slot.occupant.take() else { return Vec::new() };
+        if let Some(next) = slot.generation.checked_add(1) {
+            slot.generation = next;
+            state.free.push(number);
+        }
+        if let Some(name) = occupant.name {
+            state.names.remove(&name);
+        }
+        occupant.watchers
+    }
+
+    /// The feed of an actor.
+    pub(crate) fn find(&self, actor: u64) -> Result<Arc<Feed>, Cause> {
+        let state = self.read();
+        let (number, generation) = split(actor);
+        let slot = state.slots.get(number as usize).ok_or(Cause::NoSuchActor)?;
+        match &slot.occupant {
+            Some(occupant) if slot.generation == generation => Ok(occupant.feed.clone()),
+            _ if generation != 0 && generation < slot.generation => Err(Cause::Stopped),
+            _ => Err(Cause::NoSuchActor),
+        }
+    }
+
+    /// The feed of the actor with this name.
+    pub(crate) fn named(&self, name: &str) -> Option<Arc<Feed>> {
+        let state = self.read();
+        let number = *state.names.get(name)?;
+        Some(state.slots[number as usize].occupant.as_ref()?.feed.clone())
+    }
+
+    /// Keeps a watcher; gives it back with the reason when there is nothing to wait for.
+    pub(crate) fn watch(&self, actor: u64, watcher: Watcher) -> Result<(), (Watcher, Reason)> {
+        let mut state = self.write();
+        let (number, generation) = split(actor);
+        let Some(slot) = state.slots.get_mut(number as usize) else {
+            return Err((watcher, Reason::NoSuchActor));
+        };
+        match &mut slot.occupant {
+            Some(occupant) if slot.generation == generation => {
+                if occupant.watchers.len() >= WATCHERS_MAX {
+                    return Err((watcher, Reason::Denied));
+                }
+                occupant.watchers.push(watcher);
+                Ok(())
+            }
+            _ if generation != 0 && generation < slot.generation => Err((watcher, Reason::Stopped)),
+            _ => Err((watcher, Reason::NoSuchActor)),
+        }
+    }
+
+    /// Drops one watch of a peer.
+    pub(crate) fn unwatch_one(&self, actor: u64, session: &Arc<Session>, correlation: u64) {
+        let mut state = self.write();
+        let (number, generation) = split(actor);
+        let Some(slot) = state.slots.get_mut(number as usize) else { return };
+        if let Some(occupant) = slot.occupant.as_mut().filter(|_| slot.generation == generation) {
+            occupant.watchers.retain(|watcher| match watcher {
+                Watcher::Remote(known, id) => !(Arc::ptr_eq(known, session) && *id == correlation),
+                Watcher::Local(_) => true,
+            });
+        }
+    }
+
+    /// Drops the watchers for which `unwanted` holds. Takes time in all actors: for links that end.
+    pub(crate) fn unwatch(&self, unwanted: impl Fn(&Watcher) -> bool) {
+        let mut state = self.write();
+        for occupant in state.slots.iter_mut().filter_map(|slot| slot.occupant.as_mut()) {
+            occupant.watchers.retain(|watcher| !unwanted(watcher));
+        }
+    }
+
+    /// All feeds, by slot.
+    pub(crate) fn feeds(&self) -> Vec<Arc<Feed>> {
+        let state = self.read();
+        state.slots.iter().filter_map(|slot| Some(slot.occupant.as_ref()?.feed.clone())).collect()
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+const fn split(actor: u64) -> (u32, u32) {
+    ((actor >> 32) as u32, actor as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: FeedLimits = FeedLimits { messages: 1, bytes: 1 };
+
+    #[test]
+    fn a_slot_is_used_again_under_another_generation() {
+        let registry = Registry::default();
+        let first = registry.enter(Some("a".into()), Vec::new(), LIMITS).unwrap().actor;
+        assert!(registry.enter(Some("a".into()), Vec::new(), LIMITS).is_none());
+        registry.leave(first);
+        assert_eq!(registry.find(first).err(), Some(Cause::Stopped));
+        let second = registry.enter(Some("a".into()), Vec::new(), LIMITS).unwrap().actor;
+        assert_eq!(second >> 32, first >> 32);
+        assert_ne!(second, first);
+        assert_eq!(registry.find(first).err(), Some(Cause::Stopped));
+        assert_eq!(registry.find(second).unwrap().actor, second);
+        assert!(registry.leave(first).is_empty(), "the dead cannot evict the living");
+        assert_eq!(registry.named("a").unwrap().actor, second);
+        for unknown in [second + 1, 9 << 32 | 1, 0] {
+            assert_eq!(registry.find(unknown).err(), Some(Cause::NoSuchActor));
+        }
+    }
+
+    #[test]
+    fn watching_the_dead_and_the_unknown_is_refused_with_the_reason() {
+        let registry = Registry::default();
+        let actor = registry.enter(None, Vec::new(), LIMITS).unwrap().actor;
+        let watch =
+            |actor| registry.watch(actor, Watcher::Local(oneshot::channel().0)).map_err(|(_, why)| why);
+        assert_eq!(watch(actor), Ok(()));
+        assert_eq!(registry.leave(actor).len(), 1);
+        assert_eq!(watch(actor), Err(Reason::Stopped));
+        assert_eq!(watch(77 << 32 | 1), Err(Reason::NoSuchActor));
+    }
+}

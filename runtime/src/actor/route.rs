@@ -1,0 +1,172 @@
+//! The way from a reference to its actor: a feed on this node, or a link and the numbers agreed on it.
+//!
+//! Found once and kept; a way over a link that broke is looked for again.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use synod_protocols::Timestamp;
+use synod_transport::{Lane, PeerName};
+use tokio::time::timeout;
+
+use super::catalogue::Key;
+use super::core::Core;
+use super::feed::Feed;
+use crate::cluster::{Agreement, Session, Way};
+use crate::error::{AskError, Cause};
+use crate::wire::{Head, MANIFEST_BYTES_MAX, Manifest, decode, encode_body};
+
+/// Which actor.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Target {
+    pub(crate) node: PeerName,
+    pub(crate) incarnation: u64,
+    /// Slot and generation.
+    pub(crate) actor: u64,
+}
+
+/// The way to an actor.
+#[derive(Clone)]
+pub(crate) enum Route {
+    /// On this node; the number is the interface's position among the actor's.
+    Local(Arc<Feed>, u16),
+    /// Over a link.
+    Remote(Arc<Session>, Arc<Agreement>),
+}
+
+/// An actor, and the way to it as seen from one node.
+pub(crate) struct Destination {
+    pub(crate) target: Target,
+    pub(crate) core: Option<Arc<Core>>,
+    route: Mutex<Option<Route>>,
+}
+
+impl Destination {
+    pub(crate) fn new(target: Target, core: Option<Arc<Core>>) -> Self {
+        Self { target, core, route: Mutex::new(None) }
+    }
+
+    pub(crate) fn core(&self) -> Result<&Arc<Core>, AskError> {
+        self.core.as_ref().ok_or(AskError::not_executed(Cause::Unbound))
+    }
+
+    /// The lane on which its messages stay in order.
+    pub(crate) fn lane(&self) -> Lane {
+        Lane::for_target(self.target.actor)
+    }
+
+    /// The way, if it is known without waiting.
+    pub(crate) fn route_now(&self, key: Key) -> Result<Option<Route>, AskError> {
+        if let Some(route) = &*self.cache() {
+            return Ok(Some(route.clone()));
+        }
+        let core = self.core()?;
+        let route = if self.target.node == *core.name() {
+            Some(self.local(core, key)?)
+        } else {
+            match core.links.way(&self.target.node, self.target.incarnation) {
+                Way::Up(session) => agreed(core, &session, key).map(|agreed| Route::Remote(session, agreed)),
+                Way::Expected => None,
+                Way::Stale => return Err(AskError::not_executed(Cause::StaleIncarnation)),
+                Way::Departed | Way::Nowhere => return Err(AskError::not_executed(Cause::Unreachable)),
+            }
+        };
+        (*self.cache()).clone_from(&route);
+        Ok(route)
+    }
+
+    /// The way, waiting for a link and for the peer's manifest.
+    pub(crate) async fn route(&self, key: Key, limit: Duration) -> Result<Route, AskError> {
+        if let Some(route) = self.route_now(key)? {
+            return Ok(route);
+        }
+        let core = self.core()?;
+        let deadline = core.deadline(limit);
+        let session = linked(core, &self.target, limit.min(core.settings.limits.connect_timeout)).await?;
+        let agreed = match agreed(core, &session, key) {
+            Some(agreed) => agreed,
+            None => describe(core, &session, key, deadline).await?,
+        };
+        let route = Route::Remote(session, agreed);
+        *self.cache() = Some(route.clone());
+        Ok(route)
+    }
+
+    /// The way led over a link that is gone.
+    pub(crate) fn forget(&self) {
+        *self.cache() = None;
+    }
+
+    fn local(&self, core: &Core, key: Key) -> Result<Route, AskError> {
+        core.check_incarnation(self.target.incarnation)?;
+        let feed = core.registry.find(self.target.actor).map_err(AskError::not_executed)?;
+        let position = feed.interfaces.iter().position(|offered| offered.key == key.id);
+        let position = position.ok_or(AskError::not_executed(Cause::Unsupported))?;
+        Ok(Route::Local(feed, position as u16))
+    }
+
+    fn cache(&self) -> MutexGuard<'_, Option<Route>> {
+        self.route.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The link to the actor's node, waiting at most `limit` for it to come up.
+pub(crate) async fn linked(core: &Core, target: &Target, limit: Duration) -> Result<Arc<Session>, AskError> {
+    let up = async {
+        loop {
+            let changed = core.links.changed.notified();
+            tokio::pin!(changed);
+            // Registered before the look, so that a link that comes up in between is not missed.
+            changed.as_mut().enable();
+            match core.links.way(&target.node, target.incarnation) {
+                Way::Up(session) => return Ok(session),
+                Way::Stale => return Err(AskError::not_executed(Cause::StaleIncarnation)),
+                Way::Departed | Way::Nowhere => return Err(AskError::not_executed(Cause::Unreachable)),
+                Way::Expected => changed.await,
+            }
+        }
+    };
+    timeout(limit, up).await.unwrap_or(Err(AskError::not_executed(Cause::Unreachable)))
+}
+
+/// Asks a peer's node, not one of its actors.
+pub(crate) async fn request(
+    core: &Core,
+    session: &Session,
+    head: fn(u64) -> Head,
+    body: Bytes,
+    deadline: Timestamp,
+) -> Result<Bytes, AskError> {
+    let lost = AskError::not_executed(Cause::LinkLost);
+    let (correlation, answer, sooner) = session.pending.enter(deadline).ok_or(lost)?;
+    if sooner {
+        core.sooner.notify_one();
+    }
+    if session.send_patiently(Lane::Control, &head(correlation), body).await.is_err() {
+        session.pending.withdraw(correlation);
+        return Err(lost);
+    }
+    answer.await.unwrap_or(Err(AskError::unknown(Cause::LinkLost)))
+}
+
+fn agreed(core: &Core, session: &Session, key: Key) -> Option<Arc<Agreement>> {
+    session.agreement(key.id, key.name, || core.catalogue.shapes(key))
+}
+
+async fn describe(
+    core: &Core,
+    session: &Session,
+    key: Key,
+    deadline: Timestamp,
+) -> Result<Arc<Agreement>, AskError> {
+    let unsupported = AskError::not_executed(Cause::Unsupported);
+    let answer = request(core, session, Head::Describe, encode_body(&key.name), deadline).await;
+    // Whatever became of the description, the message itself has not left.
+    let body = answer.map_err(|error| AskError::not_executed(error.cause))?;
+    let manifest: Option<Manifest> = decode(&body, MANIFEST_BYTES_MAX).map_err(|_| unsupported)?;
+    if !session.learn(manifest.ok_or(unsupported)?) {
+        return Err(unsupported);
+    }
+    agreed(core, session, key).ok_or(unsupported)
+}

@@ -1,0 +1,188 @@
+//! Brings actors to life: a slot, a name, a place, a supervisor.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use actix::Addr;
+use synod_transport::{Lane, Role};
+use tokio::sync::oneshot;
+
+use super::core::Core;
+use super::factory::{Factory, Scope};
+use super::feed::{Feed, FeedLimits, Offered};
+use super::interface::{Remote, Served, Serves};
+use super::pump::Source;
+use super::reference::ActorRef;
+use super::route::Target;
+use super::supervisor::Supervisor;
+use super::system::ActorSystem;
+use super::terminated::Reason;
+use crate::address::stable_hash;
+use crate::error::{AskError, Cause};
+use crate::wire::{Head, encode_body};
+
+/// Why an actor did not come to life; nothing of it is left.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SpawnError {
+    /// Another actor of this node has the name.
+    #[error("the name {0:?} is taken")]
+    NameTaken(String),
+    /// A client's actors have no names, because nobody looks them up there.
+    #[error("actors of a client have no names")]
+    NamedOnClient,
+    /// Another interface of this name, or too many interfaces, are served by this node.
+    #[error("another interface is called {0:?}")]
+    InterfaceConflict(&'static str),
+    /// What makes the actor panicked; the text is the panic's.
+    #[error("making the actor panicked: {0}")]
+    Panicked(String),
+    /// The thread on which it was to live is gone.
+    #[error("the thread for the actor is gone")]
+    NoPlace,
+}
+
+/// An actor that came to life.
+pub struct Spawned<A: Remote> {
+    core: Arc<Core>,
+    target: Target,
+    address: Addr<A>,
+}
+
+impl<A: Remote> Spawned<A> {
+    /// A reference by one of the actor's interfaces.
+    #[must_use]
+    pub fn reference<I: Serves<A>>(&self) -> ActorRef<I> {
+        ActorRef::new(self.target.clone(), Some(self.core.clone()))
+    }
+
+    /// The actor's plain actix address: for messages that never leave the node, past the feed and its bounds.
+    #[must_use]
+    pub fn address(&self) -> &Addr<A> {
+        &self.address
+    }
+
+    /// Asks the actor to stop.
+    pub fn stop(&self) {
+        if let Ok(feed) = self.core.registry.find(self.target.actor) {
+            feed.stop();
+        }
+    }
+}
+
+impl ActorSystem {
+    /// Brings an actor to life under a name: supervised, registered, at a place that follows from the name.
+    ///
+    /// # Errors
+    /// [`SpawnError`]; nothing is left of the actor then.
+    pub async fn spawn<A, S>(
+        &self,
+        name: impl Into<String>,
+        factory: impl Factory<A, S>,
+    ) -> Result<Spawned<A>, SpawnError>
+    where
+        A: Remote,
+        S: 'static,
+    {
+        if self.role() == Role::Client {
+            return Err(SpawnError::NamedOnClient);
+        }
+        let name = name.into();
+        let place = stable_hash(name.as_bytes()) as usize;
+        self.bring(Some(name), place, factory).await
+    }
+
+    /// Brings an actor to life that only holders of its reference reach. Such actors take places in turn.
+    ///
+    /// # Errors
+    /// [`SpawnError`]; nothing is left of the actor then.
+    pub async fn spawn_anonymous<A, S>(&self, factory: impl Factory<A, S>) -> Result<Spawned<A>, SpawnError>
+    where
+        A: Remote,
+        S: 'static,
+    {
+        self.bring(None, self.next_place(), factory).await
+    }
+
+    async fn bring<A, S>(
+        &self,
+        name: Option<String>,
+        place: usize,
+        factory: impl Factory<A, S>,
+    ) -> Result<Spawned<A>, SpawnError>
+    where
+        A: Remote,
+        S: 'static,
+    {
+        let core = &self.core;
+        let served = A::serves();
+        let offered = served.iter().map(|served| self.offer(served)).collect::<Result<Vec<_>, _>>()?;
+        let limits = FeedLimits { messages: A::MAILBOX, bytes: core.settings.limits.feed_bytes_max };
+        let feed = core.registry.enter(name.clone(), offered, limits);
+        let feed = feed.ok_or_else(|| SpawnError::NameTaken(name.unwrap_or_default()))?;
+        let target = Target { node: core.name().clone(), incarnation: core.incarnation(), actor: feed.actor };
+        let scope = Scope {
+            system: self.clone(),
+            own: target.clone(),
+            interfaces: feed.interfaces.iter().map(|offered| offered.key).collect(),
+        };
+        let (born, birth) = oneshot::channel();
+        let cradle = feed.clone();
+        let start = move || {
+            // Whoever spawns may have given up waiting; the actor lives all the same.
+            let _ = born.send(launch(cradle, served, scope, factory));
+        };
+        core.settings.env.spawner.start_at(place, Box::new(start));
+        let failed = match birth.await {
+            Ok(Ok(address)) => return Ok(Spawned { core: core.clone(), target, address }),
+            Ok(Err(panic)) => SpawnError::Panicked(panic),
+            Err(_) => SpawnError::NoPlace,
+        };
+        core.terminate(feed.actor, Reason::Stopped);
+        for item in feed.close(Cause::Stopped) {
+            core.give_back(feed.actor, item, AskError::not_executed(Cause::Stopped));
+        }
+        Err(failed)
+    }
+
+    /// Serves an interface from here on, and tells all peers at the first time.
+    fn offer<A: Remote>(&self, served: &Served<A>) -> Result<Offered, SpawnError> {
+        let key = served.key;
+        let (number, manifest) =
+            self.core.catalogue.serve(key).map_err(|_| SpawnError::InterfaceConflict(key.name))?;
+        if let Some(manifest) = manifest {
+            let body = encode_body(&manifest);
+            for session in self.core.links.all() {
+                self.core.send(session, Lane::Control, Head::Announce, body.clone());
+            }
+        }
+        Ok(Offered { key: key.id, name: key.name, number, clients: served.clients })
+    }
+}
+
+fn launch<A, S>(
+    feed: Arc<Feed>,
+    served: Vec<Served<A>>,
+    scope: Scope,
+    mut factory: impl Factory<A, S>,
+) -> Result<Addr<A>, String>
+where
+    A: Remote,
+    S: 'static,
+{
+    let source = Source {
+        core: scope.system.core.clone(),
+        feed,
+        tables: served.into_iter().map(|served| served.entries).collect(),
+        batch: RefCell::default(),
+    };
+    let make = Box::new(move || factory.make(&scope));
+    let (supervisor, address) = Supervisor::start(source, make).map_err(|panic| text_of(&*panic))?;
+    actix_rt::spawn(supervisor);
+    Ok(address)
+}
+
+fn text_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no text".to_owned())
+}

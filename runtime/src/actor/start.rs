@@ -1,0 +1,48 @@
+//! Starts an actor system: opens its network, lets the switchboard hear it, keeps links to its peers.
+
+use std::sync::Arc;
+
+use super::core::Core;
+use super::settings::Settings;
+use super::system::ActorSystem;
+use crate::cluster::{Switchboard, sweep};
+use crate::env::{NetworkError, Open};
+
+/// Why an actor system did not start; nothing runs.
+#[derive(Debug, thiserror::Error)]
+pub enum SystemError {
+    /// The program was built with `panic = "abort"`, under which no actor survives a panic.
+    #[error("built with panic = \"abort\": actors could not be restarted")]
+    PanicAborts,
+    /// The network could not be opened.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+}
+
+impl ActorSystem {
+    /// Opens the network and begins to keep links to the peers.
+    ///
+    /// # Errors
+    /// [`SystemError`]; nothing runs then.
+    pub fn start(settings: Settings) -> Result<Self, SystemError> {
+        if cfg!(panic = "abort") {
+            return Err(SystemError::PanicAborts);
+        }
+        let core = Arc::new(Core::new(settings));
+        let transport = core.settings.env.network.open(Open {
+            name: core.settings.name.clone(),
+            cluster: core.settings.cluster.clone(),
+            role: core.settings.role,
+            incarnation: core.settings.incarnation,
+            bind: core.settings.bind,
+            seed: core.settings.env.seed,
+            receiver: Arc::new(Switchboard::new(Arc::downgrade(&core))),
+        })?;
+        core.links.attach(transport);
+        core.run(0, sweep(Arc::downgrade(&core)));
+        for peer in core.settings.peers.iter().filter(|peer| peer.name.as_ref() != Some(core.name())) {
+            core.links.connect(peer.clone());
+        }
+        Ok(Self::around(core))
+    }
+}

@@ -1,0 +1,134 @@
+//! [`ActorSystem`]: the handle through which one node or client hosts actors and reaches those of others.
+//!
+//! A value; a hundred of them live in one process. What a node is beyond its actors stands elsewhere.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use synod_transport::{Address, CloseReason, PeerName, Role, Transport};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::core::Core;
+use super::interface::Interface;
+use super::reference::ActorRef;
+use super::registry::Watcher;
+use crate::cluster::Courier;
+use crate::env::Env;
+use crate::telemetry::Metrics;
+
+/// The actors of one node or client. Clones are the same system.
+#[derive(Clone)]
+pub struct ActorSystem {
+    pub(crate) core: Arc<Core>,
+    /// Where the next actor without a name goes.
+    turn: Arc<AtomicUsize>,
+}
+
+impl ActorSystem {
+    pub(crate) fn around(core: Arc<Core>) -> Self {
+        Self { core, turn: Arc::default() }
+    }
+
+    /// This node's name.
+    #[must_use]
+    pub fn name(&self) -> &PeerName {
+        self.core.name()
+    }
+
+    /// Whether this is a node or a client.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.core.settings.role
+    }
+
+    /// This process start.
+    #[must_use]
+    pub fn incarnation(&self) -> u64 {
+        self.core.incarnation()
+    }
+
+    /// Clock, spawner, seed, network and disk.
+    #[must_use]
+    pub fn env(&self) -> &Env {
+        &self.core.settings.env
+    }
+
+    /// Where this system counts.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.core.settings.metrics
+    }
+
+    /// The network.
+    #[must_use]
+    pub fn transport(&self) -> &Arc<dyn Transport> {
+        self.core.links.transport().expect("attached at the start")
+    }
+
+    /// The way of protocol machines over this system's links.
+    #[must_use]
+    pub fn courier(&self) -> Arc<dyn Courier> {
+        self.core.links.clone()
+    }
+
+    /// The members to which a link is up, by name.
+    #[must_use]
+    pub fn members(&self) -> Vec<PeerName> {
+        self.core.links.members().iter().map(|session| session.peer().name.clone()).collect()
+    }
+
+    /// Keeps a link to one more peer.
+    pub fn connect(&self, address: Address) {
+        self.core.links.connect(address);
+    }
+
+    /// The reference as this node uses it: one that was decoded elsewhere than for an actor or an asker belongs to no node.
+    #[must_use]
+    pub fn bind<I: Interface>(&self, reference: &ActorRef<I>) -> ActorRef<I> {
+        ActorRef::new(reference.target().clone(), Some(self.core.clone()))
+    }
+
+    /// Asks an actor of this node to stop; `false` when it is none, or has stopped.
+    #[must_use = "an actor of another node is not stopped"]
+    pub fn stop<I: Interface>(&self, reference: &ActorRef<I>) -> bool {
+        let target = reference.target();
+        if target.node != *self.core.name() || target.incarnation != self.core.incarnation() {
+            return false;
+        }
+        self.core.registry.find(target.actor).map(|feed| feed.stop()).is_ok()
+    }
+
+    /// Gives actors something to find through their scope, once: a second call changes nothing.
+    pub fn attach(&self, extension: Arc<dyn Any + Send + Sync>) {
+        // What was attached first has been found already.
+        let _ = self.core.attached.set(extension);
+    }
+
+    /// What was attached, if it is of this type.
+    #[must_use]
+    pub fn attached<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.core.attached.get()?.clone().downcast::<T>().ok()
+    }
+
+    /// Stops all actors and closes all links, taking at most `grace` for each of the two.
+    pub async fn shutdown(&self, grace: Duration) {
+        let stopped = self.core.registry.feeds().into_iter().filter_map(|feed| {
+            let (sender, receiver) = oneshot::channel();
+            self.core.registry.watch(feed.actor, Watcher::Local(sender)).ok()?;
+            feed.stop();
+            Some(receiver)
+        });
+        // Actors that do not stop in time end with their arbiter.
+        let _ = timeout(grace, join_all(stopped)).await;
+        self.transport().close(CloseReason::Shutdown, grace).await;
+        self.core.sooner.notify_one();
+    }
+
+    pub(crate) fn next_place(&self) -> usize {
+        self.turn.fetch_add(1, Ordering::Relaxed)
+    }
+}

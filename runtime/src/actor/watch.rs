@@ -1,0 +1,122 @@
+//! Waiting for the end of an actor, here or elsewhere: told exactly once, and at once for the dead.
+//!
+//! Over a link the watch is entered anew on each link to the same incarnation, so a short break is no end.
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use synod_protocols::Timestamp;
+use synod_transport::{Lane, Role};
+use tokio::sync::oneshot;
+
+use super::core::Core;
+use super::interface::Interface;
+use super::reference::ActorRef;
+use super::registry::Watcher;
+use super::route::{Target, linked};
+use super::system::ActorSystem;
+use super::terminated::{Reason, Terminated};
+use crate::cluster::Session;
+use crate::error::Cause;
+use crate::wire::{Head, decode, encode_body};
+
+/// The longest word about an actor's end, in bytes.
+const WORD_BYTES_MAX: usize = 256;
+
+impl ActorSystem {
+    /// Completes when the actor is no more: at once for one that is dead or was never there, else when it stops, has panicked too
+    /// often, or its node is down (started again, shut down, or without a link for the idle timeout).
+    pub async fn watch<I: Interface>(&self, reference: &ActorRef<I>) -> Terminated {
+        let (core, target) = (&self.core, reference.target());
+        if target.node == *core.name() {
+            watch_here(core, target).await
+        } else {
+            watch_there(core, target).await
+        }
+    }
+}
+
+async fn watch_here(core: &Core, target: &Target) -> Terminated {
+    let terminated = |reason| Terminated { reason, incarnation: target.incarnation };
+    if target.incarnation != core.incarnation() {
+        return terminated(Reason::NodeDown);
+    }
+    let (sender, end) = oneshot::channel();
+    match core.registry.watch(target.actor, Watcher::Local(sender)) {
+        Ok(()) => end.await.unwrap_or(terminated(Reason::Stopped)),
+        Err((_, reason)) => terminated(reason),
+    }
+}
+
+async fn watch_there(core: &Core, target: &Target) -> Terminated {
+    loop {
+        let down = Terminated { reason: Reason::NodeDown, incarnation: target.incarnation };
+        let Ok(session) = linked(core, target, core.settings.limits.idle_timeout).await else { return down };
+        let Some((correlation, end, _)) = session.pending.enter(Timestamp::NEVER) else {
+            // The link is gone though the table does not say so yet.
+            core.links.changed.notified().await;
+            continue;
+        };
+        let body = encode_body(&target.actor);
+        let _watching = Watching { session: session.clone(), correlation, actor: target.actor };
+        if session.send_patiently(Lane::Control, &Head::Watch(correlation), body).await.is_err() {
+            continue;
+        }
+        match end.await {
+            Ok(Ok(body)) => return decode(&body, WORD_BYTES_MAX).unwrap_or(down),
+            Ok(Err(error)) if error.cause == Cause::Denied => {
+                return Terminated { reason: Reason::Denied, ..down };
+            }
+            // The link broke: there may be another one.
+            Ok(Err(_)) | Err(_) => {}
+        }
+    }
+}
+
+/// Takes the watch back when nobody waits for it any longer.
+struct Watching {
+    session: Arc<Session>,
+    correlation: u64,
+    actor: u64,
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        if self.session.pending.withdraw(self.correlation) {
+            let body = encode_body(&self.actor);
+            // A watch that cannot be taken back ends with its link or its actor.
+            let _ = self.session.send(
+                Lane::Control,
+                &Head::Unwatch(self.correlation),
+                &mut |out: &mut BytesMut| {
+                    out.extend_from_slice(&body);
+                    Ok(())
+                },
+            );
+        }
+    }
+}
+
+/// Enters a peer's watch; `false` when the body names no actor.
+pub(crate) fn enter_watch(core: &Core, session: &Arc<Session>, correlation: u64, body: &[u8]) -> bool {
+    let Ok(actor) = decode::<u64>(body, WORD_BYTES_MAX) else { return false };
+    let watcher = Watcher::Remote(session.clone(), correlation);
+    let for_clients =
+        || core.registry.find(actor).is_ok_and(|feed| feed.interfaces.iter().any(|i| i.clients));
+    let entered = if session.peer().role == Role::Client && !for_clients() {
+        Err((watcher, Reason::Denied))
+    } else {
+        core.registry.watch(actor, watcher)
+    };
+    if let Err((watcher, reason)) = entered {
+        core.tell(watcher, Terminated { reason, incarnation: core.incarnation() });
+    }
+    true
+}
+
+/// Takes a peer's watch back; `false` when the body names no actor.
+pub(crate) fn leave_watch(core: &Core, session: &Arc<Session>, correlation: u64, body: &[u8]) -> bool {
+    let Ok(actor) = decode::<u64>(body, WORD_BYTES_MAX) else { return false };
+    core.registry.unwatch_one(actor, session, correlation);
+    true
+}

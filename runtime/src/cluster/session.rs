@@ -1,0 +1,215 @@
+//! One link as this node uses it: what waits for answers on it, what the peer serves, and how frames get onto it.
+//!
+//! Decides nothing about actors; who may send what is settled before.
+
+use std::any::TypeId;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::{Bytes, BytesMut};
+use synod_protocols::NodeId;
+use synod_transport::{Lane, Link, LinkError, Peer};
+
+use super::pending::Pending;
+use crate::address::node_id;
+use crate::error::AskError;
+use crate::wire::{Agreed, EncodeError, Head, Manifest, MessageShape, split_number};
+
+/// How much of a large message is handed to the transport at once, in bytes.
+const CHUNK: usize = 256 << 10;
+/// How many interfaces one peer may announce.
+const MANIFESTS_MAX: usize = 4096;
+
+/// One link to one incarnation of one peer.
+pub(crate) struct Session {
+    link: Arc<dyn Link>,
+    node: NodeId,
+    pub(crate) pending: Pending,
+    known: Mutex<Known>,
+    /// Bytes of large messages that are not complete.
+    bulk_bytes: AtomicUsize,
+}
+
+/// The bytes of one large message that is not complete.
+pub(crate) struct Held<'a> {
+    session: &'a Session,
+    bytes: usize,
+}
+
+/// For each message of an interface we know, how to send it over one link.
+pub(crate) type Agreement = Vec<Option<Agreed>>;
+
+#[derive(Default)]
+struct Known {
+    manifests: BTreeMap<String, Manifest>,
+    /// By our type of the interface: two types may claim one name in different versions.
+    agreed: HashMap<TypeId, Arc<Agreement>>,
+}
+
+/// Why a frame did not get onto a link. Nothing was sent.
+#[derive(Debug)]
+pub(crate) enum SendError {
+    Closed,
+    Full,
+    TooLarge,
+    Encode,
+}
+
+impl Session {
+    pub(crate) fn new(link: Arc<dyn Link>) -> Self {
+        let node = node_id(&link.peer().name);
+        Self {
+            link,
+            node,
+            pending: Pending::default(),
+            known: Mutex::default(),
+            bulk_bytes: AtomicUsize::new(0),
+        }
+    }
+
+    pub(crate) fn peer(&self) -> &Peer {
+        self.link.peer()
+    }
+
+    pub(crate) fn node(&self) -> NodeId {
+        self.node
+    }
+
+    pub(crate) fn link(&self) -> &Arc<dyn Link> {
+        &self.link
+    }
+
+    /// Appends one frame to a lane.
+    pub(crate) fn send(
+        &self,
+        lane: Lane,
+        head: &Head,
+        body: &mut dyn FnMut(&mut BytesMut) -> Result<(), EncodeError>,
+    ) -> Result<(), SendError> {
+        let mut refused = false;
+        let sent = self.link.send(lane, &mut |out| {
+            let start = out.len();
+            head.write(out);
+            if body(out).is_err() {
+                refused = true;
+                // The frame stays as an empty one, which every receiver passes over.
+                out.truncate(start);
+            }
+        });
+        match sent {
+            Ok(()) if refused => Err(SendError::Encode),
+            Ok(()) => Ok(()),
+            Err(LinkError::Full) => Err(SendError::Full),
+            Err(LinkError::TooLarge { .. }) => Err(SendError::TooLarge),
+            Err(LinkError::Closed | LinkError::Broken(_)) => Err(SendError::Closed),
+        }
+    }
+
+    /// Appends one frame with a ready body, waiting for room in the lane; goes in bulk when it is too large for a frame.
+    pub(crate) async fn send_patiently(&self, lane: Lane, head: &Head, body: Bytes) -> Result<(), SendError> {
+        loop {
+            let mut append = |out: &mut BytesMut| {
+                out.extend_from_slice(&body);
+                Ok(())
+            };
+            match self.send(lane, head, &mut append) {
+                Err(SendError::Full) => self.link.ready(lane).await.map_err(|_| SendError::Closed)?,
+                Err(SendError::TooLarge) => {
+                    return self.send_bulk(head, body).await.map_err(|_| SendError::Closed);
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Says that a message was not delivered: to an asker as a failure, of a tell by sending it back. Gives what to send with
+    /// patience when the lane has no room for it.
+    pub(crate) fn refuse(&self, head: &Head, body: &Bytes, error: AskError) -> Option<(Lane, Head, Bytes)> {
+        let (target, head, body) = match head {
+            Head::Ask(correlation, call) => {
+                (call.target, Head::Failure { correlation: *correlation, error }, Bytes::new())
+            }
+            Head::Tell(call) => {
+                let head = Head::Returned { message: call.message, target: call.target, error };
+                (call.target, head, body.clone())
+            }
+            _ => return None,
+        };
+        let lane = Lane::for_target(target);
+        let sent = self.send(lane, &head, &mut |out| {
+            out.extend_from_slice(&body);
+            Ok(())
+        });
+        matches!(sent, Err(SendError::Full | SendError::TooLarge)).then_some((lane, head, body))
+    }
+
+    /// Sends a frame that is too large for a lane on a stream of its own. Its place among the lane's frames is lost.
+    pub(crate) async fn send_bulk(&self, head: &Head, mut body: Bytes) -> Result<(), LinkError> {
+        let mut header = BytesMut::new();
+        head.write(&mut header);
+        let mut stream = self.link.open_bulk(header.freeze()).await?;
+        while !body.is_empty() {
+            stream.write(body.split_to(body.len().min(CHUNK))).await?;
+        }
+        stream.finish().await
+    }
+
+    /// Begins to count what one large message holds.
+    pub(crate) fn hold(&self) -> Held<'_> {
+        Held { session: self, bytes: 0 }
+    }
+
+    /// Keeps what the peer says of an interface; `false` when it has said too much.
+    pub(crate) fn learn(&self, manifest: Manifest) -> bool {
+        let mut known = self.known();
+        if known.manifests.len() >= MANIFESTS_MAX && !known.manifests.contains_key(&manifest.interface) {
+            return false;
+        }
+        known.agreed.clear();
+        known.manifests.insert(manifest.interface.clone(), manifest);
+        true
+    }
+
+    /// How to send the messages of an interface to this peer; `None` while the peer has not described it.
+    pub(crate) fn agreement(
+        &self,
+        key: TypeId,
+        interface: &str,
+        ours: impl FnOnce() -> Arc<[MessageShape]>,
+    ) -> Option<Arc<Agreement>> {
+        let mut known = self.known();
+        if let Some(agreed) = known.agreed.get(&key) {
+            return Some(agreed.clone());
+        }
+        let agreed = Arc::new(known.manifests.get(interface)?.agree(&ours()));
+        known.agreed.insert(key, agreed.clone());
+        Some(agreed)
+    }
+
+    /// The id of the message with this number, as the peer announced it.
+    pub(crate) fn message_id(&self, number: u32) -> Option<String> {
+        let (interface, message) = split_number(number);
+        let known = self.known();
+        let manifest = known.manifests.values().find(|manifest| manifest.number == interface)?;
+        Some(manifest.messages.get(usize::from(message))?.id.clone())
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held<'_> {
+    /// Holds more bytes; `false` when all large messages of the link together would hold more than `limit`.
+    pub(crate) fn more(&mut self, bytes: usize, limit: usize) -> bool {
+        self.bytes += bytes;
+        self.session.bulk_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes <= limit
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.session.bulk_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}

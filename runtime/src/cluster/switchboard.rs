@@ -1,0 +1,266 @@
+//! Hears everything that arrives and puts it where it belongs, on the transport's own thread: it reads headers, never bodies of
+//! messages, and makes one push per target and batch.
+//!
+//! What it cannot read is counted and passed over; nothing a peer sends makes it panic.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use bytes::{Bytes, BytesMut};
+use synod_protocols::{SessionId, Timestamp};
+use synod_transport::{
+    BulkReceiver, CloseReason, Frames, Lane, Link, Peer, Receiver, Refusal, Role, TransportError,
+};
+
+use super::links::Links;
+use super::session::Session;
+use crate::actor::{Core, DeadLetter, Feed, Watcher, answer_lookup, enter_watch, leave_watch};
+use crate::address::ProtocolId;
+use crate::error::{AskError, Cause};
+use crate::wire::{Head, MANIFEST_BYTES_MAX, Manifest, decode, encode_body, split_number};
+
+/// The receiver of one actor system.
+pub(crate) struct Switchboard {
+    core: Weak<Core>,
+    /// By the link's own id: frames of a link may come after another has taken its place.
+    sessions: Mutex<BTreeMap<u64, Arc<Session>>>,
+}
+
+impl Switchboard {
+    pub(crate) fn new(core: Weak<Core>) -> Self {
+        Self { core, sessions: Mutex::default() }
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Session>>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn known(&self, link: &Arc<dyn Link>) -> Option<(Arc<Core>, Arc<Session>)> {
+        Some((self.core.upgrade()?, self.sessions().get(&link.session())?.clone()))
+    }
+}
+
+impl Receiver for Switchboard {
+    fn connected(&self, link: Arc<dyn Link>) {
+        let Some(core) = self.core.upgrade() else { return };
+        let id = link.session();
+        let session = Arc::new(Session::new(link));
+        self.sessions().insert(id, session.clone());
+        let peer = session.peer();
+        tracing::info!(node = %core.name(), peer = %peer.name, incarnation = peer.incarnation, "link up");
+        if let Some(replaced) = core.links.up(&session) {
+            part(&core, &replaced);
+        }
+        for manifest in core.catalogue.manifests() {
+            core.send(session.clone(), Lane::Control, Head::Announce, encode_body(&manifest));
+        }
+    }
+
+    fn disconnected(&self, peer: &Peer, session: u64, reason: CloseReason) {
+        let gone = self.sessions().remove(&session);
+        let (Some(core), Some(gone)) = (self.core.upgrade(), gone) else { return };
+        tracing::info!(node = %core.name(), peer = %peer.name, ?reason, "link down");
+        core.links.down(&gone, &reason);
+        part(&core, &gone);
+    }
+
+    fn frames(&self, link: &Arc<dyn Link>, _lane: Lane, frames: Frames) {
+        let Some((core, session)) = self.known(link) else { return };
+        let mut sorted = Sorted::default();
+        for frame in frames {
+            take(&core, &session, frame, &mut sorted);
+        }
+        sorted.deliver(&core, &session);
+    }
+
+    fn datagram(&self, link: &Arc<dyn Link>, _payload: Bytes) {
+        if let Some((core, session)) = self.known(link) {
+            core.hostile(&session, "datagram");
+        }
+    }
+
+    fn bulk(&self, link: &Arc<dyn Link>, header: Bytes, stream: Box<dyn BulkReceiver>) {
+        let Some((core, session)) = self.known(link) else { return };
+        let mut rest = header.clone();
+        match Head::read(&mut rest) {
+            Ok(Head::Protocol(protocol)) => match inbox_of(&core.links, &session, protocol) {
+                Some(inbox) => inbox.bulk(session.node(), session_id(&session), rest, stream),
+                None => core.hostile(&session, "protocol"),
+            },
+            Ok(head @ (Head::Tell(_) | Head::Ask(..) | Head::Reply { .. } | Head::Returned { .. })) => {
+                let whole = collect(core.clone(), session, head, header, stream);
+                core.run(0, whole);
+            }
+            Ok(_) => core.hostile(&session, "bulk"),
+            Err(error) => core.hostile(&session, &error.to_string()),
+        }
+    }
+
+    fn refused(&self, refusal: Refusal) {
+        let Some(core) = self.core.upgrade() else { return };
+        if refusal.error == TransportError::Myself {
+            core.links.is_myself(&refusal.endpoint);
+        }
+        tracing::debug!(node = %core.name(), endpoint = refusal.endpoint, error = %refusal.error, "refused");
+    }
+}
+
+/// The messages of one batch by target, in the order in which the targets were first met.
+#[derive(Default)]
+struct Sorted {
+    groups: Vec<(u64, Vec<Bytes>)>,
+    positions: HashMap<u64, usize>,
+    last: usize,
+}
+
+impl Sorted {
+    fn add(&mut self, target: u64, frame: Bytes) {
+        if self.groups.get(self.last).is_none_or(|(known, _)| *known != target) {
+            self.last = *self.positions.entry(target).or_insert(self.groups.len());
+            if self.last == self.groups.len() {
+                self.groups.push((target, Vec::new()));
+            }
+        }
+        self.groups[self.last].1.push(frame);
+    }
+
+    fn deliver(self, core: &Core, session: &Arc<Session>) {
+        let received = core.now();
+        for (target, frames) in self.groups {
+            match core.registry.find(target) {
+                Ok(feed) => feed_with(core, session, &feed, received, frames),
+                Err(cause) => refuse_all(core, session, frames, cause),
+            }
+        }
+    }
+}
+
+fn feed_with(core: &Core, session: &Arc<Session>, feed: &Feed, received: Timestamp, mut frames: Vec<Bytes>) {
+    if session.peer().role == Role::Client {
+        let (allowed, denied) = frames.into_iter().partition(|frame| is_for_clients(feed, frame));
+        frames = allowed;
+        refuse_all(core, session, denied, Cause::Denied);
+    }
+    if let Err((refused, cause)) = feed.push_frames(session, received, frames) {
+        refuse_all(core, session, refused, cause);
+    }
+}
+
+fn is_for_clients(feed: &Feed, frame: &[u8]) -> bool {
+    let Ok((Head::Tell(call) | Head::Ask(_, call), _)) = Head::peek(frame) else { return false };
+    let (interface, _) = split_number(call.message);
+    feed.interfaces.iter().any(|offered| offered.number == interface && offered.clients)
+}
+
+fn refuse_all(core: &Core, session: &Arc<Session>, frames: Vec<Bytes>, cause: Cause) {
+    for mut frame in frames {
+        let Ok(head) = Head::read(&mut frame) else { unreachable!("its header has been read before") };
+        core.refuse(session, &head, &frame, AskError::not_executed(cause));
+    }
+}
+
+/// Deals with one frame; messages to actors wait in `sorted`.
+fn take(core: &Core, session: &Arc<Session>, mut frame: Bytes, sorted: &mut Sorted) {
+    // What its sender could not encode.
+    if frame.is_empty() {
+        return;
+    }
+    let (head, size) = match Head::peek(&frame) {
+        Ok(read) => read,
+        Err(error) => return core.hostile(session, &error.to_string()),
+    };
+    if let Head::Tell(call) | Head::Ask(_, call) = &head {
+        return sorted.add(call.target, frame);
+    }
+    let body = frame.split_off(size);
+    let understood = match head {
+        Head::Tell(_) | Head::Ask(..) => true,
+        Head::Reply { correlation, .. } => {
+            // Nobody waits for an answer that comes too late.
+            session.pending.answer(correlation, Ok(body));
+            true
+        }
+        Head::Failure { correlation, error } => {
+            session.pending.answer(correlation, Err(error));
+            true
+        }
+        Head::Returned { message, target, error } => {
+            let message = session.message_id(message).unwrap_or_default();
+            let node = session.peer().name.clone();
+            core.dead_letter(DeadLetter { node, actor: target, message, error, body: Some(body) });
+            true
+        }
+        Head::Lookup(correlation) => match answer_lookup(core, session.peer().role, &body) {
+            Some(answer) => reply(core, session, correlation, answer),
+            None => false,
+        },
+        Head::Describe(correlation) => match decode::<String>(&body, MANIFEST_BYTES_MAX) {
+            Ok(name) => reply(core, session, correlation, encode_body(&core.catalogue.manifest(&name))),
+            Err(_) => false,
+        },
+        Head::Watch(correlation) => enter_watch(core, session, correlation, &body),
+        Head::Unwatch(correlation) => leave_watch(core, session, correlation, &body),
+        Head::Announce => {
+            decode::<Manifest>(&body, MANIFEST_BYTES_MAX).is_ok_and(|manifest| session.learn(manifest))
+        }
+        Head::Protocol(protocol) => match inbox_of(&core.links, session, protocol) {
+            Some(inbox) => {
+                inbox.frame(session.node(), session_id(session), body);
+                true
+            }
+            None => false,
+        },
+    };
+    if !understood {
+        core.hostile(session, "body");
+    }
+}
+
+fn reply(core: &Core, session: &Arc<Session>, correlation: u64, body: Bytes) -> bool {
+    core.send(session.clone(), Lane::Control, Head::Reply { correlation, stream: false }, body);
+    true
+}
+
+/// Reads a large message to its end and deals with it as with a frame.
+async fn collect(
+    core: Arc<Core>,
+    session: Arc<Session>,
+    head: Head,
+    header: Bytes,
+    mut stream: Box<dyn BulkReceiver>,
+) {
+    let limits = core.settings.limits;
+    let mut whole = BytesMut::from(&header[..]);
+    let mut held = session.hold();
+    while let Ok(chunk) = stream.read().await {
+        let Some(chunk) = chunk else {
+            let mut sorted = Sorted::default();
+            take(&core, &session, whole.freeze(), &mut sorted);
+            return sorted.deliver(&core, &session);
+        };
+        if whole.len() + chunk.len() > limits.message_bytes_max + header.len() {
+            return core.refuse(&session, &head, &Bytes::new(), AskError::not_executed(Cause::TooLarge));
+        }
+        if !held.more(chunk.len(), limits.bulk_bytes_max) {
+            return core.refuse(&session, &head, &Bytes::new(), AskError::not_executed(Cause::LinkFull));
+        }
+        whole.extend_from_slice(&chunk);
+    }
+    // A stream that broke was not received, and its sender knows.
+}
+
+/// A link is gone: what waited on it fails, and nobody watches over it any longer.
+fn part(core: &Core, gone: &Arc<Session>) {
+    gone.pending.close();
+    core.registry
+        .unwatch(|watcher| matches!(watcher, Watcher::Remote(session, _) if Arc::ptr_eq(session, gone)));
+}
+
+fn inbox_of(links: &Links, session: &Session, protocol: u64) -> Option<Arc<dyn super::courier::Inbox>> {
+    // A client is no member: its frames never reach a protocol.
+    if session.peer().role == Role::Client { None } else { links.inbox(ProtocolId(protocol)) }
+}
+
+fn session_id(session: &Session) -> SessionId {
+    SessionId(session.link().session())
+}

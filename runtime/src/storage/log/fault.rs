@@ -1,0 +1,105 @@
+//! What can go wrong with the log, an enumeration per operation.
+
+use std::io;
+use std::path::PathBuf;
+
+use synod_protocols::LogIndex;
+
+use crate::address::MachineId;
+
+/// Why a batch was not made durable.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WriteFault {
+    /// A write or a sync of the log has failed, this one or an earlier one. Final: what became of the batch is unknown until
+    /// the log is opened again, and no later batch is accepted.
+    #[error("the log has failed and accepts nothing any more")]
+    Failed,
+    /// There is no room beyond what is kept for cells. Nothing of the batch was written; the log goes on.
+    #[error("no space is left for the log")]
+    NoSpace,
+    /// A record is larger than a segment. Nothing of the batch was written; the log goes on.
+    #[error("a record of {bytes} bytes exceeds the limit of {limit} bytes")]
+    TooLarge {
+        /// The record's body.
+        bytes: u64,
+        /// The largest body.
+        limit: u64,
+    },
+    /// An entry is neither in the machine's log nor next to it. Nothing of the batch was written; the log goes on.
+    #[error("entry {index} of {machine:?} does not follow its log, whose next index is {next}")]
+    Gap {
+        /// Whose entry.
+        machine: MachineId,
+        /// The entry.
+        index: LogIndex,
+        /// The index that would have followed.
+        next: LogIndex,
+    },
+}
+
+/// Why entries could not be read back.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadFault {
+    /// The disk did not give the bytes.
+    #[error("{path}: cannot read at byte {offset}: {source}", path = path.display())]
+    Io {
+        /// The segment.
+        path: PathBuf,
+        /// Where in it.
+        offset: u64,
+        /// What the disk said.
+        source: io::Error,
+    },
+    /// What the disk gave is not what was written.
+    #[error("{path}: the record at byte {offset} is damaged", path = path.display())]
+    Damaged {
+        /// The segment.
+        path: PathBuf,
+        /// Where in it.
+        offset: u64,
+    },
+}
+
+/// Why the log could not be opened. Nothing of use was removed, and a later attempt finds the same.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The disk refused an operation.
+    #[error("{path}: cannot {operation}: {source}", path = path.display())]
+    Io {
+        /// What was to be done.
+        operation: &'static str,
+        /// To which file or directory.
+        path: PathBuf,
+        /// What the disk said.
+        source: io::Error,
+    },
+    /// Another process has the directory.
+    #[error("the data directory is in use by another process: {0}")]
+    Locked(#[source] io::Error),
+    /// The data was written by a later version of this program.
+    #[error("{path}: written in format {found}, this program reads formats up to {known}; start a newer version", path = path.display())]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The newest format known here.
+        known: u32,
+    },
+    /// Bytes that had been made durable are not what was written. The node must not vote with what is left.
+    #[error("{path}: corrupt at byte {offset}: {reason}", path = path.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// Where in it.
+        offset: u64,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The log did not take the record that lets it begin behind an installed snapshot.
+    #[error("the log cannot begin behind an installed snapshot: {0}")]
+    Refused(#[source] WriteFault),
+    /// The worker stopped before the log was open.
+    #[error("the disk worker stopped before the log was open")]
+    Stopped,
+}

@@ -1,0 +1,211 @@
+//! What the handles of a log share, and the jobs they submit: commit, then what has to be done now and then.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::address::MachineId;
+use crate::storage::log::engine::Engine;
+use crate::storage::log::fault::WriteFault;
+use crate::storage::log::options::{RecoveredLog, StoreId, Write};
+use crate::storage::worker::Worker;
+
+/// Hears what became of a batch.
+pub(super) type Done = Box<dyn FnOnce(Result<(), WriteFault>) + Send>;
+
+/// The insides of a log.
+pub(super) struct Shared {
+    pub(super) store: StoreId,
+    pub(super) worker: Arc<dyn Worker>,
+    pub(super) recovered: Mutex<BTreeMap<MachineId, RecoveredLog>>,
+    /// Locked by jobs only, hence never waited for.
+    engine: Mutex<Engine>,
+    queue: Mutex<Queue>,
+    space: Mutex<Space>,
+}
+
+#[derive(Default)]
+struct Queue {
+    batches: Vec<Batch>,
+    committing: bool,
+    tending: bool,
+    failed: bool,
+}
+
+pub(super) struct Batch {
+    pub(super) writes: Vec<(MachineId, Vec<Write>)>,
+    pub(super) done: Done,
+}
+
+struct Space {
+    available: bool,
+    subscribers: Vec<Box<dyn FnMut(bool) + Send>>,
+}
+
+impl Shared {
+    pub(super) fn new(
+        worker: Arc<dyn Worker>,
+        engine: Engine,
+        recovered: BTreeMap<MachineId, RecoveredLog>,
+    ) -> Self {
+        let space = Space { available: engine.has_room(), subscribers: Vec::new() };
+        Self {
+            store: engine.store,
+            worker,
+            recovered: Mutex::new(recovered),
+            engine: Mutex::new(engine),
+            queue: Mutex::default(),
+            space: Mutex::new(space),
+        }
+    }
+
+    /// Queues a batch, and the job that commits it unless one is queued.
+    pub(super) fn queue(self: &Arc<Self>, batch: Batch) {
+        let submit = {
+            let mut queue = lock(&self.queue);
+            if queue.failed {
+                drop(queue);
+                return (batch.done)(Err(WriteFault::Failed));
+            }
+            queue.batches.push(batch);
+            !std::mem::replace(&mut queue.committing, true)
+        };
+        if submit {
+            let shared = Arc::clone(self);
+            self.worker.submit(Box::new(move || shared.commit()));
+        }
+    }
+
+    pub(super) fn subscribe(&self, mut subscriber: Box<dyn FnMut(bool) + Send>) {
+        let mut space = lock(&self.space);
+        subscriber(space.available);
+        space.subscribers.push(subscriber);
+    }
+
+    /// The engine, for a job.
+    pub(super) fn engine(&self) -> MutexGuard<'_, Engine> {
+        lock(&self.engine)
+    }
+
+    /// Queues a look at what has to be done now and then, unless one is queued.
+    pub(super) fn tend_soon(self: &Arc<Self>) {
+        let submit = {
+            let mut queue = lock(&self.queue);
+            !queue.failed && !std::mem::replace(&mut queue.tending, true)
+        };
+        if submit {
+            let shared = Arc::clone(self);
+            self.worker.submit(Box::new(move || shared.tend()));
+        }
+    }
+
+    /// Leaves a durable mark of what is durable.
+    pub(super) fn close(&self) -> Result<(), WriteFault> {
+        if lock(&self.queue).failed {
+            return Err(WriteFault::Failed);
+        }
+        let mut engine = self.engine();
+        engine.mark_durable();
+        engine.sync().map_err(|_| {
+            self.fail(&engine);
+            WriteFault::Failed
+        })
+    }
+
+    /// Makes durable whatever has arrived, with one sync, and tells everybody.
+    fn commit(self: &Arc<Self>) {
+        let batches = {
+            let mut queue = lock(&self.queue);
+            queue.committing = false;
+            std::mem::take(&mut queue.batches)
+        };
+        let outcomes = self.make_durable(&batches);
+        for (batch, outcome) in batches.into_iter().zip(outcomes) {
+            (batch.done)(outcome);
+        }
+        self.tell_space();
+        self.rest();
+    }
+
+    fn make_durable(&self, batches: &[Batch]) -> Vec<Result<(), WriteFault>> {
+        if lock(&self.queue).failed {
+            return vec![Err(WriteFault::Failed); batches.len()];
+        }
+        let mut engine = self.engine();
+        let before = engine.head.sequence;
+        let mut outcomes = Vec::with_capacity(batches.len());
+        let mut failed = false;
+        for batch in batches {
+            let outcome = engine
+                .admit(&batch.writes)
+                .and_then(|()| engine.append_all(&batch.writes).map_err(|_| WriteFault::Failed));
+            failed = outcome == Err(WriteFault::Failed);
+            outcomes.push(outcome);
+            if failed {
+                break;
+            }
+        }
+        if failed || engine.sync().is_err() {
+            self.fail(&engine);
+            return vec![Err(WriteFault::Failed); batches.len()];
+        }
+        engine.counters.records_per_commit.observe((engine.head.sequence - before) as f64);
+        outcomes
+    }
+
+    /// After a commit: when nothing else has arrived, the position that is durable goes into a mark. The mark is not synced
+    /// by itself; the next commit or the operating system does that.
+    fn rest(self: &Arc<Self>) {
+        let idle = {
+            let queue = lock(&self.queue);
+            !queue.committing && !queue.failed
+        };
+        let mut engine = self.engine();
+        if idle && engine.mark_durable() && engine.flush().is_err() {
+            self.fail(&engine);
+        }
+        let chores = engine.wants_zeros() || engine.wants_cleaning();
+        drop(engine);
+        if chores {
+            self.tend_soon();
+        }
+    }
+
+    fn tend(self: &Arc<Self>) {
+        let failed = {
+            let mut queue = lock(&self.queue);
+            queue.tending = false;
+            queue.failed
+        };
+        if failed {
+            return;
+        }
+        let mut engine = self.engine();
+        let tended =
+            engine.reserve_ahead(1).and_then(|()| engine.write_zeros()).and_then(|()| engine.clean());
+        if tended.is_err() {
+            self.fail(&engine);
+        }
+        drop(engine);
+        self.tell_space();
+        if tended.is_ok_and(|again| again) {
+            self.tend_soon();
+        }
+    }
+
+    fn tell_space(&self) {
+        let available = self.engine().has_room();
+        let mut space = lock(&self.space);
+        if std::mem::replace(&mut space.available, available) != available {
+            space.subscribers.iter_mut().for_each(|subscriber| subscriber(available));
+        }
+    }
+
+    fn fail(&self, engine: &Engine) {
+        engine.counters.failures.inc();
+        lock(&self.queue).failed = true;
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,158 @@
+//! The snapshots of a node's machines: one whole file per machine, and what is on its way to become one.
+
+use std::io;
+use std::sync::Arc;
+
+use synod_protocols::NodeId;
+use synod_protocols::log::SnapshotMeta;
+
+use crate::address::MachineId;
+use crate::storage::disk::Disk;
+use crate::storage::log::{Log, Write};
+use crate::storage::snapshot::body::SnapshotBody;
+use crate::storage::snapshot::fault::SnapshotFault;
+use crate::storage::snapshot::format::Frame;
+use crate::storage::snapshot::reader::SnapshotReader;
+use crate::storage::snapshot::receiver::SnapshotReceiver;
+use crate::storage::snapshot::shelf::Shelf;
+use crate::storage::worker::Worker;
+use crate::telemetry::Metrics;
+
+/// The snapshots of a node; clones share them. Nothing here blocks: all `done`s run on the snapshots' worker,
+/// unless said otherwise.
+#[derive(Clone)]
+pub struct Snapshots {
+    shelf: Arc<Shelf>,
+    log: Log,
+}
+
+impl Snapshots {
+    /// Looks through the directory, blocking.
+    pub(in crate::storage) fn open(
+        disk: Arc<dyn Disk>,
+        worker: Arc<dyn Worker>,
+        log: Log,
+        metrics: &Metrics,
+    ) -> Result<Self, SnapshotFault> {
+        Ok(Self { shelf: Arc::new(Shelf::open(disk, worker, metrics)?), log })
+    }
+
+    /// All machines' newest snapshots.
+    pub(in crate::storage) fn all(&self) -> Vec<(MachineId, SnapshotMeta)> {
+        self.shelf.all()
+    }
+
+    /// Writes a snapshot of what `frozen` says; durable when `done` runs, and the older one is gone then.
+    ///
+    /// # Errors
+    /// [`SnapshotFault`] is given to `done`; the older one is still there.
+    pub fn take(
+        &self,
+        machine: MachineId,
+        meta: SnapshotMeta,
+        frozen: impl FnOnce(&mut dyn io::Write) -> io::Result<()> + Send + 'static,
+        done: impl FnOnce(Result<SnapshotMeta, SnapshotFault>) + Send + 'static,
+    ) {
+        let shelf = Arc::clone(&self.shelf);
+        self.shelf.worker.submit(Box::new(move || done(shelf.take(machine, &meta, frozen).map(|()| meta))));
+    }
+
+    /// What the newest durable snapshot of a machine says of itself.
+    #[must_use]
+    pub fn newest(&self, machine: MachineId) -> Option<SnapshotMeta> {
+        self.shelf.newest(machine)
+    }
+
+    /// Opens the newest snapshot for sending it to a peer.
+    ///
+    /// # Errors
+    /// There is none, or it is damaged.
+    pub async fn read(&self, machine: MachineId) -> Result<SnapshotReader, SnapshotFault> {
+        SnapshotReader::open(Arc::clone(&self.shelf), machine).await
+    }
+
+    /// Begins to receive a snapshot from a peer.
+    #[must_use]
+    pub fn receive(&self, machine: MachineId, from: NodeId) -> SnapshotReceiver {
+        SnapshotReceiver::new(Arc::clone(&self.shelf), machine, from)
+    }
+
+    /// Makes the snapshot received from `from` the machine's newest, then lets the log forget the entries up to its index: durable
+    /// by itself and in the order of the machine's writes. Writes of the machine that come after it are held back by the
+    /// caller until `done` runs, on either worker.
+    ///
+    /// # Errors
+    /// [`SnapshotFault`] is given to `done`.
+    pub fn install(
+        &self,
+        machine: MachineId,
+        from: NodeId,
+        meta: SnapshotMeta,
+        done: impl FnOnce(Result<(), SnapshotFault>) + Send + 'static,
+    ) {
+        let (shelf, log) = (Arc::clone(&self.shelf), self.log.clone());
+        // The empty batch lets the machine's earlier writes become durable before the snapshot does.
+        self.log.write(Vec::new(), move |earlier| {
+            if earlier.is_err() {
+                return done(Err(SnapshotFault::LogFailed));
+            }
+            let worker = Arc::clone(&shelf.worker);
+            worker.submit(Box::new(move || {
+                if let Err(fault) = put_in_place(&shelf, machine, from, &meta) {
+                    return done(Err(fault));
+                }
+                let forget = vec![(machine, vec![Write::Compact { upto: meta.index }])];
+                log.write(forget, move |forgotten| done(forgotten.map_err(|_| SnapshotFault::LogFailed)));
+            }));
+        });
+    }
+
+    /// Reads the newest snapshot whole, verified, for restoring the application from it.
+    ///
+    /// # Errors
+    /// [`SnapshotFault`] is given to `done`; nothing changed.
+    pub fn load(
+        &self,
+        machine: MachineId,
+        done: impl FnOnce(Result<(SnapshotMeta, SnapshotBody), SnapshotFault>) + Send + 'static,
+    ) {
+        let shelf = Arc::clone(&self.shelf);
+        self.shelf.worker.submit(Box::new(move || {
+            done(load(&shelf, machine).inspect_err(|fault| shelf.count(fault)));
+        }));
+    }
+
+    /// Forgets what was received from `from` and not installed.
+    pub fn drop_received(&self, machine: MachineId, from: NodeId) {
+        let shelf = Arc::clone(&self.shelf);
+        self.shelf.worker.submit(Box::new(move || {
+            if let Some(received) = shelf.take_received(machine, from) {
+                shelf.remove_part(&received.path);
+            }
+        }));
+    }
+}
+
+fn put_in_place(
+    shelf: &Shelf,
+    machine: MachineId,
+    from: NodeId,
+    meta: &SnapshotMeta,
+) -> Result<(), SnapshotFault> {
+    let received = shelf.take_received(machine, from).ok_or(SnapshotFault::Missing)?;
+    let placed = if received.meta == *meta {
+        shelf.place(machine, &received.path, meta)
+    } else {
+        Err(SnapshotFault::Different)
+    };
+    placed.inspect_err(|_| shelf.remove_part(&received.path))
+}
+
+fn load(shelf: &Shelf, machine: MachineId) -> Result<(SnapshotMeta, SnapshotBody), SnapshotFault> {
+    let (mut cursor, meta) = shelf.cursor(machine)?;
+    let mut chunks = Vec::new();
+    while let (_, Frame::Chunk(chunk)) = cursor.next()? {
+        chunks.push(chunk);
+    }
+    Ok((meta, SnapshotBody::new(chunks)))
+}

@@ -1,0 +1,68 @@
+//! Reading the newest snapshot for a peer.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use synod_protocols::log::SnapshotMeta;
+use tokio::sync::oneshot;
+
+use crate::address::MachineId;
+use crate::storage::snapshot::cursor::Cursor;
+use crate::storage::snapshot::fault::SnapshotFault;
+use crate::storage::snapshot::format::Frame;
+use crate::storage::snapshot::shelf::Shelf;
+
+/// Gives a snapshot piece by piece, each verified, as [`crate::storage::SnapshotReceiver`] takes them. A newer snapshot does not
+/// disturb it.
+pub struct SnapshotReader {
+    shelf: Arc<Shelf>,
+    meta: SnapshotMeta,
+    /// `None` after the last piece and after a fault.
+    cursor: Option<Cursor>,
+    begun: bool,
+}
+
+impl SnapshotReader {
+    pub(super) async fn open(shelf: Arc<Shelf>, machine: MachineId) -> Result<Self, SnapshotFault> {
+        let (sender, receiver) = oneshot::channel();
+        let opener = Arc::clone(&shelf);
+        // Whoever dropped the future does not want to know.
+        shelf.worker.submit(Box::new(move || drop(sender.send(opener.cursor(machine)))));
+        let (cursor, meta) = receiver.await.unwrap_or(Err(SnapshotFault::Stopped))?;
+        Ok(Self { shelf, meta, cursor: Some(cursor), begun: false })
+    }
+
+    /// What the snapshot says of itself.
+    #[must_use]
+    pub fn meta(&self) -> &SnapshotMeta {
+        &self.meta
+    }
+
+    /// The next piece of the stream; `None` after the last.
+    ///
+    /// # Errors
+    /// The snapshot is damaged or cannot be read; nothing changed.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, SnapshotFault> {
+        let Some(mut cursor) = self.cursor.take() else { return Ok(None) };
+        let (sender, receiver) = oneshot::channel();
+        let begun = std::mem::replace(&mut self.begun, true);
+        let shelf = Arc::clone(&self.shelf);
+        self.shelf.worker.submit(Box::new(move || {
+            let read = read(&mut cursor, begun).inspect_err(|fault| shelf.count(fault));
+            // Whoever dropped the future does not want to know.
+            drop(sender.send(read.map(|(piece, more)| (piece, more.then_some(cursor)))));
+        }));
+        let (piece, cursor) = receiver.await.unwrap_or(Err(SnapshotFault::Stopped))?;
+        self.cursor = cursor;
+        Ok(Some(piece))
+    }
+}
+
+/// The next piece, and whether there is another one.
+fn read(cursor: &mut Cursor, begun: bool) -> Result<(Bytes, bool), SnapshotFault> {
+    if !begun {
+        return Ok((cursor.prologue()?, true));
+    }
+    let (raw, frame) = cursor.next()?;
+    Ok((raw, matches!(frame, Frame::Chunk(_))))
+}

@@ -1,0 +1,194 @@
+//! The directory of the snapshots and what is known of its files.
+//!
+//! The file of a machine's snapshot is replaced by rename only; everything else in the directory is on its way to become one, and
+//! goes when the node starts.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use synod_protocols::NodeId;
+use synod_protocols::log::SnapshotMeta;
+
+use crate::address::MachineId;
+use crate::storage::disk::Disk;
+use crate::storage::snapshot::cursor::Cursor;
+use crate::storage::snapshot::fault::SnapshotFault;
+use crate::storage::snapshot::writer::Writer;
+use crate::storage::worker::Worker;
+use crate::telemetry::{Counter, Metrics};
+
+/// What the handles of a node's snapshots share.
+pub(super) struct Shelf {
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) worker: Arc<dyn Worker>,
+    pub(super) bytes: Counter,
+    pub(super) damaged: Counter,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    newest: BTreeMap<MachineId, SnapshotMeta>,
+    received: BTreeMap<(MachineId, NodeId), Received>,
+    parts: u64,
+}
+
+/// A whole snapshot that has come from a peer.
+#[derive(Clone, Debug)]
+pub(super) struct Received {
+    pub(super) path: PathBuf,
+    pub(super) meta: SnapshotMeta,
+}
+
+/// The directory of the snapshots.
+pub(in crate::storage) fn directory() -> &'static Path {
+    Path::new("snapshots")
+}
+
+/// Where a machine's snapshot is.
+pub(in crate::storage) fn snapshot_path(machine: MachineId) -> PathBuf {
+    directory().join(format!("{:016x}.snapshot", machine.0))
+}
+
+impl Shelf {
+    /// Looks through the directory: removes what is not whole, reads what the others say of themselves.
+    pub(super) fn open(
+        disk: Arc<dyn Disk>,
+        worker: Arc<dyn Worker>,
+        metrics: &Metrics,
+    ) -> Result<Self, SnapshotFault> {
+        disk.create_directory(directory()).map_err(SnapshotFault::io("make", directory()))?;
+        disk.sync_directory(Path::new("")).map_err(SnapshotFault::io("sync", Path::new("")))?;
+        let mut state = State::default();
+        for name in disk.list(directory()).map_err(SnapshotFault::io("list", directory()))? {
+            let path = directory().join(&name);
+            if name.extension().is_some_and(|extension| extension == "part") {
+                disk.remove(&path).map_err(SnapshotFault::io("remove", &path))?;
+            } else if let Some(machine) = machine_of(&name) {
+                let manifest = Cursor::open(&*disk, &path)?.manifest()?;
+                if manifest.machine != machine {
+                    let reason = format!("this is a snapshot of {:?}", manifest.machine);
+                    return Err(SnapshotFault::Damaged { path, reason });
+                }
+                state.newest.insert(machine, manifest.meta);
+            }
+        }
+        // A name found here may be in a cache only, and the log will come to rely on it.
+        disk.sync_directory(directory()).map_err(SnapshotFault::io("sync", directory()))?;
+        Ok(Self {
+            disk,
+            worker,
+            bytes: metrics.counter("synod_snapshot_bytes", "Bytes of snapshots written"),
+            damaged: metrics.counter("synod_snapshot_corruptions", "Snapshots found damaged"),
+            state: Mutex::new(state),
+        })
+    }
+
+    /// Writes a snapshot and puts it in the machine's place.
+    pub(super) fn take(
+        &self,
+        machine: MachineId,
+        meta: &SnapshotMeta,
+        frozen: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+    ) -> Result<(), SnapshotFault> {
+        self.check_newer(machine, meta)?;
+        let path = self.part(machine);
+        let written = || {
+            let file = self.disk.open(&path, true)?;
+            let mut writer = Writer::begin(&*file, machine, meta)?;
+            frozen(&mut writer)?;
+            let length = writer.finish(meta.clone())?;
+            file.sync()?;
+            Ok(length)
+        };
+        let written = written().map_err(SnapshotFault::io("write", &path));
+        let placed = written.and_then(|length| {
+            self.bytes.inc_by(length);
+            self.place(machine, &path, meta)
+        });
+        placed.inspect_err(|_| self.remove_part(&path))
+    }
+
+    /// Puts a whole, synced file in the machine's place, durably.
+    pub(super) fn place(
+        &self,
+        machine: MachineId,
+        part: &Path,
+        meta: &SnapshotMeta,
+    ) -> Result<(), SnapshotFault> {
+        self.check_newer(machine, meta)?;
+        self.disk.rename(part, &snapshot_path(machine)).map_err(SnapshotFault::io("rename", part))?;
+        self.disk.sync_directory(directory()).map_err(SnapshotFault::io("sync", directory()))?;
+        self.state().newest.insert(machine, meta.clone());
+        Ok(())
+    }
+
+    /// Opens the machine's snapshot.
+    pub(super) fn cursor(&self, machine: MachineId) -> Result<(Cursor, SnapshotMeta), SnapshotFault> {
+        if self.newest(machine).is_none() {
+            return Err(SnapshotFault::Missing);
+        }
+        let opened = Cursor::open(&*self.disk, &snapshot_path(machine))
+            .and_then(|cursor| cursor.manifest().map(|manifest| (cursor, manifest.meta)));
+        opened.inspect_err(|fault| self.count(fault))
+    }
+
+    /// Counts what was found damaged.
+    pub(super) fn count(&self, fault: &SnapshotFault) {
+        if matches!(fault, SnapshotFault::Damaged { .. } | SnapshotFault::DamagedChunk { .. }) {
+            self.damaged.inc();
+        }
+    }
+
+    pub(super) fn newest(&self, machine: MachineId) -> Option<SnapshotMeta> {
+        self.state().newest.get(&machine).cloned()
+    }
+
+    /// All machines' newest snapshots.
+    pub(super) fn all(&self) -> Vec<(MachineId, SnapshotMeta)> {
+        self.state().newest.iter().map(|(&machine, meta)| (machine, meta.clone())).collect()
+    }
+
+    /// A name that is not used by any other file.
+    pub(super) fn part(&self, machine: MachineId) -> PathBuf {
+        let mut state = self.state();
+        state.parts += 1;
+        directory().join(format!("{:016x}-{}.part", machine.0, state.parts))
+    }
+
+    /// Removes a file that will not become a snapshot.
+    pub(super) fn remove_part(&self, path: &Path) {
+        // It was never made, or it is in the way of nobody and goes when the node starts the next time.
+        let _ = self.disk.remove(path);
+    }
+
+    /// Keeps what came from a peer until it is installed or dropped; gives what it replaces.
+    pub(super) fn keep(&self, machine: MachineId, from: NodeId, received: Received) -> Option<Received> {
+        self.state().received.insert((machine, from), received)
+    }
+
+    /// Takes what came from a peer.
+    pub(super) fn take_received(&self, machine: MachineId, from: NodeId) -> Option<Received> {
+        self.state().received.remove(&(machine, from))
+    }
+
+    fn check_newer(&self, machine: MachineId, meta: &SnapshotMeta) -> Result<(), SnapshotFault> {
+        match self.newest(machine) {
+            Some(newest) if newest.index >= meta.index => {
+                Err(SnapshotFault::Outdated { newest: newest.index })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn machine_of(name: &Path) -> Option<MachineId> {
+    let stem = name.to_str()?.strip_suffix(".snapshot")?;
+    u64::from_str_radix(stem, 16).ok().map(MachineId)
+}

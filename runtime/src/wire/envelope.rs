@@ -1,0 +1,340 @@
+//! The header before every frame between nodes: fixed fields by kind, optional ones only where a flag announces them.
+//!
+//! All numbers are little-endian. The layout stands in `runtime/docs/wire.md` and is pinned by tests; what follows the header
+//! is the body's business. The reader trusts nothing and never panics.
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+use crate::error::{AskError, Cause, outcome_code, outcome_of};
+
+/// What a frame is, with the fields of its header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Head {
+    /// A caller sends an actor a message that wants no answer.
+    Tell(Call),
+    /// A caller asks an actor; exactly one [`Head::Reply`] or [`Head::Failure`] with this correlation is owed.
+    Ask(u64, Call),
+    /// The answer; the body is the result.
+    Reply {
+        /// Of the request.
+        correlation: u64,
+        /// Whether more answers follow. Reserved.
+        stream: bool,
+    },
+    /// The request was not answered.
+    Failure {
+        /// Of the request.
+        correlation: u64,
+        /// Why, and whether it may have been executed.
+        error: AskError,
+    },
+    /// A tell comes back; the body is the message's.
+    Returned {
+        /// The message's number on this link.
+        message: u32,
+        /// Whom it was for.
+        target: u64,
+        /// Why, and whether it may have been executed.
+        error: AskError,
+    },
+    /// A node asks another for an actor's reference; the body names it.
+    Lookup(u64),
+    /// A node asks to be told when an actor ends; the body names it, the reply tells of the end.
+    Watch(u64),
+    /// The watch with this correlation is of no interest any more.
+    Unwatch(u64),
+    /// A node asks for the manifest of an interface; the body names it.
+    Describe(u64),
+    /// A node tells the manifest of an interface that it serves.
+    Announce,
+    /// A frame between protocol machines; the number names the protocol.
+    Protocol(u64),
+}
+
+/// What a message to an actor carries beside its body.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Call {
+    /// The message's number, which the target's node announced in its manifest.
+    pub message: u32,
+    /// The actor's slot and generation.
+    pub target: u64,
+    /// Whether the body, and therefore the answer, are named maps.
+    pub named: bool,
+    /// How long the caller waits, in milliseconds from arrival on.
+    pub deadline_ms: Option<u32>,
+    /// Position in the sender's stream to this target. Reserved.
+    pub sequence: Option<u64>,
+    /// The fencing epoch under which the caller believes the target to own what it owns. Reserved.
+    pub epoch: Option<u64>,
+    /// Trace and span of the caller (W3C Trace Context). Reserved.
+    pub trace: Option<(u128, u64)>,
+    /// Whether a stream of replies is wanted. Reserved.
+    pub stream: bool,
+}
+
+/// A frame that is none. Nothing was taken from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EnvelopeError {
+    /// The header ends before its fields do.
+    #[error("the header is truncated")]
+    Truncated,
+    /// No such kind.
+    #[error("unknown kind {0}")]
+    Kind(u8),
+    /// Flags that this version does not know, or not with this kind.
+    #[error("unknown flags {0:#04x}")]
+    Flags(u8),
+    /// A cause that this version does not know.
+    #[error("unknown cause {0}")]
+    Cause(u8),
+}
+
+const NAMED: u8 = 1;
+const DEADLINE: u8 = 1 << 1;
+const SEQUENCE: u8 = 1 << 2;
+const EPOCH: u8 = 1 << 3;
+const TRACE: u8 = 1 << 4;
+const STREAM: u8 = 1 << 5;
+const CALL_FLAGS: u8 = NAMED | DEADLINE | SEQUENCE | EPOCH | TRACE | STREAM;
+
+impl Head {
+    /// Appends the header.
+    pub fn write(&self, out: &mut BytesMut) {
+        match self {
+            Self::Tell(call) => call.write(1, None, out),
+            Self::Ask(correlation, call) => call.write(2, Some(*correlation), out),
+            Self::Reply { correlation, stream } => {
+                numbered(3, if *stream { STREAM } else { 0 }, *correlation, out);
+            }
+            Self::Failure { correlation, error } => {
+                numbered(4, 0, *correlation, out);
+                out.put_slice(&[error.cause.code(), outcome_code(error.outcome)]);
+            }
+            Self::Returned { message, target, error } => {
+                out.put_slice(&[5, 0]);
+                out.put_u32_le(*message);
+                out.put_u64_le(*target);
+                out.put_slice(&[error.cause.code(), outcome_code(error.outcome)]);
+            }
+            Self::Lookup(correlation) => numbered(6, 0, *correlation, out),
+            Self::Watch(correlation) => numbered(7, 0, *correlation, out),
+            Self::Unwatch(correlation) => numbered(8, 0, *correlation, out),
+            Self::Describe(correlation) => numbered(9, 0, *correlation, out),
+            Self::Announce => out.put_slice(&[10, 0]),
+            Self::Protocol(protocol) => numbered(11, 0, *protocol, out),
+        }
+    }
+
+    /// Takes the header off `frame` and leaves the body.
+    ///
+    /// # Errors
+    /// [`EnvelopeError`]; what is left of `frame` has no meaning then.
+    pub fn read(frame: &mut Bytes) -> Result<Self, EnvelopeError> {
+        let (head, size) = Self::peek(frame)?;
+        frame.advance(size);
+        Ok(head)
+    }
+
+    /// The header of a frame and its length.
+    ///
+    /// # Errors
+    /// [`EnvelopeError`].
+    pub fn peek(frame: &[u8]) -> Result<(Self, usize), EnvelopeError> {
+        let mut rest = Fields(frame);
+        let head = Self::fields(&mut rest)?;
+        Ok((head, frame.len() - rest.0.len()))
+    }
+
+    fn fields(rest: &mut Fields<'_>) -> Result<Self, EnvelopeError> {
+        let kind = rest.byte()?;
+        let flags = rest.byte()?;
+        let allowed = match kind {
+            1 | 2 => CALL_FLAGS,
+            3 => STREAM,
+            _ => 0,
+        };
+        if flags & !allowed != 0 {
+            return Err(EnvelopeError::Flags(flags));
+        }
+        Ok(match kind {
+            1 => Self::Tell(Call::read(flags, rest)?),
+            2 => {
+                let correlation = rest.long()?;
+                Self::Ask(correlation, Call::read(flags, rest)?)
+            }
+            3 => Self::Reply { correlation: rest.long()?, stream: flags & STREAM != 0 },
+            4 => Self::Failure { correlation: rest.long()?, error: rest.error()? },
+            5 => Self::Returned { message: rest.word()?, target: rest.long()?, error: rest.error()? },
+            6 => Self::Lookup(rest.long()?),
+            7 => Self::Watch(rest.long()?),
+            8 => Self::Unwatch(rest.long()?),
+            9 => Self::Describe(rest.long()?),
+            10 => Self::Announce,
+            11 => Self::Protocol(rest.long()?),
+            kind => return Err(EnvelopeError::Kind(kind)),
+        })
+    }
+}
+
+impl Call {
+    fn flags(&self) -> u8 {
+        let flag = |set: bool, flag: u8| if set { flag } else { 0 };
+        flag(self.named, NAMED)
+            | flag(self.deadline_ms.is_some(), DEADLINE)
+            | flag(self.sequence.is_some(), SEQUENCE)
+            | flag(self.epoch.is_some(), EPOCH)
+            | flag(self.trace.is_some(), TRACE)
+            | flag(self.stream, STREAM)
+    }
+
+    fn write(&self, kind: u8, correlation: Option<u64>, out: &mut BytesMut) {
+        out.put_slice(&[kind, self.flags()]);
+        if let Some(correlation) = correlation {
+            out.put_u64_le(correlation);
+        }
+        out.put_u32_le(self.message);
+        out.put_u64_le(self.target);
+        if let Some(deadline) = self.deadline_ms {
+            out.put_u32_le(deadline);
+        }
+        if let Some(sequence) = self.sequence {
+            out.put_u64_le(sequence);
+        }
+        if let Some(epoch) = self.epoch {
+            out.put_u64_le(epoch);
+        }
+        if let Some((trace, span)) = self.trace {
+            out.put_u128_le(trace);
+            out.put_u64_le(span);
+        }
+    }
+
+    fn read(flags: u8, rest: &mut Fields<'_>) -> Result<Self, EnvelopeError> {
+        let message = rest.word()?;
+        let target = rest.long()?;
+        let has = |flag: u8| flags & flag != 0;
+        Ok(Self {
+            message,
+            target,
+            named: has(NAMED),
+            deadline_ms: has(DEADLINE).then(|| rest.word()).transpose()?,
+            sequence: has(SEQUENCE).then(|| rest.long()).transpose()?,
+            epoch: has(EPOCH).then(|| rest.long()).transpose()?,
+            trace: has(TRACE).then(|| rest.trace()).transpose()?,
+            stream: has(STREAM),
+        })
+    }
+}
+
+fn numbered(kind: u8, flags: u8, number: u64, out: &mut BytesMut) {
+    out.put_slice(&[kind, flags]);
+    out.put_u64_le(number);
+}
+
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+    fn byte(&mut self) -> Result<u8, EnvelopeError> {
+        self.0.try_get_u8().map_err(|_| EnvelopeError::Truncated)
+    }
+
+    fn word(&mut self) -> Result<u32, EnvelopeError> {
+        self.0.try_get_u32_le().map_err(|_| EnvelopeError::Truncated)
+    }
+
+    fn long(&mut self) -> Result<u64, EnvelopeError> {
+        self.0.try_get_u64_le().map_err(|_| EnvelopeError::Truncated)
+    }
+
+    fn trace(&mut self) -> Result<(u128, u64), EnvelopeError> {
+        let trace = self.0.try_get_u128_le().map_err(|_| EnvelopeError::Truncated)?;
+        Ok((trace, self.long()?))
+    }
+
+    fn error(&mut self) -> Result<AskError, EnvelopeError> {
+        let code = self.byte()?;
+        let cause = Cause::from_code(code).ok_or(EnvelopeError::Cause(code))?;
+        Ok(AskError { cause, outcome: outcome_of(self.byte()?) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(head: &Head) -> Vec<u8> {
+        let mut out = BytesMut::new();
+        head.write(&mut out);
+        out.to_vec()
+    }
+
+    fn full() -> Call {
+        Call {
+            message: 0x0403_0201,
+            target: 0x0C0B_0A09_0807_0605,
+            named: true,
+            deadline_ms: Some(0x100F_0E0D),
+            sequence: Some(1),
+            epoch: Some(2),
+            trace: Some((3, 4)),
+            stream: true,
+        }
+    }
+
+    fn heads() -> Vec<Head> {
+        let error = AskError::unknown(Cause::Panicked);
+        vec![
+            Head::Tell(Call { message: 7, target: 9, ..Call::default() }),
+            Head::Ask(5, full()),
+            Head::Reply { correlation: 5, stream: false },
+            Head::Failure { correlation: 5, error },
+            Head::Returned { message: 7, target: 9, error },
+            Head::Lookup(1),
+            Head::Watch(2),
+            Head::Unwatch(2),
+            Head::Describe(3),
+            Head::Announce,
+            Head::Protocol(4),
+        ]
+    }
+
+    #[test]
+    fn layout_is_the_one_of_the_wire_page() {
+        let tell = Call { message: 0x0403_0201, target: 0x0C0B_0A09_0807_0605, ..Call::default() };
+        assert_eq!(written(&Head::Tell(tell)), [1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+        let mut ask = vec![2, 0x3F, 8, 0, 0, 0, 0, 0, 0, 0];
+        ask.extend([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]);
+        ask.extend([1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0]);
+        ask.extend([3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(written(&Head::Ask(8, full())), ask);
+        let failure = Head::Failure { correlation: 1, error: AskError::not_executed(Cause::MailboxFull) };
+        assert_eq!(written(&failure), [4, 0, 1, 0, 0, 0, 0, 0, 0, 0, 3, 0]);
+        assert_eq!(written(&Head::Announce), [10, 0]);
+    }
+
+    #[test]
+    fn what_was_written_is_read_and_the_body_is_left() {
+        for head in heads() {
+            let mut frame = Bytes::from([written(&head), b"body".to_vec()].concat());
+            assert_eq!(Head::read(&mut frame), Ok(head));
+            assert_eq!(&frame[..], b"body");
+        }
+    }
+
+    #[test]
+    fn truncated_and_unknown_headers_are_refused() {
+        for head in heads() {
+            let bytes = written(&head);
+            for end in 0..bytes.len() {
+                let mut frame = Bytes::copy_from_slice(&bytes[..end]);
+                assert_eq!(Head::read(&mut frame), Err(EnvelopeError::Truncated), "{head:?} cut at {end}");
+            }
+        }
+        assert_eq!(Head::read(&mut Bytes::from_static(&[0, 0])), Err(EnvelopeError::Kind(0)));
+        assert_eq!(Head::read(&mut Bytes::from_static(&[99, 0])), Err(EnvelopeError::Kind(99)));
+        assert_eq!(Head::read(&mut Bytes::from_static(&[1, 0x40])), Err(EnvelopeError::Flags(0x40)));
+        assert_eq!(Head::read(&mut Bytes::from_static(&[11, NAMED])), Err(EnvelopeError::Flags(NAMED)));
+        let mut failure = Bytes::from_static(&[4, 0, 1, 0, 0, 0, 0, 0, 0, 0, 77, 0]);
+        assert_eq!(Head::read(&mut failure), Err(EnvelopeError::Cause(77)));
+    }
+}
