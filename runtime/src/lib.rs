@@ -7,6 +7,7 @@
 pub mod actor;
 pub mod address;
 pub mod cluster;
+pub mod driver;
 pub mod env;
 pub mod error;
 pub mod node;

@@ -4,6 +4,8 @@
 
 use synod_protocols::{LogIndex, Outcome};
 
+use crate::services::replicated::{ReplicaCause, ReplicaError};
+
 /// An operation on the map that did not come to its end.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{cause}")]
@@ -61,6 +63,17 @@ pub enum KvCause {
     /// The map holds as many leases as it may; nothing changed.
     #[error("the map holds its limit of leases")]
     LeaseLimit,
+    /// The idempotency key was used before for a request of another kind; this one changed nothing.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    /// A transaction has too many conditions and steps; nothing changed.
+    #[error("{steps} steps exceed the limit of {limit}")]
+    TooManySteps {
+        /// How many it has.
+        steps: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// The request is older than what is remembered of its session, or used its session's number again.
     #[error("the session no longer remembers this request")]
     SessionExpired,
@@ -100,5 +113,24 @@ impl KvError {
     #[must_use]
     pub const fn unknown(cause: KvCause) -> Self {
         Self { cause, outcome: Outcome::Unknown }
+    }
+}
+
+impl From<ReplicaError> for KvError {
+    fn from(error: ReplicaError) -> Self {
+        let cause = match error.cause {
+            ReplicaCause::NoLeader | ReplicaCause::NotLeader { .. } | ReplicaCause::LeadershipMoves => {
+                KvCause::NoLeader
+            }
+            ReplicaCause::Busy => KvCause::Busy,
+            ReplicaCause::NoSpace => KvCause::NoSpace,
+            ReplicaCause::TooLarge { size, limit } => KvCause::TooLarge { size, limit },
+            ReplicaCause::Timeout => KvCause::Timeout,
+            ReplicaCause::Link(link) => KvCause::Link(link),
+            ReplicaCause::Stopped => KvCause::Stopped,
+            ReplicaCause::SessionExpired => KvCause::SessionExpired,
+            ReplicaCause::Unsupported => KvCause::Unsupported,
+        };
+        Self { cause, outcome: error.outcome }
     }
 }

@@ -1,30 +1,49 @@
 //! The typed handle of the map: checks what callers ask, and hands it to the replicas.
 //!
-//! Not the map itself; a clone of the handle costs a reference count.
+//! Not the map itself; a clone of the handle costs a few reference counts.
 
 use std::time::Duration;
 
-use synod_protocols::LogIndex;
+use synod_protocols::log::SessionTag;
 use synod_protocols::raft::Status;
+use synod_protocols::{ClientId, LogIndex};
 
-use crate::services::kv::error::KvError;
+use crate::address::stable_hash;
+use crate::services::kv::command::{Answer, Command, Query, Reply};
+use crate::services::kv::error::{KvCause, KvError};
+use crate::services::kv::limits::KvLimits;
+use crate::services::kv::map::Map;
 use crate::services::kv::model::{
     Call, Consistency, DeleteOutcome, Expect, KeyValue, LeaseId, Put, PutOutcome, Range, Read, Txn,
     TxnOutcome, Versioned,
 };
 use crate::services::kv::watch::WatchStream;
+use crate::services::replicated::{DEADLINE, Replicated};
 
-/// A replicated ordered map from text to bytes. Any node answers.
-#[derive(Clone)]
-pub struct Kv {}
+/// A replicated ordered map from text to bytes. Any member answers.
+#[derive(Clone, Debug)]
+pub struct Kv {
+    replicated: Replicated<Map>,
+    limits: KvLimits,
+}
 
 impl Kv {
+    /// The map that `replicated` holds.
+    #[must_use]
+    pub fn new(replicated: Replicated<Map>, limits: KvLimits) -> Self {
+        Self { replicated, limits }
+    }
+
     /// Writes a key.
     ///
     /// # Errors
     /// [`KvError`] says what was wrong and whether the write may have taken place.
     pub async fn put(&self, put: Put, call: Call) -> Result<PutOutcome, KvError> {
-        todo!("{put:?} {call:?}")
+        self.limits.check_put(&put)?;
+        match self.execute(Command::Put(put), call).await? {
+            Reply::Put(outcome) => Ok(outcome),
+            reply => Err(refusal(&reply)),
+        }
     }
 
     /// Deletes a key.
@@ -32,7 +51,11 @@ impl Kv {
     /// # Errors
     /// [`KvError`] says what was wrong and whether the deletion may have taken place.
     pub async fn delete(&self, key: &str, expect: Expect, call: Call) -> Result<DeleteOutcome, KvError> {
-        todo!("{key} {expect:?} {call:?}")
+        self.limits.check_delete(key, &expect)?;
+        match self.execute(Command::Delete { key: key.to_owned(), expect }, call).await? {
+            Reply::Delete(outcome) => Ok(outcome),
+            reply => Err(refusal(&reply)),
+        }
     }
 
     /// Does several steps as one, if conditions hold.
@@ -40,7 +63,11 @@ impl Kv {
     /// # Errors
     /// [`KvError`] says what was wrong and whether the transaction may have taken place.
     pub async fn txn(&self, txn: Txn, call: Call) -> Result<TxnOutcome, KvError> {
-        todo!("{txn:?} {call:?}")
+        self.limits.check_txn(&txn)?;
+        match self.execute(Command::Txn(txn), call).await? {
+            Reply::Txn(outcome) => Ok(outcome),
+            reply => Err(refusal(&reply)),
+        }
     }
 
     /// Reads a key.
@@ -48,10 +75,15 @@ impl Kv {
     /// # Errors
     /// [`KvError`]; a read changes nothing.
     pub async fn get(&self, key: &str, consistency: Consistency) -> Result<Read<Option<Versioned>>, KvError> {
-        todo!("{key} {consistency:?}")
+        self.limits.check_key(key)?;
+        let Read { value, index } = self.query(Query::Get(key.to_owned()), consistency).await?;
+        match value {
+            Answer::Value(value) => Ok(Read { value, index }),
+            Answer::Rows(_) => Err(KvError::not_executed(KvCause::Unsupported)),
+        }
     }
 
-    /// Reads keys in order.
+    /// Reads keys in order. An empty page is surely the last; a short one may have been cut at 1 MiB.
     ///
     /// # Errors
     /// [`KvError`]; a read changes nothing.
@@ -60,7 +92,11 @@ impl Kv {
         range: Range,
         consistency: Consistency,
     ) -> Result<Read<Vec<KeyValue>>, KvError> {
-        todo!("{range:?} {consistency:?}")
+        let Read { value, index } = self.query(Query::Range(range), consistency).await?;
+        match value {
+            Answer::Rows(value) => Ok(Read { value, index }),
+            Answer::Value(_) => Err(KvError::not_executed(KvCause::Unsupported)),
+        }
     }
 
     /// Grants a lease that runs out `ttl` of log time after it was granted or last kept alive.
@@ -68,7 +104,10 @@ impl Kv {
     /// # Errors
     /// [`KvError`] says what was wrong and whether a lease may have been granted.
     pub async fn grant(&self, ttl: Duration, call: Call) -> Result<LeaseId, KvError> {
-        todo!("{ttl:?} {call:?}")
+        match self.execute(Command::Grant { ttl }, call).await? {
+            Reply::Granted(lease) => Ok(lease),
+            reply => Err(refusal(&reply)),
+        }
     }
 
     /// Puts off the end of a lease by its whole time to live.
@@ -76,7 +115,10 @@ impl Kv {
     /// # Errors
     /// [`KvError`]; its cause is `LeaseUnknown` when the lease has run out.
     pub async fn keep_alive(&self, lease: LeaseId, call: Call) -> Result<(), KvError> {
-        todo!("{lease:?} {call:?}")
+        match self.execute(Command::KeepAlive(lease), call).await? {
+            Reply::Done => Ok(()),
+            reply => Err(refusal(&reply)),
+        }
     }
 
     /// Ends a lease; its keys vanish.
@@ -84,7 +126,10 @@ impl Kv {
     /// # Errors
     /// [`KvError`]; its cause is `LeaseUnknown` when the lease has run out.
     pub async fn revoke(&self, lease: LeaseId, call: Call) -> Result<(), KvError> {
-        todo!("{lease:?} {call:?}")
+        match self.execute(Command::Revoke(lease), call).await? {
+            Reply::Done => Ok(()),
+            reply => Err(refusal(&reply)),
+        }
     }
 
     /// Tells every change of keys that begin with `prefix`, as this node applies them: from the index `from` on, itself included,
@@ -93,14 +138,53 @@ impl Kv {
     /// # Errors
     /// [`KvError`] with the cause `Compacted` when the history from there on is no longer held.
     pub fn watch(&self, prefix: &str, from: Option<LogIndex>) -> Result<WatchStream, KvError> {
-        todo!("{prefix} {from:?}")
+        self.replicated.inspect(|map| map.hub.watch(prefix, from))
     }
 
     /// How this node's replica stands.
     ///
     /// # Errors
-    /// [`KvError`] with the cause `Stopped`.
+    /// [`KvError`] with the cause `Stopped` or `Busy`.
     pub async fn status(&self) -> Result<Status, KvError> {
-        todo!()
+        Ok(self.replicated.status().await?)
     }
+
+    /// The replicated service below.
+    #[must_use]
+    pub fn replicated(&self) -> &Replicated<Map> {
+        &self.replicated
+    }
+
+    async fn execute(&self, command: Command, call: Call) -> Result<Reply, KvError> {
+        let Call { session, idempotency_key, deadline } = call;
+        let reply = match session.or_else(|| idempotency_key.as_deref().map(idempotency_tag)) {
+            Some(tag) => self.replicated.execute_once(tag, &command, deadline).await?,
+            None => self.replicated.execute(&command, deadline).await?,
+        };
+        Ok(reply)
+    }
+
+    async fn query(&self, query: Query, consistency: Consistency) -> Result<Read<Answer>, KvError> {
+        let (value, index) = match consistency {
+            Consistency::Linearizable => self.replicated.query(&query, DEADLINE).await?,
+            Consistency::Stale => self.replicated.query_stale(query),
+        };
+        Ok(Read { value, index })
+    }
+}
+
+/// A key that stands for one request is a client of its own with the one number 1.
+fn idempotency_tag(key: &str) -> SessionTag {
+    SessionTag { client: ClientId(stable_hash(key.as_bytes())), sequence: 1 }
+}
+
+fn refusal(reply: &Reply) -> KvError {
+    KvError::not_executed(match reply {
+        Reply::LeaseUnknown => KvCause::LeaseUnknown,
+        Reply::LeaseLimit => KvCause::LeaseLimit,
+        // The idempotency key was used before, for a request of another kind.
+        Reply::Put(_) | Reply::Delete(_) | Reply::Txn(_) | Reply::Granted(_) | Reply::Done => {
+            KvCause::KeyReused
+        }
+    })
 }

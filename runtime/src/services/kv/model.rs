@@ -143,7 +143,7 @@ pub struct Range {
     pub prefix: String,
     /// Keys above this one only: the last key of the page before.
     pub after: Option<String>,
-    /// At most this many keys; the answer stops earlier when it holds 4 MiB.
+    /// At most this many keys; the answer stops earlier when it holds 1 MiB, so that only an empty page is surely the last.
     pub limit: usize,
 }
 

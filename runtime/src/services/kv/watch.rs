@@ -1,23 +1,233 @@
 //! Watching a prefix: a history bounded in entries and bytes, and streams that are closed rather than grow.
 //!
-//! Local to a node and no part of the replicated state.
+//! Local to a node and no part of the replicated state: what a node applies is told to the watchers of that node.
 
+use std::collections::VecDeque;
+use std::fmt;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
 
 use futures_util::Stream;
+use futures_util::task::AtomicWaker;
+use synod_protocols::LogIndex;
 
-use crate::services::kv::error::KvError;
+use crate::services::kv::error::{KvCause, KvError};
 use crate::services::kv::model::Event;
 
-/// The changes of a prefix in order. After an error, which says why, the stream ends.
+/// How much is held for watchers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WatchLimits {
+    /// Events of the history. A watch may hold twice as many that its reader has not taken.
+    pub(crate) events: usize,
+    /// Bytes of the history. A watch may hold twice as many; most of them are shared with the history.
+    pub(crate) bytes: usize,
+}
+
+impl Default for WatchLimits {
+    fn default() -> Self {
+        Self { events: 16_384, bytes: 16 << 20 }
+    }
+}
+
+/// The history and the watchers of one replica.
 #[derive(Debug)]
-pub struct WatchStream {}
+pub(crate) struct Hub {
+    limits: WatchLimits,
+    history: VecDeque<Arc<Event>>,
+    history_bytes: usize,
+    /// The first index of which, and after which, every event is in the history.
+    oldest: LogIndex,
+    watchers: Vec<Watcher>,
+}
+
+#[derive(Debug)]
+struct Watcher {
+    prefix: String,
+    from: LogIndex,
+    queue: Weak<Queue>,
+}
+
+impl Hub {
+    /// A history that begins at `oldest`.
+    pub(crate) fn new(limits: WatchLimits, oldest: LogIndex) -> Self {
+        Self { limits, history: VecDeque::new(), history_bytes: 0, oldest, watchers: Vec::new() }
+    }
+
+    /// Tells all changes of one index.
+    pub(crate) fn publish(&mut self, index: LogIndex, events: Vec<Event>) {
+        let events: Vec<Arc<Event>> = events.into_iter().map(Arc::new).collect();
+        self.watchers.retain(|watcher| watcher.tell(index, &events, self.limits));
+        for event in events {
+            self.history_bytes += size(&event);
+            self.history.push_back(event);
+        }
+        while self.history.len() > self.limits.events || self.history_bytes > self.limits.bytes {
+            self.forget_oldest_index();
+        }
+    }
+
+    /// Begins a watch at `from`, or at the next change.
+    pub(crate) fn watch(&mut self, prefix: &str, from: Option<LogIndex>) -> Result<WatchStream, KvError> {
+        self.watchers.retain(|watcher| watcher.queue.strong_count() > 0);
+        let queue = Arc::new(Queue::default());
+        if let Some(from) = from {
+            // Index 0 stands before the first entry.
+            if from.max(LogIndex(1)) < self.oldest {
+                return Err(KvError::not_executed(KvCause::Compacted { oldest: self.oldest }));
+            }
+            let mut waiting = queue.lock();
+            for event in &self.history {
+                if event.index >= from && event.key.starts_with(prefix) {
+                    waiting.push(event);
+                }
+            }
+        }
+        let from = from.unwrap_or(LogIndex::ZERO);
+        self.watchers.push(Watcher { prefix: prefix.to_owned(), from, queue: Arc::downgrade(&queue) });
+        Ok(WatchStream { queue })
+    }
+
+    /// Ends because the state leapt to before `oldest`: nobody was told what lay between, and the watchers hear that.
+    pub(crate) fn leap(&mut self, oldest: LogIndex) {
+        self.end_all(&KvError::not_executed(KvCause::Compacted { oldest }));
+    }
+
+    /// The first index from which a watch can begin.
+    pub(crate) fn oldest(&self) -> LogIndex {
+        self.oldest
+    }
+
+    fn end_all(&mut self, error: &KvError) {
+        for watcher in self.watchers.drain(..) {
+            if let Some(queue) = watcher.queue.upgrade() {
+                queue.end(error.clone());
+            }
+        }
+    }
+
+    /// An index is forgotten as a whole, so that a watch never begins in the middle of a transaction.
+    fn forget_oldest_index(&mut self) {
+        let Some(index) = self.history.front().map(|event| event.index) else { return };
+        while let Some(event) = self.history.front()
+            && event.index == index
+        {
+            self.history_bytes -= size(event);
+            self.history.pop_front();
+        }
+        self.oldest = index.next();
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        self.end_all(&KvError::not_executed(KvCause::Stopped));
+    }
+}
+
+impl Watcher {
+    /// Says whether the watch goes on.
+    fn tell(&self, index: LogIndex, events: &[Arc<Event>], limits: WatchLimits) -> bool {
+        let Some(queue) = self.queue.upgrade() else { return false };
+        if index < self.from {
+            return true;
+        }
+        let mut waiting = queue.lock();
+        let (count, bytes) = (waiting.events.len(), waiting.bytes);
+        for event in events.iter().filter(|event| event.key.starts_with(&self.prefix)) {
+            waiting.push(event);
+        }
+        let grown = waiting.events.len() > count;
+        let full = waiting.events.len() > 2 * limits.events || waiting.bytes > 2 * limits.bytes;
+        if grown && full {
+            waiting.events.truncate(count);
+            waiting.bytes = bytes;
+            drop(waiting);
+            queue.end(KvError::not_executed(KvCause::Slow { last: index.previous() }));
+            return false;
+        }
+        drop(waiting);
+        if grown {
+            queue.waker.wake();
+        }
+        true
+    }
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: Mutex<Waiting>,
+    waker: AtomicWaker,
+}
+
+#[derive(Default)]
+struct Waiting {
+    events: VecDeque<Arc<Event>>,
+    bytes: usize,
+    end: Option<KvError>,
+    ended: bool,
+}
+
+impl Queue {
+    fn end(&self, error: KvError) {
+        self.lock().end = Some(error);
+        self.waker.wake();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn push(&mut self, event: &Arc<Event>) {
+        self.bytes += size(event);
+        self.events.push_back(Arc::clone(event));
+    }
+
+    fn pop(&mut self) -> Option<Result<Event, KvError>> {
+        if let Some(event) = self.events.pop_front() {
+            self.bytes -= size(&event);
+            return Some(Ok(Arc::unwrap_or_clone(event)));
+        }
+        let end = self.end.take()?;
+        self.ended = true;
+        Some(Err(end))
+    }
+}
+
+fn size(event: &Event) -> usize {
+    const OVERHEAD: usize = 96;
+    OVERHEAD + event.key.len() + event.value.as_ref().map_or(0, bytes::Bytes::len)
+}
+
+/// The changes of a prefix in order. After an error, which says why, the stream ends.
+pub struct WatchStream {
+    queue: Arc<Queue>,
+}
 
 impl Stream for WatchStream {
     type Item = Result<Event, KvError>;
 
-    fn poll_next(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        todo!()
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        // Registered first: an event that is told after the look at the queue wakes this task again.
+        self.queue.waker.register(context.waker());
+        let mut waiting = self.queue.lock();
+        match waiting.pop() {
+            Some(item) => Poll::Ready(Some(item)),
+            None if waiting.ended => Poll::Ready(None),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl fmt::Debug for WatchStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WatchStream")
+    }
+}
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Queue")
     }
 }

@@ -1,0 +1,173 @@
+//! How the rest of the node speaks to a driver, from any thread.
+//!
+//! A future that is dropped takes nothing back: what was asked takes effect or not, and the answer goes nowhere.
+
+use std::fmt;
+use std::sync::Arc;
+
+use synod_protocols::{Outcome, Protocol};
+use tokio::sync::{broadcast, oneshot};
+
+use crate::address::MachineId;
+use crate::driver::feed::{Answer, Arrival, Creation, Feed, Refused, Unanswered, Uncreated};
+use crate::driver::host::Host;
+use crate::storage::{RecoverError, SnapshotFault, Store};
+
+/// A driver, as its users hold it; clones reach the same one.
+pub struct DriverHandle<P: Protocol> {
+    feed: Arc<Feed<P>>,
+    store: Store,
+}
+
+/// Why a command got no reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// The driver hosts no such machine. Nothing changed.
+    #[error("there is no such machine")]
+    NoSuchMachine,
+    /// Too much waits for the driver already. Nothing changed.
+    #[error("too much waits for the driver")]
+    Busy,
+    /// The driver had stopped before it took the command. Nothing changed.
+    #[error("the driver has stopped")]
+    Stopped,
+    /// The machine left, its writes failed, or its node went down, while it had the command.
+    #[error("the machine has gone")]
+    Lost,
+}
+
+/// Why a machine is not hosted. Nothing changed on the disk.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// It is hosted already.
+    #[error("the machine is hosted already")]
+    Exists,
+    /// Its log relies on a snapshot that is not there.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
+    /// Its snapshot cannot be read.
+    #[error("the snapshot cannot be read: {0}")]
+    Snapshot(#[from] SnapshotFault),
+    /// Its application does not understand the snapshot.
+    #[error("the application does not understand the snapshot: {0}")]
+    Restore(std::io::Error),
+    /// A record of its log is not one of this protocol.
+    #[error("a record of the log is not one of this protocol: {0}")]
+    Record(String),
+    /// The driver has stopped.
+    #[error("the driver has stopped")]
+    Stopped,
+}
+
+impl CommandError {
+    /// Whether the command may have taken effect.
+    #[must_use]
+    pub const fn outcome(self) -> Outcome {
+        match self {
+            Self::NoSuchMachine | Self::Busy | Self::Stopped => Outcome::NotExecuted,
+            Self::Lost => Outcome::Unknown,
+        }
+    }
+}
+
+impl<P: Protocol> DriverHandle<P> {
+    pub(crate) fn new(feed: Arc<Feed<P>>, store: Store) -> Self {
+        Self { feed, store }
+    }
+
+    /// Hosts a machine: recovers it from log and snapshot, and lets `host` be what its entries take effect on. `host` is called
+    /// on the driver's thread.
+    ///
+    /// # Errors
+    /// [`CreateError`]; nothing is hosted then.
+    pub async fn create(
+        &self,
+        name: &str,
+        config: P::Config,
+        host: impl FnOnce() -> Box<dyn Host<P>> + Send + 'static,
+    ) -> Result<MachineId, CreateError> {
+        let machine = MachineId::of(P::NAME, name);
+        let recovered = self.store.recover(machine)?;
+        let body = match recovered.snapshot {
+            None => None,
+            Some(_) => {
+                let (sender, receiver) = oneshot::channel();
+                // The receiver is gone only if this future was dropped.
+                self.store.snapshots().load(machine, move |result| drop(sender.send(result)));
+                Some(receiver.await.map_err(|_| CreateError::Stopped)??.1)
+            }
+        };
+        let (done, created) = oneshot::channel();
+        let (name, host) = (name.to_owned(), Box::new(host));
+        let creation = Creation { machine, name, config, recovered, body, host, done };
+        self.feed.push_user(0, Arrival::Create(Box::new(creation))).map_err(|_| CreateError::Stopped)?;
+        match created.await {
+            Ok(Ok(())) => Ok(machine),
+            Ok(Err(Uncreated::Exists)) => Err(CreateError::Exists),
+            Ok(Err(Uncreated::Record(error))) => Err(CreateError::Record(error)),
+            Ok(Err(Uncreated::Snapshot(error))) => Err(CreateError::Restore(error)),
+            Ok(Err(Uncreated::Stopped)) | Err(_) => Err(CreateError::Stopped),
+        }
+    }
+
+    /// Gives a machine a command that holds about `bytes`, and waits for its reply.
+    ///
+    /// # Errors
+    /// [`CommandError`] says whether the command may have taken effect.
+    pub async fn command(
+        &self,
+        machine: MachineId,
+        command: P::Command,
+        bytes: usize,
+    ) -> Result<P::Reply, CommandError> {
+        // Counted with what it takes besides its payload, so that a flood of empty commands is bounded too.
+        const OVERHEAD: usize = 256;
+        let (sender, reply) = oneshot::channel();
+        let arrival = Arrival::Command { machine, command, answer: Answer(sender) };
+        self.feed.push_user(OVERHEAD + bytes, arrival).map_err(|refused| match refused {
+            Refused::Full => CommandError::Busy,
+            Refused::Closed => CommandError::Stopped,
+        })?;
+        match reply.await {
+            Ok(Ok(reply)) => Ok(reply),
+            Ok(Err(Unanswered::NoSuchMachine)) => Err(CommandError::NoSuchMachine),
+            Ok(Err(Unanswered::Stopped)) => Err(CommandError::Stopped),
+            Err(_) => Err(CommandError::Lost),
+        }
+    }
+
+    /// The events of a machine from here on; `None` when it is not hosted. Who lags behind by more than 1,024 events misses some and is told.
+    pub async fn events(&self, machine: MachineId) -> Option<broadcast::Receiver<P::Event>> {
+        let (observer, events) = oneshot::channel();
+        self.feed.push_user(0, Arrival::Observe { machine, observer }).ok()?;
+        events.await.ok().flatten()
+    }
+
+    /// Hosts a machine no longer; says whether it was hosted. Its records stay on the disk.
+    pub async fn remove(&self, machine: MachineId) -> bool {
+        let (done, removed) = oneshot::channel();
+        let pushed = self.feed.push_user(0, Arrival::Remove { machine, done });
+        pushed.is_ok() && removed.await.unwrap_or(false)
+    }
+
+    /// Accepts nothing any more, lets the writes under way become durable, says what waited for them, and stops.
+    pub async fn shutdown(&self) {
+        let (done, stopped) = oneshot::channel();
+        if self.feed.push_user(0, Arrival::Shutdown { done }).is_ok() {
+            // An error says that the driver has gone, which is what was asked for.
+            let _ = stopped.await;
+        }
+    }
+}
+
+impl<P: Protocol> Clone for DriverHandle<P> {
+    fn clone(&self) -> Self {
+        Self { feed: Arc::clone(&self.feed), store: self.store.clone() }
+    }
+}
+
+impl<P: Protocol> fmt::Debug for DriverHandle<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DriverHandle({})", P::NAME)
+    }
+}

@@ -1,0 +1,102 @@
+//! One machine at its driver, with what the driver keeps for it.
+//!
+//! What is done with it stands in the driver's roles.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use synod_protocols::log::SnapshotMeta;
+use synod_protocols::{Effect, NodeId, Outbox, Protocol, Token, WriteId};
+use tokio::sync::broadcast;
+use tokio::task::JoinHandle;
+
+use crate::driver::feed::Answer;
+use crate::driver::frozen::Frozen;
+use crate::driver::gate::Gate;
+use crate::driver::host::Host;
+use crate::driver::seat::Seat;
+
+/// How many events an observer may lag behind before it misses some.
+const EVENTS_HELD: usize = 1024;
+
+/// One machine at its driver.
+pub(crate) struct Hosted<P: Protocol> {
+    pub(crate) seat: Seat,
+    pub(crate) name: String,
+    pub(crate) machine: P,
+    pub(crate) outbox: Outbox<P>,
+    pub(crate) gate: Gate<P>,
+    pub(crate) host: Box<dyn Host<P>>,
+    pub(crate) events: broadcast::Sender<P::Event>,
+    pub(crate) answers: BTreeMap<Token, Answer<P>>,
+    pub(crate) last_token: Token,
+    /// Effects that wait until a received snapshot is installed; the installation itself is the first of them until it begins.
+    pub(crate) held: VecDeque<Effect<P>>,
+    /// Whether an installation is under way.
+    pub(crate) installing: bool,
+    /// A frozen state that becomes a snapshot once the write is durable.
+    pub(crate) freezing: Option<(WriteId, SnapshotMeta, Frozen)>,
+    /// Whether its writes have failed: it writes nothing any more.
+    pub(crate) failed: bool,
+    pub(crate) transfers: Transfers,
+}
+
+impl<P: Protocol> Hosted<P> {
+    pub(crate) fn new(seat: Seat, name: String, machine: P, host: Box<dyn Host<P>>) -> Self {
+        Self {
+            seat,
+            name,
+            machine,
+            outbox: Outbox::default(),
+            gate: Gate::new(),
+            host,
+            events: broadcast::channel(EVENTS_HELD).0,
+            answers: BTreeMap::new(),
+            last_token: Token::ZERO,
+            held: VecDeque::new(),
+            installing: false,
+            freezing: None,
+            failed: false,
+            transfers: Transfers::default(),
+        }
+    }
+
+    /// A token for a question, of which the answer goes to `answer`.
+    pub(crate) fn ask(&mut self, answer: Answer<P>) -> Token {
+        self.last_token = self.last_token.next();
+        self.answers.insert(self.last_token, answer);
+        self.last_token
+    }
+}
+
+/// The snapshots of one machine on their way, at most one to and one from each peer.
+#[derive(Debug, Default)]
+pub(crate) struct Transfers {
+    tasks: BTreeMap<(Direction, NodeId), JoinHandle<()>>,
+}
+
+/// Whether a snapshot goes or comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Direction {
+    /// It is sent.
+    Outgoing,
+    /// It is received.
+    Incoming,
+}
+
+impl Transfers {
+    /// Keeps a transfer; an earlier one of the same peer and direction is broken off.
+    pub(crate) fn begin(&mut self, direction: Direction, peer: NodeId, task: JoinHandle<()>) {
+        self.tasks.retain(|_, task| !task.is_finished());
+        if let Some(earlier) = self.tasks.insert((direction, peer), task) {
+            earlier.abort();
+        }
+    }
+}
+
+impl Drop for Transfers {
+    fn drop(&mut self) {
+        for task in self.tasks.values() {
+            task.abort();
+        }
+    }
+}

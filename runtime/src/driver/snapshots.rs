@@ -1,0 +1,258 @@
+//! Snapshots of the machines: written and installed beside the turn, streamed to peers and from them.
+//!
+//! The stream's header names the machine and holds the message that goes with the snapshot; the stream itself is the storage
+//! room's.
+
+use std::sync::Arc;
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use synod_protocols::log::SnapshotMeta;
+use synod_protocols::{Effect, Input, LogIndex, NodeId, Protocol, SessionId, Timestamp};
+use synod_transport::{BulkReceiver, LinkError};
+
+use crate::address::MachineId;
+use crate::driver::feed::{Arrival, Feed, Refused};
+use crate::driver::frame;
+use crate::driver::links::{BULK_FRAME, BULK_SNAPSHOT};
+use crate::driver::machines::Direction;
+use crate::driver::meters::Meters;
+use crate::driver::seat::Seat;
+use crate::driver::state::Driver;
+use crate::storage::{SnapshotBody, SnapshotFault, SnapshotReceiver, Snapshots, Write};
+use crate::wire::{Form, encode};
+
+/// The largest frame that is taken from a stream.
+const LARGE_FRAME_BYTES: usize = 16 << 20;
+
+impl<P: Protocol> Driver<P> {
+    /// Freezes the application's state.
+    ///
+    /// Written out only when every earlier write of the machine is durable: a snapshot on the disk that is ahead of the log
+    /// there would make entries that a later leader has replaced look like its continuation.
+    pub(crate) fn take_snapshot(&mut self, machine: MachineId, meta: SnapshotMeta) {
+        let Some(hosted) = self.machines.get_mut(&machine) else { return };
+        hosted.freezing = Some((hosted.outbox.last_write(), meta, hosted.host.snapshot()));
+        self.write_snapshot(machine);
+    }
+
+    /// Writes the frozen state out, if there is one and it need not wait.
+    pub(crate) fn write_snapshot(&mut self, machine: MachineId) {
+        let Some(hosted) = self.machines.get_mut(&machine) else { return };
+        let durable = hosted.gate.durable();
+        let Some((_, meta, frozen)) = hosted.freezing.take_if(|(after, ..)| *after <= durable) else {
+            return;
+        };
+        let (seat, feed) = (hosted.seat, Arc::clone(&self.feed));
+        let write = Box::new(move |writer: &mut dyn std::io::Write| frozen.write_to(writer));
+        self.store.snapshots().take(machine, meta, write, move |result| {
+            feed.push(Arrival::SnapshotTaken { seat, result });
+        });
+    }
+
+    pub(crate) fn snapshot_taken(
+        &mut self,
+        now: Timestamp,
+        machine: MachineId,
+        result: Result<SnapshotMeta, SnapshotFault>,
+    ) {
+        let input = match result {
+            Ok(meta) => Input::SnapshotTaken(meta),
+            Err(fault) => {
+                tracing::warn!(protocol = P::NAME, ?machine, %fault, "a snapshot was not written");
+                Input::SnapshotFailed
+            }
+        };
+        self.step(now, machine, input);
+    }
+
+    pub(crate) fn send_snapshot(&mut self, machine: MachineId, to: NodeId, message: P::Message) {
+        let Some(hosted) = self.machines.get_mut(&machine) else { return };
+        let (seat, feed) = (hosted.seat, Arc::clone(&self.feed));
+        let index = self.store.snapshots().newest(machine).map_or(LogIndex::ZERO, |meta| meta.index);
+        let mut header = BytesMut::new();
+        header.put_u8(BULK_SNAPSHOT);
+        header.put_u64_le(machine.0);
+        if let Err(error) = encode(&message, Form::Compact, &mut header) {
+            tracing::error!(protocol = P::NAME, ?machine, %error, "a message cannot be encoded");
+            return feed.push(Arrival::SnapshotSent { seat, to, index, delivered: false });
+        }
+        let (snapshots, (courier, protocol)) = (self.store.snapshots().clone(), self.links.courier());
+        let task = actix::spawn(async move {
+            let mut index = index;
+            let sent: Result<(), SendFault> = async {
+                let mut reader = snapshots.read(machine).await?;
+                index = reader.meta().index;
+                let mut stream = courier.open_bulk(to, protocol, header.freeze()).await?;
+                while let Some(piece) = reader.next().await? {
+                    stream.write(piece).await?;
+                }
+                Ok(stream.finish().await?)
+            }
+            .await;
+            if let Err(error) = &sent {
+                tracing::warn!(protocol = P::NAME, ?machine, peer = %to, %error, "a snapshot was not sent");
+            }
+            feed.push(Arrival::SnapshotSent { seat, to, index, delivered: sent.is_ok() });
+        });
+        hosted.transfers.begin(Direction::Outgoing, to, task);
+    }
+
+    /// A peer opened a stream.
+    pub(crate) fn bulk(
+        &mut self,
+        from: NodeId,
+        session: SessionId,
+        mut header: Bytes,
+        stream: Box<dyn BulkReceiver>,
+    ) {
+        match header.try_get_u8() {
+            Ok(BULK_FRAME) => {
+                let (feed, meters) = (Arc::clone(&self.feed), self.meters.clone());
+                actix::spawn(receive_frame(from, session, stream, feed, meters));
+            }
+            Ok(BULK_SNAPSHOT) => self.receive_snapshot(from, header, stream),
+            Ok(_) | Err(_) => self.bad(from, "a stream of an unknown kind"),
+        }
+    }
+
+    fn receive_snapshot(&mut self, from: NodeId, mut header: Bytes, stream: Box<dyn BulkReceiver>) {
+        let (Ok(machine), Ok(message)) = (header.try_get_u64_le(), frame::message::<P>(&header)) else {
+            return self.bad(from, "a snapshot with a malformed header");
+        };
+        let machine = MachineId(machine);
+        let Some(hosted) = self.machines.get_mut(&machine) else {
+            return self.meters.dropped("no_such_machine");
+        };
+        let (seat, feed) = (hosted.seat, Arc::clone(&self.feed));
+        let (receiver, meters) = (self.store.snapshots().receive(machine, from), self.meters.clone());
+        let task = actix::spawn(async move {
+            match receive(receiver, stream).await {
+                Ok(meta) => feed.push(Arrival::SnapshotReceived { seat, from, message, meta }),
+                Err(error) => {
+                    meters.bad.inc();
+                    tracing::warn!(protocol = P::NAME, ?machine, peer = %from, %error, "a snapshot was not received");
+                }
+            }
+        });
+        hosted.transfers.begin(Direction::Incoming, from, task);
+    }
+
+    /// Begins the installation that waits first, once every earlier write of the machine is durable.
+    pub(crate) fn install_next(&mut self, machine: MachineId) {
+        let Some(hosted) = self.machines.get_mut(&machine) else { return };
+        let Some(Effect::InstallSnapshot { id, from, meta }) = hosted.held.front() else { return };
+        if hosted.installing || hosted.failed || hosted.gate.durable() < id.previous() {
+            return;
+        }
+        hosted.installing = true;
+        let (seat, feed) = (hosted.seat, Arc::clone(&self.feed));
+        let (snapshots, from, meta) = (self.store.snapshots().clone(), *from, meta.clone());
+        // A machine installs only what its log contradicts or does not reach. What contradicts it goes first: found beside the
+        // snapshot after a crash, it would look like its continuation.
+        let contradicting = vec![(machine, vec![Write::Truncate { from: meta.index }])];
+        self.store.log().write(contradicting, move |cleared| match cleared {
+            Ok(()) => install(snapshots, seat, from, meta, feed),
+            Err(_) => feed.push(Arrival::Installed { seat, result: Err(SnapshotFault::LogFailed) }),
+        });
+    }
+
+    /// A snapshot is in place: the application takes it over, and what waited for it goes on.
+    pub(crate) fn installed(
+        &mut self,
+        now: Timestamp,
+        machine: MachineId,
+        result: Result<(SnapshotMeta, SnapshotBody), SnapshotFault>,
+    ) {
+        let Some(hosted) = self.machines.get_mut(&machine) else { return };
+        hosted.installing = false;
+        let Some(Effect::InstallSnapshot { id, .. }) = hosted.held.pop_front() else { return };
+        let restored = result.map_err(|fault| fault.to_string()).and_then(|(meta, mut body)| {
+            hosted.host.restore(&meta, &mut body).map_err(|error| error.to_string())?;
+            Ok(meta)
+        });
+        match restored {
+            Ok(meta) => {
+                self.durable(now, machine, id);
+                self.resume(now, machine);
+                self.step(now, machine, Input::SnapshotInstalled(meta));
+            }
+            Err(error) => {
+                tracing::error!(protocol = P::NAME, ?machine, error, "a snapshot could not be installed");
+                self.fail(now, machine);
+            }
+        }
+    }
+
+    /// Carries out what was held back, up to the next installation.
+    fn resume(&mut self, now: Timestamp, machine: MachineId) {
+        let Some(hosted) = self.machines.get_mut(&machine) else { return };
+        for effect in std::mem::take(&mut hosted.held) {
+            if let Some(input) = self.carry_out(machine, effect) {
+                self.step(now, machine, input);
+            }
+        }
+    }
+}
+
+/// Why a snapshot did not go out or come in.
+#[derive(Debug, thiserror::Error)]
+enum SendFault {
+    /// The disk's side.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotFault),
+    /// The link's side.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+}
+
+async fn receive(
+    mut receiver: SnapshotReceiver,
+    mut stream: Box<dyn BulkReceiver>,
+) -> Result<SnapshotMeta, SendFault> {
+    while let Some(piece) = stream.read().await? {
+        receiver.write(piece).await?;
+    }
+    Ok(receiver.finish().await?)
+}
+
+async fn receive_frame<P: Protocol>(
+    from: NodeId,
+    session: SessionId,
+    mut stream: Box<dyn BulkReceiver>,
+    feed: Arc<Feed<P>>,
+    meters: Meters,
+) {
+    let mut body = BytesMut::new();
+    loop {
+        match stream.read().await {
+            Ok(Some(piece)) if body.len() + piece.len() <= LARGE_FRAME_BYTES => {
+                body.extend_from_slice(&piece)
+            }
+            Ok(None) => break,
+            Ok(Some(_)) | Err(_) => {
+                meters.bad.inc();
+                tracing::warn!(protocol = P::NAME, peer = %from, "a large frame was cut or has no end");
+                return;
+            }
+        }
+    }
+    let bytes = body.len();
+    if feed.push_peer(bytes, Arrival::Frame { from, session, body: body.freeze() }) == Err(Refused::Full) {
+        meters.dropped("feed_full");
+    }
+}
+
+/// Installs what was received from a peer, and reads it back for the application.
+fn install<P: Protocol>(
+    snapshots: Snapshots,
+    seat: Seat,
+    from: NodeId,
+    meta: SnapshotMeta,
+    feed: Arc<Feed<P>>,
+) {
+    let installed = snapshots.clone();
+    snapshots.install(seat.machine, from, meta, move |result| match result {
+        Ok(()) => installed.load(seat.machine, move |result| feed.push(Arrival::Installed { seat, result })),
+        Err(fault) => feed.push(Arrival::Installed { seat, result: Err(fault) }),
+    });
+}

@@ -1,0 +1,42 @@
+//! The driver's state; what it does stands in its neighbours, by role.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use synod_protocols::{Protocol, Timestamp};
+use tokio::sync::oneshot;
+
+use crate::address::MachineId;
+use crate::driver::deadlines::Deadlines;
+use crate::driver::feed::Feed;
+use crate::driver::links::Links;
+use crate::driver::machines::Hosted;
+use crate::driver::meters::Meters;
+use crate::driver::persist::Writes;
+use crate::driver::seat::Seat;
+use crate::env::Clock;
+use crate::storage::Store;
+
+/// Drives all machines of one protocol at one place.
+pub struct Driver<P: Protocol> {
+    pub(crate) seed: u64,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) store: Store,
+    pub(crate) meters: Meters,
+    pub(crate) feed: Arc<Feed<P>>,
+    pub(crate) machines: BTreeMap<MachineId, Hosted<P>>,
+    pub(crate) links: Links<P>,
+    pub(crate) writes: Writes,
+    pub(crate) deadlines: Deadlines,
+    /// Machines that cannot go on; they fail before the turn ends.
+    pub(crate) broken: Vec<Seat>,
+    /// Read by the wakes after each turn.
+    pub(crate) deadline: Rc<Cell<Timestamp>>,
+    pub(crate) last_stay: u64,
+    /// Whether the log has room for entries, as it said last.
+    pub(crate) space: bool,
+    /// Who waits until everything promised is durable; nothing is accepted then.
+    pub(crate) stopping: Vec<oneshot::Sender<()>>,
+}

@@ -1,0 +1,260 @@
+//! One turn of a driver: everything that has arrived, every deadline that has passed, one frame per peer, one write.
+//!
+//! What may go before the write is durable leaves before the write begins; what may not leaves in the turn in which it ends.
+
+use actix::{Actor, ActorContext, AsyncContext, Context, StreamHandler};
+use bytes::Bytes;
+use synod_protocols::{Input, LogIndex, NodeId, Protocol, RequestId, SessionId, Timestamp};
+
+use crate::address::MachineId;
+use crate::driver::feed::{Arrival, Unanswered};
+use crate::driver::frame;
+use crate::driver::seat::Seat;
+use crate::driver::state::Driver;
+use crate::driver::wakes::{Wake, Wakes};
+use crate::storage::{ReadFault, WriteFault};
+use crate::wire::decode;
+
+/// How often in one turn machines may ask to be called at once; beyond it others come first.
+const ROUNDS: usize = 8;
+
+impl<P: Protocol> Actor for Driver<P> {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Context<Self>) {
+        context.add_stream(Wakes::new(self.feed.clone(), self.clock.clone(), self.deadline.clone()));
+    }
+}
+
+impl<P: Protocol> StreamHandler<Wake> for Driver<P> {
+    fn handle(&mut self, _wake: Wake, context: &mut Context<Self>) {
+        self.turn();
+        if !self.stopping.is_empty() && self.is_flushed() {
+            context.stop();
+        }
+    }
+}
+
+impl<P: Protocol> Drop for Driver<P> {
+    /// Also when the whole place goes down: nobody waits for an answer that will not come.
+    fn drop(&mut self) {
+        for arrival in self.feed.close() {
+            match arrival {
+                Arrival::Command { answer, .. } => answer.give(Err(Unanswered::Stopped)),
+                Arrival::Shutdown { done } => self.stopping.push(done),
+                _ => {}
+            }
+        }
+        let waiting = std::mem::take(&mut self.stopping);
+        self.farewell(waiting);
+    }
+}
+
+impl<P: Protocol> Driver<P> {
+    fn turn(&mut self) {
+        let now = self.clock.now();
+        self.meters.turns.inc();
+        for arrival in self.feed.take() {
+            self.arrive(now, arrival);
+        }
+        if self.stopping.is_empty() {
+            self.expire(now);
+        }
+        self.fail_broken(now);
+        self.links.flush();
+        self.begin_write(now);
+        let deadlines = [self.deadlines.next().filter(|_| self.stopping.is_empty()), self.writes.retry_at()];
+        self.deadline.set(deadlines.into_iter().flatten().min().unwrap_or(Timestamp::NEVER));
+    }
+
+    fn arrive(&mut self, now: Timestamp, arrival: Arrival<P>) {
+        match arrival {
+            Arrival::Frame { from, session, body } => self.frame(now, from, session, body),
+            Arrival::Bulk { from, session, header, stream } => self.bulk(from, session, header, stream),
+            Arrival::Reachable { peer, session } => {
+                self.links.reachable(peer, session);
+                self.step_all(now, &Input::Reachable { peer, session });
+            }
+            Arrival::Unreachable { peer, session } => {
+                if self.links.unreachable(peer, session) {
+                    self.step_all(now, &Input::Unreachable { peer });
+                }
+            }
+            Arrival::Command { machine, command, answer } => self.command(now, machine, command, answer),
+            Arrival::Create(creation) => self.create(now, *creation),
+            Arrival::Remove { machine, done } => {
+                // Who asked may have lost interest.
+                let _ = done.send(self.remove(machine));
+            }
+            Arrival::Observe { machine, observer } => {
+                let _ = observer.send(self.machines.get(&machine).map(|hosted| hosted.events.subscribe()));
+            }
+            Arrival::Written(result) => self.written(now, result),
+            Arrival::Space(available) => self.space(now, available),
+            Arrival::Loaded { seat, request, result } => self.loaded(now, seat, request, result),
+            Arrival::SnapshotTaken { seat, result } if self.is_seated(seat) => {
+                self.snapshot_taken(now, seat.machine, result);
+            }
+            Arrival::SnapshotSent { seat, to, index, delivered } if self.is_seated(seat) => {
+                self.step(now, seat.machine, Input::SnapshotSent { to, index, delivered });
+            }
+            Arrival::SnapshotReceived { seat, from, message, meta } if self.is_seated(seat) => {
+                self.step(now, seat.machine, Input::SnapshotReceived { from, message, meta });
+            }
+            Arrival::Installed { seat, result } if self.is_seated(seat) => {
+                self.installed(now, seat.machine, result)
+            }
+            // The machine they were meant for has left.
+            Arrival::SnapshotTaken { .. }
+            | Arrival::SnapshotSent { .. }
+            | Arrival::SnapshotReceived { .. }
+            | Arrival::Installed { .. } => {}
+            Arrival::Shutdown { done } => self.stopping.push(done),
+        }
+    }
+
+    fn frame(&mut self, now: Timestamp, from: NodeId, session: SessionId, mut body: Bytes) {
+        if !self.stopping.is_empty() {
+            return;
+        }
+        self.meters.frames_received.inc();
+        while let Some(part) = frame::next(&mut body) {
+            let Ok((machine, bytes)) = part else { return self.bad(from, "a cut frame") };
+            if !self.machines.contains_key(&machine) {
+                self.meters.dropped("no_such_machine");
+                continue;
+            }
+            match frame::message::<P>(&bytes) {
+                Ok(message) => {
+                    self.meters.messages_received.inc();
+                    self.step(now, machine, Input::Message { from, session, message });
+                }
+                Err(error) => self.bad(from, &error.to_string()),
+            }
+        }
+    }
+
+    fn command(
+        &mut self,
+        now: Timestamp,
+        machine: MachineId,
+        command: P::Command,
+        answer: crate::driver::feed::Answer<P>,
+    ) {
+        if !self.stopping.is_empty() {
+            return answer.give(Err(Unanswered::Stopped));
+        }
+        let Some(hosted) = self.machines.get_mut(&machine) else {
+            return answer.give(Err(Unanswered::NoSuchMachine));
+        };
+        let token = hosted.ask(answer);
+        let failed = hosted.failed;
+        self.step(now, machine, Input::Command { token, command });
+        if failed && let Some(hosted) = self.machines.get_mut(&machine) {
+            hosted.answers.clear();
+        }
+    }
+
+    fn written(&mut self, now: Timestamp, result: Result<(), WriteFault>) {
+        match result {
+            Ok(()) => {
+                for (seat, id) in self.writes.finish() {
+                    if self.is_seated(seat) {
+                        self.durable(now, seat.machine, id);
+                        self.install_next(seat.machine);
+                    }
+                }
+            }
+            Err(WriteFault::NoSpace) => {
+                self.writes.put_off(now);
+                self.space(now, false);
+            }
+            Err(fault @ (WriteFault::Failed | WriteFault::TooLarge { .. } | WriteFault::Gap { .. })) => {
+                tracing::error!(protocol = P::NAME, %fault, "the log refused a write");
+                self.writes.clear();
+                for machine in self.machines.keys().copied().collect::<Vec<_>>() {
+                    self.fail(now, machine);
+                }
+            }
+        }
+    }
+
+    fn space(&mut self, now: Timestamp, available: bool) {
+        if available {
+            self.writes.retry();
+        }
+        if std::mem::replace(&mut self.space, available) != available {
+            self.step_all(now, &Input::Space { available });
+        }
+    }
+
+    fn loaded(
+        &mut self,
+        now: Timestamp,
+        seat: Seat,
+        request: RequestId,
+        result: Result<Vec<(LogIndex, Bytes)>, ReadFault>,
+    ) {
+        if !self.is_seated(seat) {
+            return;
+        }
+        let decoded = result.map_err(|fault| fault.to_string()).and_then(|entries| {
+            let record =
+                |(_, body): (LogIndex, Bytes)| decode(&body, usize::MAX).map_err(|error| error.to_string());
+            entries.into_iter().map(record).collect::<Result<Vec<P::Record>, String>>()
+        });
+        match decoded {
+            Ok(records) => self.step(now, seat.machine, Input::Loaded { request, records }),
+            Err(error) => {
+                // What was durable and cannot be read is lost: the machine must not go on as if it had it.
+                tracing::error!(protocol = P::NAME, machine = ?seat.machine, error, "entries cannot be read back");
+                self.fail(now, seat.machine);
+            }
+        }
+    }
+
+    fn expire(&mut self, now: Timestamp) {
+        for _ in 0..ROUNDS {
+            let due = self.deadlines.due(now);
+            if due.is_empty() {
+                return;
+            }
+            for machine in due {
+                self.step(now, machine, Input::Timeout);
+            }
+        }
+    }
+
+    fn fail_broken(&mut self, now: Timestamp) {
+        for seat in std::mem::take(&mut self.broken) {
+            if self.is_seated(seat) {
+                self.fail(now, seat.machine);
+            }
+        }
+    }
+
+    fn begin_write(&mut self, now: Timestamp) {
+        let Some(batch) = self.writes.begin(now) else { return };
+        self.meters.writes.inc();
+        self.meters.records.inc_by(self.writes.records() as u64);
+        self.meters.records_per_write.observe(self.writes.records() as f64);
+        let feed = self.feed.clone();
+        self.store.log().write(batch, move |result| feed.push(Arrival::Written(result)));
+    }
+
+    fn step_all(&mut self, now: Timestamp, input: &Input<P>) {
+        for machine in self.machines.keys().copied().collect::<Vec<_>>() {
+            self.step(now, machine, input.clone());
+        }
+    }
+
+    /// A peer broke the rules of the wire.
+    pub(crate) fn bad(&mut self, from: NodeId, what: &str) {
+        self.meters.bad.inc();
+        tracing::warn!(protocol = P::NAME, peer = %from, what, "a peer's message was not understood");
+    }
+
+    fn is_seated(&self, seat: Seat) -> bool {
+        self.machines.get(&seat.machine).is_some_and(|hosted| hosted.seat == seat)
+    }
+}

@@ -1,0 +1,59 @@
+//! How a node that does not lead asks the one that does.
+//!
+//! Not tied to actors: whoever carries the requests implements [`Forward`], and gives them to the leader's [`super::Replica`].
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use synod_protocols::log::SessionTag;
+use synod_protocols::{LogIndex, NodeId};
+
+use crate::services::replicated::error::ReplicaError;
+
+/// Carries requests to the replica of the same service on another node.
+pub trait Forward: Send + Sync + 'static {
+    /// Lets the replica on `to` execute a command, waiting for `patience` at most.
+    fn execute(
+        &self,
+        to: NodeId,
+        request: Execute,
+        patience: Duration,
+    ) -> BoxFuture<'static, Result<Executed, ReplicaError>>;
+
+    /// Lets the replica on `to` answer a query from a state that reflects everything acknowledged before.
+    fn query(
+        &self,
+        to: NodeId,
+        payload: Bytes,
+        patience: Duration,
+    ) -> BoxFuture<'static, Result<Queried, ReplicaError>>;
+}
+
+/// A command on its way to the leader.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Execute {
+    /// Who asks.
+    pub session: Option<SessionTag>,
+    /// The encoded command.
+    pub payload: Bytes,
+}
+
+/// What became of a command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Executed {
+    /// Its log index.
+    pub index: LogIndex,
+    /// The encoded result.
+    pub result: Bytes,
+}
+
+/// The answer to a query.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Queried {
+    /// The last index whose effect the answer reflects.
+    pub index: LogIndex,
+    /// The encoded answer.
+    pub answer: Bytes,
+}

@@ -1,0 +1,141 @@
+//! The application side of a Raft machine: sessions first, then the state machine, entry by entry.
+//!
+//! A snapshot holds both: the length of the session table, the table, and whatever the state machine writes.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use synod_protocols::LogTime;
+use synod_protocols::log::{Body, Entry, SessionTag, SnapshotMeta};
+use synod_protocols::raft::{Event, Raft};
+use synod_protocols::session::{Sessions, Verdict};
+
+use crate::driver::{Effected, Frozen, Host};
+use crate::services::replicated::payload::{Settled, unpack};
+use crate::services::replicated::shared::{Shared, Standing, State};
+use crate::services::state_machine::{Applied, StateMachine};
+use crate::wire::{Form, decode, encode};
+
+/// A session table above this was not written by us.
+const SESSIONS_BYTES: u64 = 1 << 30;
+
+/// Applies a group's entries to one replica's state.
+pub(crate) struct ReplicaHost<S> {
+    shared: Arc<Shared<S>>,
+}
+
+impl<S: StateMachine> ReplicaHost<S> {
+    pub(crate) fn new(shared: Arc<Shared<S>>) -> Self {
+        Self { shared }
+    }
+}
+
+impl<S: StateMachine> Host<Raft> for ReplicaHost<S> {
+    fn apply(&mut self, entries: Vec<Entry>) -> Effected {
+        let mut state = self.shared.state();
+        let mut results = Vec::with_capacity(entries.len());
+        for Entry { index, time, body, .. } in entries {
+            if state.machine.wake().is_some_and(|wake| wake <= time) {
+                state.machine.expire(index, time);
+            }
+            match body {
+                Body::Command { session, payload } => {
+                    let at = Applied { index, time, session };
+                    results.push((index, state.apply(at, &payload)));
+                }
+                Body::Noop | Body::Configuration(_) => {}
+            }
+            state.applied = index;
+        }
+        Effected { results, wake: state.machine.wake() }
+    }
+
+    fn snapshot(&mut self) -> Frozen {
+        let state = self.shared.state();
+        let (machine, sessions) = (state.machine.snapshot(), state.sessions.clone());
+        Frozen::new(move |writer| {
+            let mut table = BytesMut::new();
+            encode(&sessions, Form::Compact, &mut table).map_err(io::Error::other)?;
+            writer.write_all(&(table.len() as u64).to_le_bytes())?;
+            writer.write_all(&table)?;
+            machine.write_to(writer)
+        })
+    }
+
+    fn restore(&mut self, meta: &SnapshotMeta, reader: &mut dyn Read) -> io::Result<()> {
+        let sessions = read_sessions(reader)?;
+        let machine = S::restore(reader)?;
+        let mut state = self.shared.state();
+        let previous = std::mem::replace(&mut state.machine, machine);
+        state.machine.adopt(previous);
+        state.sessions = sessions;
+        state.applied = meta.index;
+        Ok(())
+    }
+
+    fn event(&mut self, event: &Event) {
+        match event {
+            Event::RoleChanged { role, term, leader } => {
+                self.shared.stand(Standing { role: *role, term: *term, leader: *leader });
+            }
+            Event::Rejected { from, reason } => {
+                tracing::warn!(peer = %from, %reason, "a peer's message was rejected");
+            }
+            Event::SnapshotInstalled { index } => {
+                tracing::info!(%index, "the state was replaced by a snapshot")
+            }
+        }
+    }
+}
+
+impl<S: StateMachine> State<S> {
+    fn apply(&mut self, at: Applied, payload: &[u8]) -> Bytes {
+        match at.session {
+            None => self.execute(at, payload),
+            Some(tag) => self.execute_once(at, tag, payload),
+        }
+    }
+
+    fn execute_once(&mut self, at: Applied, tag: SessionTag, payload: &[u8]) -> Bytes {
+        match self.sessions.judge(tag, at.time) {
+            Verdict::Fresh => {
+                let result = self.execute(at, payload);
+                self.remember(tag, at.time, &result);
+                result
+            }
+            Verdict::Duplicate(result) => result,
+            Verdict::Stale => Settled::stale(),
+            Verdict::Expired => Settled::expired(),
+        }
+    }
+
+    fn execute(&mut self, at: Applied, payload: &[u8]) -> Bytes {
+        match unpack::<S::Command>(payload) {
+            Some(command) => Settled::reply(&self.machine.apply(at, command)),
+            None => {
+                tracing::error!(index = %at.index, "a command of an unknown form stands in the log");
+                Settled::unreadable()
+            }
+        }
+    }
+
+    fn remember(&mut self, tag: SessionTag, time: LogTime, result: &Bytes) {
+        self.sessions.record(tag, time, result.clone());
+    }
+}
+
+fn read_sessions(reader: &mut dyn Read) -> io::Result<Sessions> {
+    let mut length = [0; 8];
+    reader.read_exact(&mut length)?;
+    let length = u64::from_le_bytes(length);
+    if length > SESSIONS_BYTES {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "a session table beyond its limit"));
+    }
+    // Grows with what is really there: a wrong length takes no memory.
+    let mut table = Vec::new();
+    if (reader.take(length).read_to_end(&mut table)? as u64) < length {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    decode(&table, SESSIONS_BYTES as usize).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}

@@ -1,0 +1,22 @@
+//! A state machine replicated with Raft, behind a handle that any node may hold.
+//!
+//! [`Replicated`] encodes a command once, finds the leader, retries what is safe to retry, and says of every failure whether the
+//! command may have taken effect. Sessions (Raft dissertation §6.3) make retries take effect once; they are part of the
+//! replicated state. Reads are confirmed by the leader (§6.4).
+
+mod error;
+mod forward;
+mod handle;
+mod host;
+mod lanes;
+mod payload;
+mod replica;
+mod search;
+mod shared;
+#[cfg(test)]
+mod tests;
+
+pub use error::{ReplicaCause, ReplicaError};
+pub use forward::{Execute, Executed, Forward, Queried};
+pub use handle::{DEADLINE, Replicated, Start};
+pub use replica::Replica;

@@ -1,0 +1,90 @@
+//! How commands and their results stand in the log and on the wire: one byte that says what follows, then MessagePack.
+//!
+//! A payload that this version cannot read is refused in the same way on every replica of this version and changes nothing. A form
+//! that older versions cannot read may therefore be proposed only once every member runs a version that can.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::wire::{EncodeError, Form, decode, encode};
+
+/// The form of commands and queries.
+const FORM: u8 = 1;
+/// Longer payloads were not made by us.
+const PAYLOAD_BYTES: usize = 256 << 20;
+
+const REPLY: u8 = 0;
+const UNREADABLE: u8 = 1;
+const STALE: u8 = 2;
+const EXPIRED: u8 = 3;
+
+/// What became of a command in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// It took effect, this time or at an earlier attempt; its encoded reply.
+    Reply(Bytes),
+    /// The replicas cannot read it.
+    Unreadable,
+    /// Whether an earlier attempt took effect is no longer known; this one did not.
+    Stale,
+    /// Its session is not known; it did not take effect.
+    Expired,
+}
+
+impl Settled {
+    /// As it stands in results and in the session table.
+    pub(crate) fn reply<T: Serialize>(reply: &T) -> Bytes {
+        let mut out = BytesMut::new();
+        out.put_u8(REPLY);
+        match encode(reply, Form::Compact, &mut out) {
+            Ok(()) => out.freeze(),
+            Err(error) => {
+                // The command has taken effect; only its answer cannot be told. The same on every replica.
+                tracing::error!(%error, "a reply cannot be encoded");
+                Self::unreadable()
+            }
+        }
+    }
+
+    pub(crate) const fn unreadable() -> Bytes {
+        Bytes::from_static(&[UNREADABLE])
+    }
+
+    pub(crate) const fn stale() -> Bytes {
+        Bytes::from_static(&[STALE])
+    }
+
+    pub(crate) const fn expired() -> Bytes {
+        Bytes::from_static(&[EXPIRED])
+    }
+
+    /// Reads a result.
+    pub(crate) fn read(result: &Bytes) -> Self {
+        match result.first() {
+            Some(&REPLY) => Self::Reply(result.slice(1..)),
+            Some(&STALE) => Self::Stale,
+            Some(&EXPIRED) => Self::Expired,
+            Some(_) | None => Self::Unreadable,
+        }
+    }
+}
+
+/// A command or query as it travels.
+pub(crate) fn pack<T: Serialize>(value: &T) -> Result<Bytes, EncodeError> {
+    let mut out = BytesMut::new();
+    out.put_u8(FORM);
+    encode(value, Form::Compact, &mut out)?;
+    Ok(out.freeze())
+}
+
+/// The command or query that `payload` holds; `None` when this version cannot read it.
+pub(crate) fn unpack<T: DeserializeOwned>(payload: &[u8]) -> Option<T> {
+    let (&form, rest) = payload.split_first()?;
+    (form == FORM).then(|| decode(rest, PAYLOAD_BYTES).ok())?
+}
+
+/// The reply or answer in `bytes`.
+pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    decode(bytes, PAYLOAD_BYTES).ok()
+}

@@ -1,0 +1,54 @@
+//! What a replica's driver and its handles share: the state itself, and how the replica stands.
+//!
+//! Written by the driver's thread only; readers on other threads hold it for the length of one query.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use synod_protocols::raft::Role;
+use synod_protocols::session::{SessionLimits, Sessions};
+use synod_protocols::{LogIndex, NodeId, Term};
+use tokio::sync::watch;
+
+/// The application's state, and what was applied to it.
+pub(crate) struct State<S> {
+    pub(crate) machine: S,
+    pub(crate) sessions: Sessions,
+    /// The last entry whose effect the state contains.
+    pub(crate) applied: LogIndex,
+}
+
+/// How the replica stands, as far as its own machine has said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) role: Role,
+    pub(crate) term: Term,
+    pub(crate) leader: Option<NodeId>,
+}
+
+/// One replica's state and standing.
+pub(crate) struct Shared<S> {
+    state: Mutex<State<S>>,
+    standing: watch::Sender<Standing>,
+}
+
+impl<S> Shared<S> {
+    pub(crate) fn new(machine: S, limits: SessionLimits) -> Self {
+        let state = State { machine, sessions: Sessions::new(limits), applied: LogIndex::ZERO };
+        let standing = Standing { role: Role::Follower, term: Term::ZERO, leader: None };
+        Self { state: Mutex::new(state), standing: watch::channel(standing).0 }
+    }
+
+    /// The state, for as long as the guard lives. A panic of the application does not lock others out.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State<S>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The standing and its changes.
+    pub(crate) fn standing(&self) -> watch::Receiver<Standing> {
+        self.standing.subscribe()
+    }
+
+    pub(crate) fn stand(&self, standing: Standing) {
+        self.standing.send_replace(standing);
+    }
+}
