@@ -116,11 +116,11 @@ fn of_cause(cause: &KvCause) -> StatusCode {
         | KvCause::Slow { .. }
         | KvCause::LeaseLimit
         | KvCause::Stopped => StatusCode::SERVICE_UNAVAILABLE,
-        KvCause::BadKey(_) | KvCause::LeaseUnknown => StatusCode::BAD_REQUEST,
+        KvCause::BadKey(_) | KvCause::LeaseUnknown | KvCause::TooManySteps { .. } => StatusCode::BAD_REQUEST,
         KvCause::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         KvCause::Compacted { .. } => StatusCode::GONE,
         // A retry with the same key cannot do better, so it is no 503.
-        KvCause::SessionExpired => StatusCode::UNPROCESSABLE_ENTITY,
+        KvCause::SessionExpired | KvCause::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
         KvCause::Unsupported => StatusCode::NOT_IMPLEMENTED,
     }
 }

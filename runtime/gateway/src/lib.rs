@@ -13,6 +13,7 @@ mod json;
 mod key;
 mod kv;
 mod measures;
+mod member;
 mod query;
 mod readiness;
 mod routes;
@@ -28,6 +29,7 @@ mod tests;
 
 pub use config::{Config, ConfigError};
 pub use json::{Item, WatchEnd, WatchEvent};
+pub use member::Member;
 pub use server::{Gateway, GatewayError};
 pub use service::{Map, Service};
 pub use status::{Link, Role, Status};

@@ -122,6 +122,8 @@ impl Watch {
             | KvCause::LeaseUnknown
             | KvCause::LeaseLimit
             | KvCause::SessionExpired
+            | KvCause::KeyReused
+            | KvCause::TooManySteps { .. }
             | KvCause::Unsupported => self.end("error", &text, None),
         }
     }
