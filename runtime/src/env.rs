@@ -24,8 +24,8 @@ pub struct Env {
     pub seed: u64,
     /// How the node reaches its peers.
     pub network: Arc<dyn Network>,
-    /// What the node keeps.
-    pub disk: Arc<dyn Disk>,
+    /// What the node keeps; `None` for a node that keeps nothing.
+    pub disk: Option<Arc<dyn Disk>>,
 }
 
 /// Time as the node sees it.

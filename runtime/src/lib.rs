@@ -19,8 +19,12 @@ pub mod storage;
 pub mod telemetry;
 pub mod wire;
 
+// What the derives generate names `::synod`, here too.
+extern crate self as synod;
+
 #[doc(hidden)]
 pub use actix;
+pub use node::Node;
 pub use synod_macros::{Remote, Wire, interface};
 pub use synod_protocols as protocols;
 pub use synod_transport as transport;

@@ -24,7 +24,7 @@ impl Backoff {
         let full = self.min.saturating_mul(1 << self.failures.min(20)).min(self.max);
         self.failures = self.failures.saturating_add(1);
         let half = full / 2;
-        let drawn = u128::from(self.draw()) * (half.as_nanos() + 1) >> 64;
+        let drawn = (u128::from(self.draw()) * (half.as_nanos() + 1)) >> 64;
         half + Duration::from_nanos(u64::try_from(drawn).unwrap_or(u64::MAX))
     }
 

@@ -35,6 +35,8 @@ pub struct Config {
     pub link_window: u32,
     /// How many bytes are sent to one peer before they are acknowledged.
     pub send_window: u32,
+    /// How many bytes may be on their way before the path is known. Lower it to 14,720 on wide-area links (RFC 9002 §7.2).
+    pub initial_window: u32,
     /// How many bytes of datagrams wait for each direction of one link; older ones are dropped first.
     pub datagram_bytes_max: usize,
     /// The socket's buffers in bytes, each way, as far as the operating system allows. Small ones lose packets under load.
@@ -75,6 +77,7 @@ impl Config {
             stream_window: 2 << 20,
             link_window: 8 << 20,
             send_window: 8 << 20,
+            initial_window: 128 << 10,
             datagram_bytes_max: 1 << 20,
             socket_buffer: 4 << 20,
             udp_payload_max: 6500,
@@ -113,6 +116,7 @@ impl Config {
             (self.stream_window >= 4096, "stream_window", "at least 4096 bytes"),
             (self.link_window >= self.stream_window, "link_window", "at least stream_window"),
             (self.send_window >= 4096, "send_window", "at least 4096 bytes"),
+            (self.initial_window >= 14_720, "initial_window", "at least 14,720 bytes"),
             ((1200..=6500).contains(&self.udp_payload_max), "udp_payload_max", "between 1200 and 6500 bytes"),
             (self.handshakes_max > 0, "handshakes_max", "it must be positive"),
             (self.links_max > 0, "links_max", "it must be positive"),

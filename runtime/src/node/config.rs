@@ -118,3 +118,14 @@ pub struct Override {
     /// The value as text; read as TOML where it is, else as a string.
     pub value: String,
 }
+
+impl Default for RaftConfig {
+    /// Values for nodes in one data centre.
+    fn default() -> Self {
+        Self {
+            election_timeout: Duration::from_millis(300),
+            heartbeat: Duration::from_millis(50),
+            snapshot_entries: 100_000,
+        }
+    }
+}

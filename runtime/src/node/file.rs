@@ -184,7 +184,13 @@ struct Raft {
 
 impl Default for Raft {
     fn default() -> Self {
-        Self { election_timeout_ms: 300, heartbeat_ms: 50, snapshot_entries: 100_000 }
+        let RaftConfig { election_timeout, heartbeat, snapshot_entries } = RaftConfig::default();
+        let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            election_timeout_ms: millis(election_timeout),
+            heartbeat_ms: millis(heartbeat),
+            snapshot_entries,
+        }
     }
 }
 

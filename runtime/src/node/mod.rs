@@ -2,8 +2,17 @@
 //!
 //! What a node does stands in the rooms it joins.
 
+mod builder;
 mod config;
+mod drivers;
+mod error;
 mod file;
+mod handle;
+mod network;
 mod production;
+mod start;
 
+pub use builder::NodeBuilder;
 pub use config::{ConfigError, HttpConfig, NodeConfig, Override, RaftConfig, TlsConfig};
+pub use error::{ServiceError, StartError};
+pub use handle::{Machine, Node};

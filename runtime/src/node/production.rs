@@ -15,12 +15,12 @@ use crate::env::{Clock, Spawner};
 use crate::storage::{ThreadWorker, Worker};
 
 /// Monotonic time since this clock was made; follows tokio's clock, which a simulation may pause.
-pub struct SystemClock {
+pub(crate) struct SystemClock {
     origin: Instant,
 }
 
 /// Places for actors: one arbiter, that is one thread, each.
-pub struct Arbiters {
+pub(crate) struct Arbiters {
     arbiters: Vec<Arbiter>,
 }
 
@@ -47,7 +47,7 @@ impl Arbiters {
     /// # Errors
     /// When no actix system runs on this thread, or the operating system gives no thread.
     #[expect(clippy::disallowed_methods, reason = "the seam to the operating system's threads")]
-    pub fn start(count: Option<NonZeroUsize>) -> io::Result<Self> {
+    pub(crate) fn start(count: Option<NonZeroUsize>) -> io::Result<Self> {
         if System::try_current().is_none() {
             return Err(io::Error::other("a node starts inside an actix system: use #[actix::main]"));
         }
@@ -78,4 +78,9 @@ impl Drop for Arbiters {
             arbiter.stop();
         }
     }
+}
+
+/// A seed that nobody can guess.
+pub(crate) fn entropy() -> io::Result<u64> {
+    getrandom::u64().map_err(io::Error::other)
 }

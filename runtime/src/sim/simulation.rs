@@ -150,7 +150,7 @@ impl Simulation {
             spawner: Arc::new(LocalSpawner::new(entrance.clone(), seed, LONGEST_DISK_JOB)),
             seed,
             network: Arc::new(SimNetwork::new(self.inner.hub.clone(), entrance)),
-            disk: Arc::new(disk),
+            disk: Some(Arc::new(disk)),
         };
         let program = main(env);
         let process = Process::start(async move {

@@ -8,8 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use synod_protocols::log::SessionTag;
 use synod_protocols::{
-    ClientId, Incarnation, LogIndex, LogTime, NodeId, RequestId, SessionId, Term, Timestamp, Token, WriteId,
+    ClientId, Incarnation, LogIndex, LogTime, NodeId, Outcome, RequestId, SessionId, Term, Timestamp, Token,
+    WriteId,
 };
 
 use super::schema::{Schema, Wire};
@@ -128,3 +130,23 @@ tuple!(A, B, C, D, E);
 tuple!(A, B, C, D, E, F);
 tuple!(A, B, C, D, E, F, G);
 tuple!(A, B, C, D, E, F, G, H);
+
+impl Wire for SessionTag {
+    fn describe(schema: &mut Schema) {
+        schema.composite::<Self>(|schema| {
+            schema.word("client");
+            schema.member::<ClientId>();
+            schema.word("sequence");
+            schema.member::<u64>();
+        });
+    }
+}
+
+impl Wire for Outcome {
+    fn describe(schema: &mut Schema) {
+        schema.composite::<Self>(|schema| {
+            schema.word("NotExecuted");
+            schema.word("Unknown");
+        });
+    }
+}

@@ -252,7 +252,8 @@ impl Station {
     }
 
     fn written(&mut self, session: u64, lane: Lane, bytes: usize) {
-        if let Some(end) = self.heard(session) {
+        // Not a sign of life: it came beside all conditions.
+        if let Some(end) = self.ends.get(&session) {
             end.link.batch(lane).written(bytes);
             self.flush(session, lane);
         }

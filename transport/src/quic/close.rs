@@ -28,28 +28,50 @@ const REFUSED: u32 = 17;
 /// The longest text that is sent or kept, in bytes.
 const TEXT_MAX: usize = 256;
 
+/// The most bytes that a last word takes on its stream.
+pub(crate) const LAST_WORD_MAX: usize = 4 + TEXT_MAX;
+
+/// The text of a reason, fit to be sent.
+fn fit(text: &str) -> &[u8] {
+    &text.as_bytes()[..text.len().min(TEXT_MAX)]
+}
+
 impl Close {
     /// Closes the connection with this reason.
     pub(crate) fn apply(&self, connection: &quinn::Connection) {
-        let (code, text) = match self {
+        let (code, text) = self.parts();
+        connection.close(VarInt::from_u32(code), fit(text));
+    }
+
+    /// The reason as the last word on a stream.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let (code, text) = self.parts();
+        [&code.to_le_bytes(), fit(text)].concat()
+    }
+
+    /// The peer's last word on a stream.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let (code, text) = bytes.split_first_chunk()?;
+        Some(Self::from_parts(u64::from(u32::from_le_bytes(*code)), text))
+    }
+
+    fn parts(&self) -> (u32, &str) {
+        match self {
             Self::Link(CloseReason::Shutdown) => (SHUTDOWN, ""),
             Self::Link(CloseReason::Replaced) => (REPLACED, ""),
             Self::Link(CloseReason::Restarted) => (RESTARTED, ""),
             Self::Link(CloseReason::Forgotten) => (FORGOTTEN, ""),
             Self::Link(CloseReason::Idle) => (IDLE, ""),
-            Self::Link(CloseReason::Lost(text)) => (LOST, text.as_str()),
-            Self::Link(CloseReason::Violation(text)) => (VIOLATION, text.as_str()),
+            Self::Link(CloseReason::Lost(text)) => (LOST, text),
+            Self::Link(CloseReason::Violation(text)) => (VIOLATION, text),
             Self::Duplicate => (DUPLICATE, ""),
-            Self::Refused(text) => (REFUSED, text.as_str()),
-        };
-        let bytes = text.as_bytes();
-        connection.close(VarInt::from_u32(code), &bytes[..bytes.len().min(TEXT_MAX)]);
+            Self::Refused(text) => (REFUSED, text),
+        }
     }
 
-    /// What the peer's close says.
-    fn read(close: &quinn::ApplicationClose) -> Self {
-        let text = text(&close.reason);
-        match u32::try_from(close.error_code.into_inner()) {
+    fn from_parts(code: u64, said: &[u8]) -> Self {
+        let text = text(said);
+        match u32::try_from(code) {
             Ok(SHUTDOWN) => Self::Link(CloseReason::Shutdown),
             Ok(REPLACED) => Self::Link(CloseReason::Replaced),
             Ok(RESTARTED) => Self::Link(CloseReason::Restarted),
@@ -61,17 +83,27 @@ impl Close {
             Ok(LOST) | Ok(_) | Err(_) => Self::Link(CloseReason::Lost(text)),
         }
     }
+
+    /// Why an open link ended, in the peer's words.
+    pub(crate) fn into_link_reason(self) -> CloseReason {
+        match self {
+            Self::Link(reason) => reason,
+            Self::Duplicate => CloseReason::Replaced,
+            Self::Refused(text) => CloseReason::Lost(text),
+        }
+    }
+
+    /// What the peer's close says.
+    fn read(close: &quinn::ApplicationClose) -> Self {
+        Self::from_parts(close.error_code.into_inner(), &close.reason)
+    }
 }
 
 /// Why an open link ended that this end did not close.
 pub(crate) fn link_reason(error: &ConnectionError) -> CloseReason {
     match error {
         ConnectionError::TimedOut => CloseReason::Idle,
-        ConnectionError::ApplicationClosed(close) => match Close::read(close) {
-            Close::Link(reason) => reason,
-            Close::Duplicate => CloseReason::Replaced,
-            Close::Refused(text) => CloseReason::Lost(text),
-        },
+        ConnectionError::ApplicationClosed(close) => Close::read(close).into_link_reason(),
         ConnectionError::VersionMismatch
         | ConnectionError::TransportError(_)
         | ConnectionError::ConnectionClosed(_)

@@ -6,66 +6,86 @@ use quinn::{Connection, RecvStream, SendStream};
 use tokio::task::JoinSet;
 
 use super::bulk::{BULK, BeginError, begin};
-use super::close::link_reason;
+use super::close::{Close, link_reason};
+use super::goodbye::{LAST_WORD, hear};
 use super::hub::Hub;
 use super::lane_io::{LaneEnd, read_lane, write_lane};
 use super::link::QuicLink;
+use crate::batch::Batch;
 use crate::contract::{CloseReason, Link};
 use crate::lane::{LANES, Lane};
 use crate::metrics::add;
 
 /// Puts a link in its place, tells the receiver, and sets it to work. Nothing is awaited: nobody sees a half-open link.
-pub(crate) fn open(hub: &Arc<Hub>, link: &Arc<QuicLink>, send: SendStream, recv: RecvStream) {
+pub(crate) fn open(
+    hub: &Arc<Hub>,
+    connection: Connection,
+    link: &Arc<QuicLink>,
+    send: SendStream,
+    recv: RecvStream,
+) {
     let replaced = hub.table.insert(link);
     if let Some((old, reason)) = replaced {
         hub.end(&old, reason);
     }
     add(&hub.counters.links_opened, 1);
     hub.receiver.connected(link.clone());
-    tokio::spawn(work(hub.clone(), link.clone(), send, recv));
+    tokio::spawn(work(hub.clone(), connection, link.clone(), send, recv));
 }
 
-async fn work(hub: Arc<Hub>, link: Arc<QuicLink>, send: SendStream, recv: RecvStream) {
+async fn work(
+    hub: Arc<Hub>,
+    connection: Connection,
+    link: Arc<QuicLink>,
+    send: SendStream,
+    recv: RecvStream,
+) {
     let mut writers = JoinSet::new();
     writers.spawn(write_lane(link.batch(Lane::Control).clone(), send, hub.counters.clone()));
     for number in 1..LANES as u8 {
         if let Some(lane) = Lane::from_number(number) {
-            writers.spawn(open_lane(link.clone(), lane, hub.clone()));
+            writers.spawn(open_lane(connection.clone(), link.batch(lane).clone(), lane, hub.clone()));
         }
     }
     let mut readers = JoinSet::new();
     link.first_of(Lane::Control);
     readers.spawn(lane(hub.clone(), link.clone(), Lane::Control, recv));
-    listen(&hub, &link, &mut readers).await;
+    tokio::select! {
+        () = listen(&hub, &connection, &link, &mut readers) => {}
+        () = link.closing.notified() => {
+            readers.abort_all();
+            // A write that is under way goes on until the connection is closed: cut short, it would look like a broken frame.
+            writers.detach_all();
+            let reason = link.closed_by_us();
+            hub.end(&link, reason.unwrap_or_else(|| CloseReason::Lost("closed".to_owned())));
+            return;
+        }
+    }
     // What had arrived when the connection ended is still handed over, before the end is told.
     while readers.join_next().await.is_some() {}
-    let error = link.connection.closed().await;
-    let reason = link.closed_by_us().unwrap_or_else(|| link_reason(&error));
-    hub.end(&link, reason);
+    let error = connection.closed().await;
+    let reason = link.closed_by_us().or_else(|| link.closed_by_peer());
+    hub.end(&link, reason.unwrap_or_else(|| link_reason(&error)));
 }
 
 /// Takes the peer's streams and datagrams until the connection ends.
-async fn listen(hub: &Arc<Hub>, link: &Arc<QuicLink>, readers: &mut JoinSet<()>) {
-    let connection: Connection = link.connection.clone();
+async fn listen(hub: &Arc<Hub>, connection: &Connection, link: &Arc<QuicLink>, readers: &mut JoinSet<()>) {
     let handle: Arc<dyn Link> = link.clone();
+    let mut datagrams = true;
     loop {
         tokio::select! {
             stream = connection.accept_uni() => match stream {
                 Ok(stream) => { readers.spawn(incoming(hub.clone(), link.clone(), stream)); }
                 Err(_) => return,
             },
-            payload = connection.read_datagram() => match payload {
+            payload = connection.read_datagram(), if datagrams => match payload {
+                Ok(payload) if link.is_over() => drop(payload),
                 Ok(payload) => {
                     add(&hub.counters.datagrams_in, 1);
                     hub.receiver.datagram(&handle, payload);
                 }
-                // The streams that have arrived are still to be taken.
-                Err(_) => {
-                    while let Ok(stream) = connection.accept_uni().await {
-                        readers.spawn(incoming(hub.clone(), link.clone(), stream));
-                    }
-                    return;
-                }
+                // The connection ended; the streams that have arrived are still to be taken.
+                Err(_) => datagrams = false,
             },
             Some(_) = readers.join_next(), if !readers.is_empty() => {}
         }
@@ -73,10 +93,9 @@ async fn listen(hub: &Arc<Hub>, link: &Arc<QuicLink>, readers: &mut JoinSet<()>)
 }
 
 /// Opens the stream of an ordinary lane and writes it.
-async fn open_lane(link: Arc<QuicLink>, lane: Lane, hub: Arc<Hub>) {
-    let batch = link.batch(lane).clone();
+async fn open_lane(connection: Connection, batch: Arc<Batch>, lane: Lane, hub: Arc<Hub>) {
     let opened = async {
-        let mut stream = link.connection.open_uni().await.ok()?;
+        let mut stream = connection.open_uni().await.ok()?;
         stream.write_all(&[lane.number()]).await.ok()?;
         Some(stream)
     };
@@ -96,6 +115,15 @@ async fn incoming(hub: Arc<Hub>, link: Arc<QuicLink>, mut stream: RecvStream) {
         (_, Some(found)) if link.first_of(found) => lane(hub, link, found, stream).await,
         (_, Some(found)) => violation(&hub, &link, format!("a second stream for the lane {found:?}")),
         (BULK, None) => bulk(&hub, &link, stream).await,
+        (LAST_WORD, None) => {
+            if let Some(reason) = hear(stream).await {
+                link.peer_closes(reason.clone());
+                // What has arrived is still read, and then the end is told.
+                if let Some(connection) = link.connection() {
+                    Close::Link(reason).apply(&connection);
+                }
+            }
+        }
         (other, None) => violation(&hub, &link, format!("a stream of the unknown kind {other}")),
     }
 }
@@ -126,7 +154,8 @@ async fn bulk(hub: &Arc<Hub>, link: &Arc<QuicLink>, stream: RecvStream) {
 
 /// Closes the link to a peer that broke a rule.
 fn violation(hub: &Hub, link: &QuicLink, rule: String) {
-    if link.closed_by_us().is_none() && link.connection.close_reason().is_none() {
+    // Data of a peer whose connection has just ended is read too: what it broke is counted all the same.
+    if link.closed_by_us().is_none() {
         add(&hub.counters.violations, 1);
         link.close(CloseReason::Violation(rule));
     }

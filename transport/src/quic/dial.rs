@@ -97,7 +97,7 @@ async fn dial_one(hub: &Arc<Hub>, address: &Address, target: SocketAddr) -> Resu
     };
     match dialled(hub, &connection).await? {
         Outcome::Open(link, send, recv) => {
-            open(hub, &link, send, recv);
+            open(hub, connection, &link, send, recv);
             Ok(link.birth.peer.name.clone())
         }
         Outcome::Duplicate(name) => Ok(name),
@@ -160,7 +160,7 @@ async fn accept_one(hub: &Arc<Hub>, incoming: Incoming) -> Result<(), TransportE
         Err(error) => return Err(tls_error(&examiner, &error)),
     };
     match accepted(hub, &connection).await? {
-        Outcome::Open(link, send, recv) => open(hub, &link, send, recv),
+        Outcome::Open(link, send, recv) => open(hub, connection, &link, send, recv),
         Outcome::Duplicate(_) => {}
     }
     Ok(())

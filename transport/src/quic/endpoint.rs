@@ -18,6 +18,7 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::dial::{accept_all, keep};
+use super::goodbye::Goodbyes;
 use super::hub::Hub;
 use super::settings;
 use super::table::Table;
@@ -30,7 +31,7 @@ use crate::metrics::{Counters, Metrics};
 use crate::peer::{Address, PeerName};
 
 /// How long the last packets of closed connections may take to leave.
-const FAREWELL: Duration = Duration::from_millis(500);
+const FAREWELL: Duration = Duration::from_millis(150);
 
 /// A process's end of all its QUIC links. Dropping the last handle ends everything at once and tells nobody: peers notice after
 /// their idle timeout. [`Transport::close`] is the polite way.
@@ -98,7 +99,8 @@ impl QuicTransport {
     pub fn metrics(&self) -> Metrics {
         let mut metrics = self.counters.snapshot();
         for link in self.table.links() {
-            let path = link.connection.stats().path;
+            let Some(connection) = link.connection() else { continue };
+            let path = connection.stats().path;
             metrics.packets_lost += path.lost_packets;
             metrics.packets_sent += path.sent_packets;
         }
@@ -175,6 +177,7 @@ impl Parts {
             connection,
             server,
             handshakes: Arc::new(Semaphore::new(self.config.handshakes_max)),
+            goodbyes: Goodbyes::new(),
             config: self.config,
         };
         Ok((Arc::new(hub), address))
@@ -185,9 +188,9 @@ impl Parts {
 fn run(runtime: Runtime, hub: Arc<Hub>, inbox: mpsc::UnboundedReceiver<Order>) {
     let table = hub.table.clone();
     let done = runtime.block_on(serve(hub, inbox));
-    // With the runtime go all tasks and the socket: the address is free.
+    // With the runtime and the connections goes the socket: the address is free.
     drop(runtime);
-    table.links().iter().for_each(|link| link.shut());
+    table.links().iter().for_each(|link| drop(link.release()));
     if let Some(done) = done {
         // The one who closed the transport may have stopped waiting.
         let _ = done.send(());
@@ -236,6 +239,7 @@ async fn farewell(hub: &Hub, reason: CloseReason, grace: Duration) {
     for link in hub.table.links() {
         hub.end(&link, reason.clone());
     }
+    hub.goodbyes.said().await;
     hub.endpoint.close(VarInt::from_u32(0), b"");
     // Peers that do not answer find out by their idle timeout.
     let _ = timeout(FAREWELL, hub.endpoint.wait_idle()).await;

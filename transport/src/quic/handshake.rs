@@ -130,12 +130,11 @@ impl<'a> Exchange<'a> {
 
     /// As the arbiter: keeps the place for the newcomer, and ends the link that it replaces.
     fn reserve(&self, peer: &Peer, hello: &Hello) -> Result<Reservation, Halt> {
-        let (reservation, replaced) =
-            self.hub.table.reserve(peer, hello).map_err(|admission| match admission {
-                Admission::Refuse(error) => Halt::Refuse(error),
-                Admission::Duplicate | Admission::Open | Admission::Replace(_) => Halt::Duplicate,
-            })?;
-        if let Some((old, reason)) = replaced {
+        let mut reservation = self.hub.table.reserve(peer, hello).map_err(|admission| match admission {
+            Admission::Refuse(error) => Halt::Refuse(error),
+            Admission::Duplicate | Admission::Open | Admission::Replace(_) => Halt::Duplicate,
+        })?;
+        if let Some((old, reason)) = reservation.replaced.take() {
             self.hub.end(&old, reason);
         }
         Ok(reservation)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use quinn::{Endpoint, ServerConfig, TransportConfig};
 use tokio::sync::Semaphore;
 
-use super::close::Close;
+use super::goodbye::Goodbyes;
 use super::link::QuicLink;
 use super::table::Table;
 use super::tls::Tls;
@@ -30,22 +30,20 @@ pub(crate) struct Hub {
     pub(crate) server: ServerConfig,
     /// One permit for each stranger in the middle of its handshake.
     pub(crate) handshakes: Arc<Semaphore>,
+    pub(crate) goodbyes: Goodbyes,
 }
 
 impl Hub {
     /// Ends a link: once, after everything else that the receiver hears of it. Only on the transport's own thread.
     pub(crate) fn end(&self, link: &Arc<QuicLink>, reason: CloseReason) {
-        if !link.end() {
-            return;
-        }
-        link.shut();
-        // Tells the peer, if it does not know: closing a closed connection does nothing.
-        Close::Link(reason.clone()).apply(&link.connection);
-        let path = link.connection.stats().path;
+        let Some(connection) = link.release() else { return };
+        let path = connection.stats().path;
         add(&self.counters.packets_lost, usize::try_from(path.lost_packets).unwrap_or(usize::MAX));
         add(&self.counters.packets_sent, usize::try_from(path.sent_packets).unwrap_or(usize::MAX));
         add(&self.counters.links_closed, 1);
+        self.goodbyes.say(connection, reason.clone());
         self.table.remove(link);
+        link.ended();
         self.receiver.disconnected(&link.birth.peer, link.birth.session, reason);
     }
 

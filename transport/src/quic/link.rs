@@ -1,16 +1,15 @@
 //! One link over one QUIC connection, as its users hold it.
 
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 use quinn::{Connection, SendDatagramError};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::bulk::open_bulk;
-use super::close::Close;
 use crate::batch::Batch;
 use crate::contract::{BulkSender, CloseReason, Link, LinkError};
 use crate::lane::{LANES, Lane};
@@ -19,10 +18,14 @@ use crate::peer::Peer;
 
 pub(crate) struct QuicLink {
     pub(crate) birth: Birth,
-    pub(crate) connection: Connection,
+    /// Taken out at the end: it holds the socket, and so the address, which users of ended links must not keep.
+    connection: RwLock<Option<Connection>>,
     pub(crate) counters: Arc<Counters>,
     lanes: [Arc<Batch>; LANES],
     closed_by_us: Mutex<Option<CloseReason>>,
+    /// Told when this end closes the link: for the link's own task.
+    pub(crate) closing: Notify,
+    closed_by_peer: OnceLock<CloseReason>,
     lanes_seen: AtomicU8,
     over: watch::Sender<bool>,
 }
@@ -48,10 +51,12 @@ impl QuicLink {
     ) -> Self {
         Self {
             birth,
-            connection,
+            connection: RwLock::new(Some(connection)),
             counters,
             lanes: std::array::from_fn(|_| Arc::new(Batch::new(lane_bytes_max))),
             closed_by_us: Mutex::new(None),
+            closing: Notify::new(),
+            closed_by_peer: OnceLock::new(),
             lanes_seen: AtomicU8::new(0),
             over: watch::Sender::new(false),
         }
@@ -89,9 +94,31 @@ impl QuicLink {
         self.close_note().clone()
     }
 
-    /// Says that the receiver has heard of the end; `false` when it had before.
-    pub(crate) fn end(&self) -> bool {
-        !self.over.send_replace(true)
+    /// Keeps the peer's last word.
+    pub(crate) fn peer_closes(&self, reason: CloseReason) {
+        // A second one is none.
+        let _ = self.closed_by_peer.set(reason);
+    }
+
+    /// The peer's last word, if it said one.
+    pub(crate) fn closed_by_peer(&self) -> Option<CloseReason> {
+        self.closed_by_peer.get().cloned()
+    }
+
+    /// The connection, until the end.
+    pub(crate) fn connection(&self) -> Option<Connection> {
+        self.connection.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Lets the connection go; gives it the first time.
+    pub(crate) fn release(&self) -> Option<Connection> {
+        self.shut();
+        self.connection.write().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Says that the receiver has heard of the end.
+    pub(crate) fn ended(&self) {
+        self.over.send_replace(true);
     }
 
     /// Whether the receiver has heard of the end.
@@ -104,6 +131,11 @@ impl QuicLink {
         let mut over = self.over.subscribe();
         // The sender lives in `self`.
         let _ = over.wait_for(|over| *over).await;
+    }
+
+    /// The connection, until this end closes the link.
+    fn usable(&self) -> Option<Connection> {
+        self.connection().filter(|_| self.closed_by_us().is_none())
     }
 
     fn close_note(&self) -> MutexGuard<'_, Option<CloseReason>> {
@@ -131,10 +163,10 @@ impl Link for QuicLink {
 
     fn datagram(&self, payload: Bytes) -> Result<(), LinkError> {
         let (size, limit) = (payload.len(), self.max_datagram());
-        if self.is_over() || self.closed_by_us().is_some() {
+        let Some(connection) = self.usable() else {
             return Err(LinkError::Closed);
-        }
-        match self.connection.send_datagram(payload) {
+        };
+        match connection.send_datagram(payload) {
             Ok(()) => {
                 add(&self.counters.datagrams_out, 1);
                 Ok(())
@@ -148,7 +180,7 @@ impl Link for QuicLink {
     }
 
     fn max_datagram(&self) -> usize {
-        self.connection.max_datagram_size().unwrap_or(0)
+        self.connection().and_then(|connection| connection.max_datagram_size()).unwrap_or(0)
     }
 
     fn open_bulk(&self, header: Bytes) -> BoxFuture<'static, Result<Box<dyn BulkSender>, LinkError>> {
@@ -156,8 +188,8 @@ impl Link for QuicLink {
         if size > limit {
             return Box::pin(async move { Err(LinkError::TooLarge { size, limit }) });
         }
-        let (connection, counters) = (self.connection.clone(), self.counters.clone());
-        Box::pin(open_bulk(connection, counters, header))
+        let (connection, counters) = (self.usable(), self.counters.clone());
+        Box::pin(async move { open_bulk(connection.ok_or(LinkError::Closed)?, counters, header).await })
     }
 
     fn max_frame(&self) -> usize {
@@ -165,7 +197,7 @@ impl Link for QuicLink {
     }
 
     fn round_trip(&self) -> Duration {
-        self.connection.rtt()
+        self.connection().map_or(Duration::ZERO, |connection| connection.rtt())
     }
 
     fn queued(&self) -> usize {
@@ -178,9 +210,9 @@ impl Link for QuicLink {
             if note.is_some() {
                 return;
             }
-            *note = Some(reason.clone());
+            *note = Some(reason);
         }
         self.shut();
-        Close::Link(reason).apply(&self.connection);
+        self.closing.notify_one();
     }
 }

@@ -1,7 +1,7 @@
 //! The transport over QUIC (RFC 9000) with mutual TLS 1.3: quinn and rustls, configured by us.
 //!
 //! Each direction of a lane is one unidirectional stream, opened once, that begins with the lane's number; a bulk stream begins
-//! with [`bulk::BULK`]. A link begins with the exchange in `hello`. Rooms: `tls`, `verify` and `settings` make the
+//! with 0x10, a last word with 0x11. A link begins with the exchange in `hello`. Rooms: `tls`, `verify` and `settings` make the
 //! configurations; `dial` and `handshake` lead to a link; `connection` and `lane_io` run it; `table` knows them all.
 
 mod bulk;
@@ -9,6 +9,7 @@ mod close;
 mod connection;
 mod dial;
 mod endpoint;
+mod goodbye;
 mod handshake;
 mod hello;
 mod hub;

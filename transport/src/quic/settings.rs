@@ -7,6 +7,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
+use quinn::congestion::CubicConfig;
 use quinn::{EndpointConfig, IdleTimeout, MtuDiscoveryConfig, ServerConfig, TransportConfig, VarInt};
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -19,18 +20,21 @@ const STRANGER_BYTES: u64 = 64 << 10;
 /// How much all strangers together may.
 const STRANGERS_BYTES: u64 = 4 << 20;
 
-/// The settings of each connection.
+/// The settings of each connection: streams for the lanes, for bulk, and one for the last word.
 pub(crate) fn connection(config: &Config) -> Result<Arc<TransportConfig>, StartError> {
     let idle = IdleTimeout::try_from(config.idle_timeout)
         .map_err(|_| crate::config::ConfigError { field: "idle_timeout", rule: "below 2^62 ms" })?;
     let mut discovery = MtuDiscoveryConfig::default();
     discovery.upper_bound(config.udp_payload_max).interval(Duration::from_secs(60));
+    let mut congestion = CubicConfig::default();
+    congestion.initial_window(u64::from(config.initial_window));
     let mut settings = TransportConfig::default();
     settings
+        .congestion_controller_factory(Arc::new(congestion))
         .max_idle_timeout(Some(idle))
         .keep_alive_interval(Some(config.keep_alive))
         .max_concurrent_bidi_streams(VarInt::from_u32(0))
-        .max_concurrent_uni_streams(VarInt::from_u32(LANES as u32 + config.bulk_streams_max))
+        .max_concurrent_uni_streams(VarInt::from_u32(LANES as u32 + config.bulk_streams_max + 1))
         .stream_receive_window(VarInt::from_u32(config.stream_window))
         .receive_window(VarInt::from_u32(config.link_window))
         .send_window(u64::from(config.send_window))

@@ -34,6 +34,8 @@ pub(crate) struct Reservation {
     table: Arc<Table>,
     name: PeerName,
     ticket: u64,
+    /// The link that has to end for the newcomer, and why.
+    pub(crate) replaced: Option<(Arc<QuicLink>, CloseReason)>,
 }
 
 impl Table {
@@ -93,7 +95,7 @@ impl Table {
         self: &Arc<Self>,
         newcomer: &Peer,
         hello: &Hello,
-    ) -> Result<(Reservation, Option<(Arc<QuicLink>, CloseReason)>), Admission> {
+    ) -> Result<Reservation, Admission> {
         let replaced = match self.judge(newcomer, hello) {
             admission @ (Admission::Duplicate | Admission::Refuse(_)) => return Err(admission),
             Admission::Open => None,
@@ -106,7 +108,7 @@ impl Table {
             (Some(Place::Link(old)), Some(reason)) => Some((old, reason)),
             _ => None,
         };
-        Ok((Reservation { table: self.clone(), name, ticket }, old))
+        Ok(Reservation { table: self.clone(), name, ticket, replaced: old })
     }
 
     /// Whether a reservation still holds: a later incarnation may have taken it.

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use synod_transport::{
-    BulkReceiver, CloseReason, Frames, Lane, Link, Peer, Receiver, Refusal, Transport, TransportError,
+    BulkReceiver, CloseReason, Frames, Lane, Link, Metrics, Peer, Receiver, Refusal, Transport,
+    TransportError,
 };
 use tokio::sync::Notify;
 
@@ -13,7 +14,7 @@ use tokio::sync::Notify;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Clone, Debug, PartialEq)]
-pub enum Heard {
+pub(crate) enum Heard {
     Connected(Peer, u64),
     Disconnected(Peer, u64, CloseReason),
     /// One call: session, lane, bodies.
@@ -24,7 +25,7 @@ pub enum Heard {
 }
 
 #[derive(Default)]
-pub struct Recorder {
+pub(crate) struct Recorder {
     heard: Mutex<Vec<Heard>>,
     streams: Mutex<Vec<Box<dyn BulkReceiver>>>,
     links: Mutex<Vec<Arc<dyn Link>>>,
@@ -37,12 +38,12 @@ impl Recorder {
         self.change.notify_waiters();
     }
 
-    pub fn heard(&self) -> MutexGuard<'_, Vec<Heard>> {
+    pub(crate) fn heard(&self) -> MutexGuard<'_, Vec<Heard>> {
         self.heard.lock().expect("no test panics here")
     }
 
     /// Waits until `find` finds something in all that was heard.
-    pub async fn until<T>(&self, what: &str, mut find: impl FnMut(&[Heard]) -> Option<T>) -> T {
+    pub(crate) async fn until<T>(&self, what: &str, mut find: impl FnMut(&[Heard]) -> Option<T>) -> T {
         let search = async {
             loop {
                 let told = self.change.notified();
@@ -65,11 +66,11 @@ impl Recorder {
     }
 
     /// The link that was opened as the `nth`, counted from 0.
-    pub async fn link(&self, nth: usize) -> Arc<dyn Link> {
+    pub(crate) async fn link(&self, nth: usize) -> Arc<dyn Link> {
         self.until("a link", |_| self.links.lock().expect("no test panics here").get(nth).cloned()).await
     }
 
-    pub async fn disconnected(&self, session: u64) -> CloseReason {
+    pub(crate) async fn disconnected(&self, session: u64) -> CloseReason {
         self.until("the end of a link", |heard| {
             heard.iter().find_map(|event| match event {
                 Heard::Disconnected(_, found, reason) if *found == session => Some(reason.clone()),
@@ -79,7 +80,7 @@ impl Recorder {
         .await
     }
 
-    pub async fn refused(&self, what: &str, matches: impl Fn(&TransportError) -> bool) -> Refusal {
+    pub(crate) async fn refused(&self, what: &str, matches: impl Fn(&TransportError) -> bool) -> Refusal {
         self.until(what, |heard| {
             heard.iter().find_map(|event| match event {
                 Heard::Refused(refusal) if matches(&refusal.error) => Some(refusal.clone()),
@@ -89,12 +90,12 @@ impl Recorder {
         .await
     }
 
-    pub async fn stream(&self) -> Box<dyn BulkReceiver> {
+    pub(crate) async fn stream(&self) -> Box<dyn BulkReceiver> {
         self.until("a bulk stream", |_| self.streams.lock().expect("no test panics here").pop()).await
     }
 
     /// The bodies of all frames on one lane so far.
-    pub fn bodies(heard: &[Heard], lane: Lane) -> Vec<Bytes> {
+    pub(crate) fn bodies(heard: &[Heard], lane: Lane) -> Vec<Bytes> {
         heard
             .iter()
             .filter_map(|event| match event {
@@ -106,7 +107,7 @@ impl Recorder {
     }
 
     /// Waits until one lane has brought `count` frames.
-    pub async fn frames(&self, lane: Lane, count: usize) -> Vec<Bytes> {
+    pub(crate) async fn frames(&self, lane: Lane, count: usize) -> Vec<Bytes> {
         self.until("frames", |heard| {
             let bodies = Self::bodies(heard, lane);
             (bodies.len() >= count).then_some(bodies)
@@ -115,7 +116,7 @@ impl Recorder {
     }
 
     /// The sessions that are open, in order of their birth.
-    pub fn living(heard: &[Heard]) -> Vec<u64> {
+    pub(crate) fn living(heard: &[Heard]) -> Vec<u64> {
         let mut living = Vec::new();
         for event in heard {
             match event {
@@ -128,7 +129,7 @@ impl Recorder {
     }
 
     /// Whether anything but refusals was heard.
-    pub fn is_untouched(&self) -> bool {
+    pub(crate) fn is_untouched(&self) -> bool {
         self.heard().iter().all(|event| matches!(event, Heard::Refused(_)))
     }
 }
@@ -162,7 +163,8 @@ impl Receiver for Recorder {
 }
 
 /// One end under test.
-pub struct Node {
-    pub transport: Arc<dyn Transport>,
-    pub recorder: Arc<Recorder>,
+pub(crate) struct Node {
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) recorder: Arc<Recorder>,
+    pub(crate) metrics: Arc<dyn Fn() -> Metrics + Send + Sync>,
 }

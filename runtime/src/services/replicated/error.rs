@@ -3,13 +3,14 @@
 //! The same on the node that was asked and on the wire between it and the leader.
 
 use serde::{Deserialize, Serialize};
+use synod_macros::Wire;
 use synod_protocols::raft::Refusal;
 use synod_protocols::{NodeId, Outcome};
 
 use crate::driver::CommandError;
 
 /// A request that failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Wire, thiserror::Error)]
 #[error("{cause}")]
 pub struct ReplicaError {
     /// What was wrong.
@@ -19,7 +20,7 @@ pub struct ReplicaError {
 }
 
 /// What was wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Wire, thiserror::Error)]
 pub enum ReplicaCause {
     /// No leader is known.
     #[error("no leader is known")]

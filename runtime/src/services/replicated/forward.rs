@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
+use synod_macros::Wire;
 use synod_protocols::log::SessionTag;
 use synod_protocols::{LogIndex, NodeId};
 
@@ -32,7 +33,7 @@ pub trait Forward: Send + Sync + 'static {
 }
 
 /// A command on its way to the leader.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Wire)]
 pub struct Execute {
     /// Who asks.
     pub session: Option<SessionTag>,
@@ -41,7 +42,7 @@ pub struct Execute {
 }
 
 /// What became of a command.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Wire)]
 pub struct Executed {
     /// Its log index.
     pub index: LogIndex,
@@ -50,7 +51,7 @@ pub struct Executed {
 }
 
 /// The answer to a query.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Wire)]
 pub struct Queried {
     /// The last index whose effect the answer reflects.
     pub index: LogIndex,

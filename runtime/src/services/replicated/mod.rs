@@ -4,6 +4,7 @@
 //! command may have taken effect. Sessions (Raft dissertation §6.3) make retries take effect once; they are part of the
 //! replicated state. Reads are confirmed by the leader (§6.4).
 
+mod door;
 mod error;
 mod forward;
 mod handle;
@@ -16,6 +17,7 @@ mod shared;
 #[cfg(test)]
 mod tests;
 
+pub use door::{Doors, ReplicaApi, open_door};
 pub use error::{ReplicaCause, ReplicaError};
 pub use forward::{Execute, Executed, Forward, Queried};
 pub use handle::{DEADLINE, Replicated, Start};

@@ -117,10 +117,10 @@ impl Engine {
         Ok(())
     }
 
-    /// Begins the next segment. It exists durably before the last record of this one says so, and that record is durable
-    /// before anything is written to the next one.
+    /// Begins the next segment. It exists durably before the last record of this one says so, and this one is durable with all
+    /// its records before anything is written to the next one.
     fn rotate(&mut self) -> io::Result<()> {
-        self.sync()?;
+        self.flush()?;
         let mut end = Vec::new();
         let record = self.next_record(Kind::End, MachineId(0), self.head.segment + 1);
         let checksum = record.encode(&[], self.seal(), &mut end);

@@ -26,8 +26,8 @@ impl Engine {
 
     /// Takes one step towards the removal of the oldest segment; true if another step is wanted at once.
     ///
-    /// What is appended again is durable before the mark that says that the segment is not needed, and that mark before the
-    /// segment goes. A crash between any two of them leaves a log with the same content.
+    /// What is appended again comes before the mark that says that the segment is not needed, and that mark is durable before the
+    /// segment goes. A crash in between leaves a log with the same content: a mark behind a torn record is cut with it.
     pub(super) fn clean(&mut self) -> io::Result<bool> {
         if !self.wants_cleaning() {
             self.cleaning.candidates = None;
@@ -43,12 +43,12 @@ impl Engine {
             }
             if !self.has_room() && self.head.offset + slot.size() > limit(self.head.capacity) {
                 // Without candidates the next step looks again; until there is room nothing can be moved.
-                self.sync()?;
+                self.flush()?;
                 return Ok(false);
             }
             let Ok(body) = self.load(machine, place, slot) else {
                 self.cleaning.stopped = true;
-                self.sync()?;
+                self.flush()?;
                 return Ok(false);
             };
             self.append(kind, machine, place, &body)?;
@@ -56,7 +56,7 @@ impl Engine {
             copied += Record::size(body.len() as u64);
         }
         self.counters.copied_bytes.inc_by(copied);
-        self.sync()?;
+        self.flush()?;
         if !candidates.is_empty() {
             self.cleaning.candidates = Some(candidates);
             return Ok(true);

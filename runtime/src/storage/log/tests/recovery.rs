@@ -157,6 +157,18 @@ fn a_record_of_another_machine_or_place_is_told_by_the_chain() {
 }
 
 #[test]
+fn a_whole_record_that_is_not_the_one_written_is_told_by_the_next_one() {
+    let (disk, store, records) = written();
+    // What a disk gives that lost a write over an earlier state: it verifies, and it has the right number.
+    let (target, record, _) = records[3];
+    let mut bytes = Vec::new();
+    record.encode(b"some TEXT", Seal::new(store, 1), &mut bytes);
+    disk.open(&segment_path(1), false).unwrap().write_at(target, &bytes).unwrap();
+    let next = records[4].0;
+    assert!(matches!(open(&disk, small()), Err(OpenError::Corrupt { offset, .. }) if offset == next));
+}
+
+#[test]
 fn a_lost_segment_is_noticed_wherever_it_was() {
     let node = opened(&SimDisk::default());
     for index in 1..=60 {

@@ -1,0 +1,82 @@
+//! The drivers of a node, one for each protocol it runs, begun when the first machine of the protocol is hosted.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures_util::future::BoxFuture;
+use synod_protocols::Protocol;
+
+use crate::actor::ActorSystem;
+use crate::address::ProtocolId;
+use crate::driver::{Context, Driver, DriverHandle, DriverMeters, Limits};
+use crate::storage::Store;
+use crate::telemetry::Metrics;
+
+/// The drivers, and the store they share.
+pub(crate) struct Drivers {
+    store: Store,
+    meters: DriverMeters,
+    running: Mutex<BTreeMap<ProtocolId, Arc<dyn Running>>>,
+}
+
+/// A driver without its type.
+trait Running: Any + Send + Sync {
+    fn as_any(&self) -> &dyn Any;
+    fn shutdown(&self) -> BoxFuture<'static, ()>;
+}
+
+impl<P: Protocol> Running for DriverHandle<P> {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn shutdown(&self) -> BoxFuture<'static, ()> {
+        let handle = self.clone();
+        Box::pin(async move { Self::shutdown(&handle).await })
+    }
+}
+
+impl Drivers {
+    /// No drivers yet, for machines that keep their records in `store`.
+    pub(crate) fn new(store: Store, metrics: &Metrics) -> Self {
+        Self { store, meters: DriverMeters::new(metrics), running: Mutex::default() }
+    }
+
+    /// The driver of a protocol, begun if this is the first time it is asked for.
+    ///
+    /// # Panics
+    /// When two protocols share a name.
+    pub(crate) fn of<P: Protocol>(&self, system: &ActorSystem) -> DriverHandle<P> {
+        let id = ProtocolId::of(P::NAME);
+        let mut running = self.running();
+        let driver = running.entry(id).or_insert_with(|| {
+            let env = system.env();
+            let context = Context {
+                seed: env.seed,
+                clock: env.clock.clone(),
+                spawner: env.spawner.clone(),
+                place: id.0 as usize,
+                courier: system.courier(),
+                store: self.store.clone(),
+                meters: self.meters.clone(),
+                limits: Limits::default(),
+            };
+            Arc::new(Driver::<P>::start(context))
+        });
+        let driver = driver.as_any().downcast_ref::<DriverHandle<P>>();
+        driver.expect("protocols with different names are different types").clone()
+    }
+
+    /// Ends every driver after its writes are durable.
+    pub(crate) async fn shutdown(&self) {
+        let running: Vec<_> = self.running().values().cloned().collect();
+        for driver in running {
+            driver.shutdown().await;
+        }
+    }
+
+    fn running(&self) -> MutexGuard<'_, BTreeMap<ProtocolId, Arc<dyn Running>>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

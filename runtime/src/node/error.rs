@@ -1,0 +1,71 @@
+//! Why a node did not start, or did not begin a service.
+
+use std::io;
+use std::path::PathBuf;
+
+use synod_transport::IdentityError;
+
+use crate::actor::{SpawnError, SystemError};
+use crate::driver::CreateError;
+use crate::storage::OpenError;
+
+/// Why a node did not start; nothing runs.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Something that cannot be a node's or cluster's name.
+    #[error("{0:?} is no name: 1 to 63 of a-z, 0-9 and inner hyphens")]
+    Name(String),
+    /// Neither an identity nor an environment was given.
+    #[error("a node needs an identity: give the builder one with .tls(..)")]
+    NoIdentity,
+    /// The credential could not be read.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The operating system gave no threads, or no actix system runs here.
+    #[error("cannot start the node's threads: {0}")]
+    Threads(io::Error),
+    /// The directory cannot be used.
+    #[error("cannot use the directory {}: {source}", directory.display())]
+    Directory {
+        /// Which.
+        directory: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The log could not be opened.
+    #[error("{}: {source}", directory.display())]
+    Store {
+        /// Of which directory.
+        directory: PathBuf,
+        /// What was wrong.
+        source: OpenError,
+    },
+    /// The actor system did not start.
+    #[error(transparent)]
+    System(#[from] SystemError),
+}
+
+/// Why a service was not begun on a node; nothing of it runs.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// The node keeps nothing.
+    #[error(
+        "the node has no directory, so it cannot keep what the service promises: give the builder one with .directory(..)"
+    )]
+    NoDirectory,
+    /// A member's name is no name.
+    #[error("{0:?} is no name: 1 to 63 of a-z, 0-9 and inner hyphens")]
+    Name(String),
+    /// This node is not among the members.
+    #[error("this node, {0}, is not among the members")]
+    NotMember(String),
+    /// The settings contradict each other.
+    #[error("{0}")]
+    Settings(String),
+    /// The machine could not be hosted.
+    #[error(transparent)]
+    Create(#[from] CreateError),
+    /// The actor through which other nodes reach the service could not be spawned.
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+}

@@ -1,0 +1,41 @@
+//! The network of production: QUIC with the node's identity.
+//!
+//! Only joins the seam of [`crate::env`] to the transport.
+
+use std::sync::Arc;
+
+use synod_transport::quic::QuicTransport;
+use synod_transport::{Config, Identity, StartError, Transport};
+
+use crate::env::{Network, NetworkError, Open};
+
+/// Opens QUIC endpoints that show one identity.
+pub(crate) struct QuicNetwork {
+    identity: Identity,
+}
+
+impl QuicNetwork {
+    /// A network on which this identity is shown.
+    pub(crate) fn new(identity: Identity) -> Self {
+        Self { identity }
+    }
+}
+
+impl Network for QuicNetwork {
+    fn open(&self, request: Open) -> Result<Arc<dyn Transport>, NetworkError> {
+        let Open { name, role, cluster, incarnation, bind, seed, receiver } = request;
+        let shown = (self.identity.name(), self.identity.role(), self.identity.cluster());
+        if shown != (&name, role, cluster.as_str()) {
+            return Err(NetworkError::Unusable(format!(
+                "the certificate is for the {:?} {} of cluster {:?}, not for the {role:?} {name} of {cluster:?}",
+                shown.1, shown.0, shown.2
+            )));
+        }
+        let config = Config::lan(bind);
+        match QuicTransport::start(config, self.identity.clone(), incarnation.0, seed, receiver) {
+            Ok(transport) => Ok(transport),
+            Err(StartError::Bind { address, source }) => Err(NetworkError::Bind { address, source }),
+            Err(error) => Err(NetworkError::Unusable(error.to_string())),
+        }
+    }
+}
