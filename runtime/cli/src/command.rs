@@ -6,6 +6,7 @@ use crate::ca::CaCommand;
 use crate::demo::DemoCommand;
 use crate::failure::Failure;
 use crate::kv::KvCommand;
+use crate::node::NodeCommand;
 use crate::output::Form;
 use crate::status::StatusCommand;
 
@@ -25,6 +26,7 @@ pub(crate) struct Cli {
 #[derive(Subcommand, Debug)]
 enum Command {
     Demo(DemoCommand),
+    Node(NodeCommand),
     Status(StatusCommand),
     Kv(KvCommand),
     Ca(CaCommand),
@@ -39,6 +41,7 @@ impl Cli {
         let form = if self.json { Form::Programs } else { Form::People };
         match self.command {
             Command::Demo(demo) => demo.run(form),
+            Command::Node(node) => node.run(),
             Command::Status(status) => status.run(form),
             Command::Kv(kv) => kv.run(form),
             Command::Ca(ca) => ca.run(form),

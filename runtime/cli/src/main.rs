@@ -4,8 +4,11 @@ mod ca;
 mod client;
 mod command;
 mod demo;
+mod ends;
 mod failure;
 mod kv;
+mod logging;
+mod node;
 mod output;
 #[cfg(test)]
 mod scripted;
