@@ -197,8 +197,8 @@ impl Demo {
         }
         self.children.stop();
         if !foreign.is_empty() {
-            let names = foreign.join(", ");
-            self.screen.say(&format!("{names} was brought back by hand and keeps running"))?;
+            let names = foreign.join(" and ");
+            self.screen.say(&format!("brought back by hand and therefore left running: {names}"))?;
         }
         Ok(foreign)
     }
