@@ -8,6 +8,7 @@ use crate::failure::Failure;
 use crate::kv::KvCommand;
 use crate::node::NodeCommand;
 use crate::output::Form;
+use crate::sim::SimCommand;
 use crate::status::StatusCommand;
 
 /// synod: a distributed service is composed by spawning actors.
@@ -30,6 +31,7 @@ enum Command {
     Status(StatusCommand),
     Kv(KvCommand),
     Ca(CaCommand),
+    Sim(SimCommand),
 }
 
 impl Cli {
@@ -45,6 +47,7 @@ impl Cli {
             Command::Status(status) => status.run(form),
             Command::Kv(kv) => kv.run(form),
             Command::Ca(ca) => ca.run(form),
+            Command::Sim(sim) => sim.run(form),
         }
     }
 }

@@ -13,6 +13,7 @@ mod output;
 #[cfg(test)]
 mod scripted;
 mod signals;
+mod sim;
 mod status;
 mod table;
 
