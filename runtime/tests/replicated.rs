@@ -91,6 +91,8 @@ impl Cluster {
             (name.clone(), self.simulation.clone(), self.handles.clone(), self.raft);
         self.simulation.start(name, move |env| async move {
             let bind = simulation.endpoint(&own, PORT).parse().expect("an address");
+            // A record has to fit into a segment, and the largest value is a mebibyte.
+            let log = LogOptions { segment_bytes: 4 << 20, ..LogOptions::sim() };
             let mut builder = Node::builder("test", own.as_str()).env(env).bind(bind).log(log).raft(raft);
             for peer in NAMES.map(named).iter().filter(|peer| **peer != own) {
                 builder = builder.peer(peer.as_str(), simulation.endpoint(peer, PORT)).expect("a peer");
