@@ -299,6 +299,9 @@ fn a_machine_that_leaves_takes_its_callers_along_and_keeps_its_records() {
         assert_eq!(node.driver.command(a, Command::Tell, 0).await, Err(CommandError::NoSuchMachine));
         assert!(!node.driver.remove(a).await);
         assert!(node.driver.events(a).await.is_none());
+        let config = super::toy::ToyConfig { peers: vec![] };
+        let back = node.driver.create("a", config, || Box::new(crate::driver::PlainHost));
+        assert!(matches!(back.await, Err(CreateError::Exists)), "it must not come back without its records");
         let disk = node.disk.restart();
         drop(node);
         assert_eq!(super::world::found(&disk, a).await.1.len(), 1);
