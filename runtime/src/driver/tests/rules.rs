@@ -144,6 +144,21 @@ fn a_failed_write_is_final_and_nothing_that_waited_for_it_is_said() {
 }
 
 #[test]
+fn a_record_that_the_log_cannot_take_stops_its_machine_and_no_other() {
+    run(async {
+        let node = Node::new().await;
+        let ((a, _), (b, _)) = (node.machine("a").await, node.machine("b").await);
+        let (large, small) = tokio::join!(
+            node.driver.command(a, Command::Bulky(300 << 10), 0),
+            node.driver.command(b, Command::Append(1), 8),
+        );
+        assert_eq!((large, small), (Err(CommandError::Lost), Ok(Reply::Done)));
+        assert_eq!(node.driver.command(a, Command::Append(2), 8).await, Ok(Reply::Failed));
+        assert_eq!(node.driver.command(b, Command::Load, 0).await, Ok(Reply::Loaded(vec![1])));
+    });
+}
+
+#[test]
 fn a_full_disk_is_waited_out_and_told() {
     run(async {
         let node = Node::new().await;

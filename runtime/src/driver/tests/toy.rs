@@ -55,6 +55,8 @@ pub(crate) enum Command {
     Apply,
     /// Send a blob of so many bytes to the first peer.
     Blob(usize),
+    /// Write a cell of so many bytes.
+    Bulky(usize),
     /// Write a snapshot.
     Take,
     /// Send the snapshot to the first peer.
@@ -76,6 +78,7 @@ pub(crate) enum Reply {
 pub(crate) enum Record {
     Entry(u64, u64),
     Cell(u64),
+    Bulk(Bytes),
 }
 
 impl Placed for Record {
@@ -83,6 +86,7 @@ impl Placed for Record {
         match self {
             Self::Entry(index, _) => Place::Entry(LogIndex(*index)),
             Self::Cell(_) => Place::Cell(7),
+            Self::Bulk(_) => Place::Cell(8),
         }
     }
 }
@@ -115,6 +119,7 @@ impl Protocol for Toy {
             match record {
                 Record::Entry(_, number) => toy.entries.push(number),
                 Record::Cell(cell) => toy.cell = cell,
+                Record::Bulk(_) => {}
             }
         }
         toy
@@ -133,7 +138,7 @@ impl Protocol for Toy {
             Input::Loaded { records, .. } => {
                 let number = |record| match record {
                     Record::Entry(_, number) => number,
-                    Record::Cell(_) => panic!("a cell was loaded"),
+                    Record::Cell(_) | Record::Bulk(_) => panic!("a cell was loaded"),
                 };
                 let token = self.loading.take().expect("asked for");
                 out.reply_early(token, Reply::Loaded(records.into_iter().map(number).collect()));
@@ -195,6 +200,10 @@ impl Toy {
             Command::Blob(size) => {
                 out.send(self.peers[0], Message::Blob(Bytes::from(vec![7; size])));
                 out.reply_early(token, Reply::Done);
+            }
+            Command::Bulky(size) => {
+                out.persist(vec![Record::Bulk(Bytes::from(vec![7; size]))]);
+                out.reply(token, Reply::Done);
             }
             Command::Take => {
                 self.snapshotting = Some(token);
