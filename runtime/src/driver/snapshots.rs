@@ -180,8 +180,8 @@ impl<P: Protocol> Driver<P> {
         match restored {
             Ok(meta) => {
                 self.durable(now, machine, id);
-                self.resume(now, machine);
                 self.step(now, machine, Input::SnapshotInstalled(meta));
+                self.resume(now, machine);
             }
             Err(error) => {
                 tracing::error!(protocol = P::NAME, ?machine, error, "a snapshot could not be installed");
