@@ -3,6 +3,7 @@
 //! A value, never a global: a hundred of them live in one test. What each part does stands in its own room.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -184,6 +185,12 @@ impl Node {
     #[must_use]
     pub fn name(&self) -> &PeerName {
         self.inner.system.name()
+    }
+
+    /// Where this node listens for its peers. When it was bound to port 0, the port is the one it was given.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.inner.system.transport().local_address()
     }
 
     /// The number by which protocols name this node.

@@ -160,6 +160,21 @@ impl Simulation {
         state.processes.insert(name.clone(), process);
     }
 
+    /// Starts a process that does nothing by itself and gives its environment: a node that is started with it, from anywhere in
+    /// the simulation, lives in that process and dies with it.
+    ///
+    /// # Panics
+    /// When the process is running.
+    #[must_use]
+    pub fn boot(&self, name: &PeerName) -> Env {
+        let mut booted = None;
+        self.start(name, |env| {
+            booted = Some(env);
+            std::future::ready(())
+        });
+        booted.expect("a process is given its environment as it starts")
+    }
+
     /// Kills a process, as `kill -9` and a power failure at once do: what its disk had not synced may be gone. Gives whether it
     /// was running.
     pub fn kill(&self, name: &PeerName) -> bool {
