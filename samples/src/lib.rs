@@ -1,6 +1,7 @@
-//! What the samples share: how they are started, and the ground their nodes stand on.
+//! What the samples share: how they are started, the ground their nodes stand on, and a protocol to bring along.
 
 mod ground;
+pub mod register;
 mod stage;
 
 pub use ground::Ground;

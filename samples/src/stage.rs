@@ -35,11 +35,7 @@ where
     }
 }
 
-fn in_virtual_time<F>(
-    nodes: &[&str],
-    seed: u64,
-    story: impl FnOnce(Stage) -> F,
-) -> Result<(), Box<dyn Error>>
+fn in_virtual_time<F>(nodes: &[&str], seed: u64, story: impl FnOnce(Stage) -> F) -> Result<(), Box<dyn Error>>
 where
     F: Future<Output = Result<(), Box<dyn Error>>>,
 {

@@ -218,6 +218,29 @@ impl Node {
         node_id(self.name())
     }
 
+    /// The numbers by which protocols name these members, of whom this node has to be one.
+    ///
+    /// # Errors
+    /// [`ServiceError::Name`], [`ServiceError::NotMember`], [`ServiceError::Settings`] when two names share a number.
+    pub fn members(
+        &self,
+        names: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Result<BTreeMap<NodeId, PeerName>, ServiceError> {
+        let mut members = BTreeMap::new();
+        for name in names {
+            let name = name.as_ref();
+            let name = PeerName::new(name).ok_or_else(|| ServiceError::Name(name.into()))?;
+            if let Some(other) = members.insert(node_id(&name), name.clone()) {
+                return Err(ServiceError::Settings(format!("the members {other} and {name} share an id")));
+            }
+        }
+        if members.contains_key(&self.id()) {
+            Ok(members)
+        } else {
+            Err(ServiceError::NotMember(self.name().to_string()))
+        }
+    }
+
     /// Clock, spawner, seed, network and disk.
     #[must_use]
     pub fn env(&self) -> &Env {
@@ -252,7 +275,9 @@ impl Node {
             let _late = tokio::time::timeout(grace, drivers.shutdown()).await;
             match tokio::time::timeout(grace, drivers.close()).await {
                 Ok(Ok(())) => {}
-                Ok(Err(fault)) => tracing::error!(node = %self.name(), %fault, "the log was not closed in order"),
+                Ok(Err(fault)) => {
+                    tracing::error!(node = %self.name(), %fault, "the log was not closed in order")
+                }
                 Err(_late) => tracing::error!(node = %self.name(), "the disk did not answer in time"),
             }
         }
@@ -264,25 +289,6 @@ impl Node {
     fn driver<P: Protocol>(&self) -> Result<DriverHandle<P>, ServiceError> {
         let drivers = self.inner.drivers.as_ref().ok_or(ServiceError::NoDirectory)?;
         Ok(drivers.of::<P>(&self.inner.system))
-    }
-
-    fn members(
-        &self,
-        names: impl IntoIterator<Item = impl AsRef<str>>,
-    ) -> Result<BTreeMap<NodeId, PeerName>, ServiceError> {
-        let mut members = BTreeMap::new();
-        for name in names {
-            let name = name.as_ref();
-            let name = PeerName::new(name).ok_or_else(|| ServiceError::Name(name.into()))?;
-            if let Some(other) = members.insert(node_id(&name), name.clone()) {
-                return Err(ServiceError::Settings(format!("the members {other} and {name} share an id")));
-            }
-        }
-        if members.contains_key(&self.id()) {
-            Ok(members)
-        } else {
-            Err(ServiceError::NotMember(self.name().to_string()))
-        }
     }
 }
 

@@ -96,9 +96,7 @@ async fn replica(ground: &Ground, name: &str) -> Result<Replicated<Counter>, Box
     Ok(node.replicated("counter", NODES, Counter { total: 0 }).await?)
 }
 
-async fn increment_through_all(
-    counters: &BTreeMap<&str, Replicated<Counter>>,
-) -> Result<(), Box<dyn Error>> {
+async fn increment_through_all(counters: &BTreeMap<&str, Replicated<Counter>>) -> Result<(), Box<dyn Error>> {
     for (name, counter) in counters {
         let mut total = 0;
         for _ in 0..INCREMENTS {
@@ -125,9 +123,7 @@ async fn expect_everywhere(
     Ok(())
 }
 
-async fn leader_of<'a>(
-    counters: &BTreeMap<&'a str, Replicated<Counter>>,
-) -> Result<&'a str, Box<dyn Error>> {
+async fn leader_of<'a>(counters: &BTreeMap<&'a str, Replicated<Counter>>) -> Result<&'a str, Box<dyn Error>> {
     for (name, counter) in counters {
         if counter.status().await?.role == Role::Leader {
             return Ok(name);
