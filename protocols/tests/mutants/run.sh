@@ -1,12 +1,12 @@
 #!/bin/sh
 # Removes one safety rule at a time from a copy of the tree and tells which seed of the simulation notices.
-# Usage: run.sh [NAME...]   SEEDS=1000 sets how many seeds a mutant may survive; all share one target directory.
+# Usage: run.sh [NAME...]   SEEDS=2000 sets how many seeds a mutant may survive; all share one target directory.
 # A mutant that survives, or does not build, ends the script with 1. Nothing in the tree itself is changed.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../../.." && pwd)
-seeds=${SEEDS:-1000}
+seeds=${SEEDS:-2000}
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 CARGO_TARGET_DIR=${MUTANTS_TARGET_DIR:-$root/target/mutants}

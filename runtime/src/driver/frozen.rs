@@ -3,9 +3,14 @@
 use std::fmt;
 use std::io::{self, Write};
 
+/// Writes a state out, once.
+trait Writing: FnOnce(&mut dyn Write) -> io::Result<()> + Send {}
+
+impl<F: FnOnce(&mut dyn Write) -> io::Result<()> + Send> Writing for F {}
+
 /// A state that no longer changes and can be written out on another thread.
 pub struct Frozen {
-    write: Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + Send>,
+    write: Box<dyn Writing>,
 }
 
 impl Frozen {

@@ -41,6 +41,8 @@ pub struct HttpConfig {
     pub tls: Option<(PathBuf, PathBuf)>,
     /// The largest request body, in bytes.
     pub max_body: usize,
+    /// Where other members serve HTTP, as clients reach them; told to clients, never dialled.
+    pub peers: BTreeMap<PeerName, String>,
 }
 
 /// The files of a node's credential, in PEM.

@@ -53,7 +53,7 @@ impl NodeConfig {
     }
 }
 
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "cluster",
     "node",
     "directory",
@@ -63,6 +63,7 @@ const KEYS: [&str; 16] = [
     "http.certificate",
     "http.key",
     "http.max_body_bytes",
+    "http.peers",
     "tls.authority",
     "tls.certificate",
     "tls.key",
@@ -86,7 +87,10 @@ fn from_environment(variables: impl Iterator<Item = (String, String)>) -> Vec<Ov
 }
 
 fn set(table: &mut toml::Table, change: &Override) -> Result<(), ConfigError> {
-    if !KEYS.contains(&change.key.as_str()) && !change.key.starts_with("peers.") {
+    if !KEYS.contains(&change.key.as_str())
+        && !change.key.starts_with("peers.")
+        && !change.key.starts_with("http.peers.")
+    {
         return Err(ConfigError::UnknownKey {
             origin: change.origin.clone(),
             key: change.key.clone(),
@@ -147,11 +151,18 @@ struct Http {
     certificate: Option<PathBuf>,
     key: Option<PathBuf>,
     max_body_bytes: usize,
+    peers: BTreeMap<String, String>,
 }
 
 impl Default for Http {
     fn default() -> Self {
-        Self { allow_clear_text: false, certificate: None, key: None, max_body_bytes: 1 << 20 }
+        Self {
+            allow_clear_text: false,
+            certificate: None,
+            key: None,
+            max_body_bytes: 1 << 20,
+            peers: BTreeMap::new(),
+        }
     }
 }
 
@@ -249,6 +260,7 @@ impl Http {
             allow_clear_text: self.allow_clear_text,
             tls,
             max_body: self.max_body_bytes,
+            peers: check_endpoints("http.peers", self.peers, complaint)?,
         })
     }
 }
@@ -275,16 +287,25 @@ fn check_peers(
     node: &PeerName,
     complaint: &Complaint<'_>,
 ) -> Result<BTreeMap<PeerName, String>, ConfigError> {
+    let peers = check_endpoints("peers", peers, complaint)?;
+    if peers.contains_key(node) {
+        return Err(complaint.about(&format!("peers.{node}"), "is this very node"));
+    }
+    Ok(peers)
+}
+
+fn check_endpoints(
+    table: &str,
+    endpoints: BTreeMap<String, String>,
+    complaint: &Complaint<'_>,
+) -> Result<BTreeMap<PeerName, String>, ConfigError> {
     let mut checked = BTreeMap::new();
-    for (peer, endpoint) in peers {
-        let key = format!("peers.{peer}");
+    for (peer, endpoint) in endpoints {
+        let key = format!("{table}.{peer}");
         let peer = complaint.name(&key, &peer)?;
         let whole = |(host, port): (&str, &str)| !host.is_empty() && port.parse::<u16>().is_ok();
         if !endpoint.rsplit_once(':').is_some_and(whole) {
             return Err(complaint.about(&key, format!("{endpoint:?} is no endpoint such as \"host:7400\"")));
-        }
-        if peer == *node {
-            return Err(complaint.about(&key, "is this very node"));
         }
         checked.insert(peer, endpoint);
     }
@@ -344,6 +365,10 @@ mod tests {
         assert!(error.contains("listen.quic") && error.contains("here"), "{error}");
         let error = parse(TEXT, &[change("raft.tempo", "1")]).expect_err("unknown override");
         assert!(error.contains("--set") && error.contains("raft.tempo"), "{error}");
+        let error = parse(TEXT, &[change("http.peers.node-2", "here")]).expect_err("no endpoint");
+        assert!(error.contains("http.peers.node-2") && error.contains("here"), "{error}");
+        let error = parse(TEXT, &[change("peers.node-1", "127.0.0.1:1")]).expect_err("itself");
+        assert!(error.contains("peers.node-1: is this very node"), "{error}");
         let error = parse(TEXT, &[change("raft.heartbeat_ms", "200")]).expect_err("too slow");
         assert!(error.contains("raft.heartbeat_ms"), "{error}");
     }

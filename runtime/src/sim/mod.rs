@@ -7,6 +7,7 @@ mod network;
 mod process;
 mod simulation;
 mod spawner;
+pub mod study;
 mod trace;
 
 pub use simulation::{Outcome, Simulation, simulate};

@@ -1,9 +1,9 @@
 //! `synod sim`: clusters in virtual time, from seeds.
 
+mod command;
 mod nodes;
 mod raft;
 mod range;
 mod sweep;
 
-pub(crate) use nodes::NodesCommand;
-pub(crate) use raft::RaftCommand;
+pub(crate) use command::SimCommand;

@@ -11,7 +11,8 @@ impl FromStr for Seeds {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let number = |part: &str| part.parse::<u64>().map_err(|_| format!("{part:?} is no seed: a whole number"));
+        let number =
+            |part: &str| part.parse::<u64>().map_err(|_| format!("{part:?} is no seed: a whole number"));
         let range = match text.split_once("..") {
             Some((first, end)) => number(first)?..number(end)?,
             None => {

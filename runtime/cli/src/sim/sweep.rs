@@ -56,10 +56,15 @@ mod tests {
     #[test]
     fn every_seed_is_played_once() {
         let mut played = Vec::new();
-        sweep(&(10..60), TWO, |seed| seed, |seed| {
-            played.push(seed);
-            true
-        });
+        sweep(
+            &(10..60),
+            TWO,
+            |seed| seed,
+            |seed| {
+                played.push(seed);
+                true
+            },
+        );
         played.sort_unstable();
         assert_eq!(played, (10..60).collect::<Vec<_>>());
     }
@@ -67,10 +72,15 @@ mod tests {
     #[test]
     fn a_failure_ends_the_sweep() {
         let mut played = 0;
-        sweep(&(0..1_000_000), TWO, |seed| seed, |_| {
-            played += 1;
-            false
-        });
+        sweep(
+            &(0..1_000_000),
+            TWO,
+            |seed| seed,
+            |_| {
+                played += 1;
+                false
+            },
+        );
         assert!(played <= 2, "{played}");
     }
 }

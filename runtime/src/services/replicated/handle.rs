@@ -187,12 +187,12 @@ impl<S: StateMachine> Replicated<S> {
     pub async fn leader(&self) -> NodeId {
         let mut standing = self.replica.shared.standing();
         loop {
-            let known = standing.borrow_and_update().leader;
+            let known = standing.see().leader;
             if let Some(leader) = known {
                 return leader;
             }
             // The sender lives as long as the replica this handle holds.
-            let _ = standing.changed().await;
+            standing.changed().await;
         }
     }
 

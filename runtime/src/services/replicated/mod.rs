@@ -16,6 +16,7 @@ mod search;
 mod shared;
 #[cfg(test)]
 mod tests;
+mod watched;
 
 pub use door::{Doors, ReplicaApi, open_door};
 pub use error::{ReplicaCause, ReplicaError};

@@ -6,11 +6,11 @@ use std::future::Future;
 use std::time::Duration;
 
 use synod_protocols::NodeId;
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::services::replicated::error::{ReplicaCause, ReplicaError};
 use crate::services::replicated::shared::Standing;
+use crate::services::replicated::watched::Watcher;
 
 /// The first and the longest wait between two attempts when nothing else happens.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(200));
@@ -21,7 +21,7 @@ const HOPS: u32 = 3;
 pub(crate) struct Search {
     me: NodeId,
     until: Instant,
-    standing: watch::Receiver<Standing>,
+    standing: Watcher<Standing>,
     /// Whom the last node asked takes for the leader.
     hint: Option<NodeId>,
     hops: u32,
@@ -29,13 +29,13 @@ pub(crate) struct Search {
 }
 
 impl Search {
-    pub(crate) fn new(me: NodeId, until: Instant, standing: watch::Receiver<Standing>) -> Self {
+    pub(crate) fn new(me: NodeId, until: Instant, standing: Watcher<Standing>) -> Self {
         Self { me, until, standing, hint: None, hops: 0, pause: PAUSES.0 }
     }
 
     /// The other node to ask; `None` for this one, which also answers while nobody is known to lead.
     pub(crate) fn target(&self) -> Option<NodeId> {
-        self.hint.or(self.standing.borrow().leader).filter(|&leader| leader != self.me)
+        self.hint.or(self.standing.get().leader).filter(|&leader| leader != self.me)
     }
 
     /// How long an attempt may take.
@@ -50,7 +50,7 @@ impl Search {
         attempt: impl Future<Output = Result<T, ReplicaError>>,
     ) -> Result<T, ReplicaError> {
         let mut standing = self.standing.clone();
-        standing.mark_unchanged();
+        standing.see();
         tokio::select! {
             biased;
             result = attempt => result,
@@ -79,11 +79,7 @@ impl Search {
         self.pause = (self.pause * 2).min(PAUSES.1);
         tokio::select! {
             biased;
-            changed = self.standing.changed() => {
-                if changed.is_err() {
-                    return false;
-                }
-            }
+            () = self.standing.changed() => {}
             () = sleep_until(wake) => {}
         }
         Instant::now() < self.until
@@ -91,13 +87,11 @@ impl Search {
 }
 
 /// Completes when another node than the one asked is known to lead. An attempt at this node hears of that by itself.
-async fn replaced(target: Option<NodeId>, mut standing: watch::Receiver<Standing>) {
+async fn replaced(target: Option<NodeId>, mut standing: Watcher<Standing>) {
     let Some(target) = target else { return std::future::pending().await };
     loop {
-        if standing.changed().await.is_err() {
-            return std::future::pending().await;
-        }
-        if standing.borrow_and_update().leader.is_some_and(|leader| leader != target) {
+        standing.changed().await;
+        if standing.see().leader.is_some_and(|leader| leader != target) {
             return;
         }
     }

@@ -7,7 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use synod_protocols::raft::Role;
 use synod_protocols::session::{SessionLimits, Sessions};
 use synod_protocols::{LogIndex, NodeId, Term};
-use tokio::sync::watch;
+
+use crate::services::replicated::watched::{Watched, Watcher};
 
 /// The application's state, and what was applied to it.
 pub(crate) struct State<S> {
@@ -28,14 +29,14 @@ pub(crate) struct Standing {
 /// One replica's state and standing.
 pub(crate) struct Shared<S> {
     state: Mutex<State<S>>,
-    standing: watch::Sender<Standing>,
+    standing: Watched<Standing>,
 }
 
 impl<S> Shared<S> {
     pub(crate) fn new(machine: S, limits: SessionLimits) -> Self {
         let state = State { machine, sessions: Sessions::new(limits), applied: LogIndex::ZERO };
         let standing = Standing { role: Role::Follower, term: Term::ZERO, leader: None };
-        Self { state: Mutex::new(state), standing: watch::channel(standing).0 }
+        Self { state: Mutex::new(state), standing: Watched::new(standing) }
     }
 
     /// The state, for as long as the guard lives. A panic of the application does not lock others out.
@@ -44,11 +45,11 @@ impl<S> Shared<S> {
     }
 
     /// The standing and its changes.
-    pub(crate) fn standing(&self) -> watch::Receiver<Standing> {
-        self.standing.subscribe()
+    pub(crate) fn standing(&self) -> Watcher<Standing> {
+        self.standing.watch()
     }
 
     pub(crate) fn stand(&self, standing: Standing) {
-        self.standing.send_replace(standing);
+        self.standing.set(standing);
     }
 }

@@ -1,1 +1,3 @@
+//! The application side without a cluster: sessions, unreadable commands, snapshots of both.
 
+mod host;

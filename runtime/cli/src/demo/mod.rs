@@ -1,0 +1,13 @@
+//! `synod demo`: a cluster of processes on this machine, what it looks like, and what to try on it.
+
+mod child;
+mod command;
+mod files;
+mod layout;
+mod percentile;
+mod ports;
+mod row;
+mod sample;
+mod screen;
+
+pub(crate) use command::DemoCommand;

@@ -1,0 +1,140 @@
+//! A member of a cluster as HTTP shows it: its map, its place in the group, its links.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
+use synod::address::node_id;
+use synod::protocols::NodeId;
+use synod::services;
+use synod::services::kv::Kv;
+use synod::telemetry::Metrics;
+use synod::transport::{PeerName, Transport};
+use tokio::time::Instant;
+
+use crate::service::{Map, Service};
+use crate::status::{Link, Role, Status};
+
+/// A member of a cluster.
+#[derive(Clone)]
+pub struct Member {
+    /// Its name.
+    pub node: PeerName,
+    /// Its cluster's name.
+    pub cluster: String,
+    /// The other members, and where clients reach their HTTP, where that is known.
+    pub peers: BTreeMap<PeerName, Option<String>>,
+    /// The map.
+    pub kv: Kv,
+    /// What it counts.
+    pub metrics: Metrics,
+    /// Its links.
+    pub transport: Arc<dyn Transport>,
+    /// When it started.
+    pub started: Instant,
+}
+
+impl Member {
+    /// How it stands, given how its replica stands.
+    fn describe(&self, replica: &services::Status) -> Status {
+        let names: BTreeMap<NodeId, &PeerName> =
+            self.peers.keys().chain([&self.node]).map(|name| (node_id(name), name)).collect();
+        let leader = replica.leader.and_then(|leader| names.get(&leader));
+        let mut members: Vec<String> = names.values().map(ToString::to_string).collect();
+        members.sort_unstable();
+        Status {
+            node: self.node.to_string(),
+            cluster: self.cluster.clone(),
+            pid: std::process::id(),
+            role: role(replica),
+            leader: leader.map(ToString::to_string),
+            term: replica.term.0,
+            commit_index: replica.commit.0,
+            applied_index: replica.applied.0,
+            members,
+            uptime_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            links: self.peers.iter().map(|(peer, http)| self.link(peer, http.clone())).collect(),
+        }
+    }
+
+    fn link(&self, peer: &PeerName, http: Option<String>) -> Link {
+        let link = self.transport.link(peer);
+        let microseconds = |link: &Arc<dyn synod::transport::Link>| {
+            u64::try_from(link.round_trip().as_micros()).unwrap_or(u64::MAX)
+        };
+        Link {
+            peer: peer.to_string(),
+            connected: link.is_some(),
+            round_trip_us: link.as_ref().map(microseconds),
+            queued_bytes: link.as_ref().map_or(0, |link| link.queued() as u64),
+            http,
+        }
+    }
+}
+
+impl Service for Member {
+    fn map(&self) -> &dyn Map {
+        &self.kv
+    }
+
+    fn status(&self) -> LocalBoxFuture<'static, Result<Status, String>> {
+        let member = self.clone();
+        async move {
+            let replica = member.kv.status().await.map_err(|error| error.to_string())?;
+            Ok(member.describe(&replica))
+        }
+        .boxed_local()
+    }
+
+    fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+}
+
+/// The part a replica plays. One that has no vote only learns, whatever it takes itself for.
+fn role(replica: &services::Status) -> Role {
+    if !replica.voters.contains(&replica.id) {
+        return Role::Learner;
+    }
+    match replica.role {
+        services::Role::Leader => Role::Leader,
+        services::Role::Follower => Role::Follower,
+        services::Role::PreCandidate | services::Role::Candidate => Role::Candidate,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use synod::protocols::{LogIndex, Term};
+
+    use super::*;
+
+    fn replica(role: services::Role, voters: &[u64]) -> services::Status {
+        services::Status {
+            id: NodeId(1),
+            role,
+            term: Term(2),
+            leader: None,
+            vote: None,
+            commit: LogIndex(3),
+            applied: LogIndex(3),
+            last_index: LogIndex(3),
+            first_index: LogIndex(1),
+            snapshot_index: LogIndex::ZERO,
+            durable_index: LogIndex(3),
+            voters: voters.iter().copied().map(NodeId).collect::<BTreeSet<_>>(),
+            match_index: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn who_has_no_vote_is_a_learner() {
+        assert_eq!(role(&replica(services::Role::Follower, &[2, 3])), Role::Learner);
+        assert_eq!(role(&replica(services::Role::Follower, &[1, 2, 3])), Role::Follower);
+        assert_eq!(role(&replica(services::Role::PreCandidate, &[1, 2])), Role::Candidate);
+        assert_eq!(role(&replica(services::Role::Leader, &[1])), Role::Leader);
+    }
+}

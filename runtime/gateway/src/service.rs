@@ -1,0 +1,111 @@
+//! What the gateway needs of a node: the replicated map, how the node stands, and where to count.
+//!
+//! Answers are local futures: a handler runs to its end on the thread that took its connection.
+
+use futures_util::future::LocalBoxFuture;
+use futures_util::stream::LocalBoxStream;
+use futures_util::{FutureExt, StreamExt};
+use synod::protocols::LogIndex;
+use synod::services::kv::{
+    Call, Consistency, DeleteOutcome, Event, Expect, KeyValue, Kv, KvError, Put, PutOutcome, Range, Read,
+    Versioned,
+};
+use synod::telemetry::Metrics;
+
+use crate::status::Status;
+
+/// A node, as HTTP shows it.
+pub trait Service: Send + Sync + 'static {
+    /// The replicated map.
+    fn map(&self) -> &dyn Map;
+
+    /// How the node stands.
+    ///
+    /// # Errors
+    /// The sentence says why the node cannot tell.
+    fn status(&self) -> LocalBoxFuture<'static, Result<Status, String>>;
+
+    /// Where the gateway counts, and what `/metrics` prints.
+    fn metrics(&self) -> &Metrics;
+}
+
+/// The replicated map, as HTTP uses it.
+pub trait Map: Send + Sync + 'static {
+    /// Writes a key. The error says whether the write may have taken place.
+    fn put(&self, put: Put, call: Call) -> LocalBoxFuture<'static, Result<PutOutcome, KvError>>;
+
+    /// Deletes a key. The error says whether the deletion may have taken place.
+    fn delete(
+        &self,
+        key: String,
+        expect: Expect,
+        call: Call,
+    ) -> LocalBoxFuture<'static, Result<DeleteOutcome, KvError>>;
+
+    /// Reads a key.
+    fn get(
+        &self,
+        key: String,
+        consistency: Consistency,
+    ) -> LocalBoxFuture<'static, Result<Read<Option<Versioned>>, KvError>>;
+
+    /// Reads keys in order.
+    fn range(
+        &self,
+        range: Range,
+        consistency: Consistency,
+    ) -> LocalBoxFuture<'static, Result<Read<Vec<KeyValue>>, KvError>>;
+
+    /// Tells every change of keys that begin with `prefix` from the index `from` on, or from the next change on.
+    ///
+    /// # Errors
+    /// With the cause `Compacted` when the history from there on is no longer held.
+    fn watch(
+        &self,
+        prefix: &str,
+        from: Option<LogIndex>,
+    ) -> Result<LocalBoxStream<'static, Result<Event, KvError>>, KvError>;
+}
+
+impl Map for Kv {
+    fn put(&self, put: Put, call: Call) -> LocalBoxFuture<'static, Result<PutOutcome, KvError>> {
+        let kv = self.clone();
+        async move { kv.put(put, call).await }.boxed_local()
+    }
+
+    fn delete(
+        &self,
+        key: String,
+        expect: Expect,
+        call: Call,
+    ) -> LocalBoxFuture<'static, Result<DeleteOutcome, KvError>> {
+        let kv = self.clone();
+        async move { kv.delete(&key, expect, call).await }.boxed_local()
+    }
+
+    fn get(
+        &self,
+        key: String,
+        consistency: Consistency,
+    ) -> LocalBoxFuture<'static, Result<Read<Option<Versioned>>, KvError>> {
+        let kv = self.clone();
+        async move { kv.get(&key, consistency).await }.boxed_local()
+    }
+
+    fn range(
+        &self,
+        range: Range,
+        consistency: Consistency,
+    ) -> LocalBoxFuture<'static, Result<Read<Vec<KeyValue>>, KvError>> {
+        let kv = self.clone();
+        async move { kv.range(range, consistency).await }.boxed_local()
+    }
+
+    fn watch(
+        &self,
+        prefix: &str,
+        from: Option<LogIndex>,
+    ) -> Result<LocalBoxStream<'static, Result<Event, KvError>>, KvError> {
+        Ok(Self::watch(self, prefix, from)?.boxed_local())
+    }
+}

@@ -1,0 +1,126 @@
+//! Applying, and snapshots: written, found again, sent and installed in the order of writes.
+
+use bytes::Bytes;
+use synod_protocols::{LogIndex, NodeId, SessionId};
+use tokio::time::sleep;
+
+use super::toy::{Command, Reply};
+use super::world::{JOB, Node, found, run};
+use crate::driver::Limits;
+
+fn result(index: u64, sum: u64) -> (LogIndex, Bytes) {
+    (LogIndex(index), Bytes::copy_from_slice(&sum.to_le_bytes()))
+}
+
+#[test]
+fn entries_take_effect_on_the_host_and_a_snapshot_brings_the_state_back() {
+    run(async {
+        let node = Node::new().await;
+        let (a, sum) = node.machine("a").await;
+        for number in [1, 2] {
+            node.driver.command(a, Command::Append(number), 8).await.unwrap();
+        }
+        let applied = node.driver.command(a, Command::Apply, 0).await;
+        assert_eq!(applied, Ok(Reply::Results(vec![result(1, 1), result(2, 3)])));
+        assert_eq!(node.driver.command(a, Command::Take, 0).await, Ok(Reply::Done));
+        assert_eq!(sum.0.lock().unwrap().0, 3);
+        let disk = node.disk.crash(1);
+        drop(node);
+        let node = Node::on(disk, Limits::default()).await;
+        let (_, sum) = node.machine("a").await;
+        assert_eq!(sum.0.lock().unwrap().0, 3, "from the snapshot");
+    });
+}
+
+#[test]
+fn a_snapshot_is_written_only_when_the_log_has_caught_up() {
+    run(async {
+        let node = Node::new().await;
+        let (a, _) = node.machine("a").await;
+        let append = node.driver.command(a, Command::Append(1), 8);
+        let take = async {
+            sleep(JOB / 4).await;
+            node.driver.command(a, Command::Take, 0).await
+        };
+        let early = async {
+            sleep(JOB / 2).await;
+            assert_eq!(node.store.snapshots().newest(a), None);
+        };
+        let (append, take, ()) = tokio::join!(append, take, early);
+        assert_eq!((append, take), (Ok(Reply::Done), Ok(Reply::Done)));
+        assert_eq!(node.store.snapshots().newest(a).unwrap().index, LogIndex(1));
+    });
+}
+
+#[test]
+fn a_received_snapshot_replaces_state_and_log_before_later_writes() {
+    run(async {
+        let (near, far) = (Node::new().await, Node::new().await);
+        let ((a, _), (b, sum)) = (near.machine("a").await, far.machine("a").await);
+        assert_eq!(a, b, "the machines of a group have one id");
+        for number in 1..=5 {
+            near.driver.command(a, Command::Append(number), 8).await.unwrap();
+        }
+        for number in [90, 91, 92, 93, 94, 95, 96] {
+            far.driver.command(b, Command::Append(number), 8).await.unwrap();
+        }
+        near.driver.command(a, Command::Apply, 0).await.unwrap();
+        near.driver.command(a, Command::Take, 0).await.unwrap();
+        assert_eq!(near.driver.command(a, Command::Send, 0).await, Ok(Reply::Failed), "no link");
+        *near.post.far.lock().unwrap() = Some(far.post.inbox());
+        assert_eq!(near.driver.command(a, Command::Send, 0).await, Ok(Reply::Done));
+        while sum.0.lock().unwrap().1.last() != Some(&1000) {
+            sleep(JOB).await;
+        }
+        assert_eq!(sum.0.lock().unwrap().0, 15, "the sender's state");
+        let Ok(Reply::Told { heard, .. }) = far.driver.command(b, Command::Tell, 0).await else {
+            panic!("not told")
+        };
+        let order: Vec<_> = heard
+            .iter()
+            .filter(|line| !line.starts_with("persisted") || *line >= &"persisted 8".to_owned())
+            .collect();
+        assert_eq!(order, ["received Snapshot", "persisted 8", "installed 5", "persisted 9"]);
+        assert_eq!(far.driver.command(b, Command::Load, 0).await, Ok(Reply::Loaded(vec![1000])));
+        let disk = far.disk.crash(1);
+        drop(far);
+        assert_eq!(
+            found(&disk, b).await,
+            (Some(LogIndex(5)), vec![LogIndex(6)]),
+            "nothing of the old log is left"
+        );
+    });
+}
+
+#[test]
+fn a_snapshot_that_is_cut_or_malformed_is_counted_and_forgotten() {
+    run(async {
+        let node = Node::new().await;
+        let (a, _) = node.machine("a").await;
+        let (near, inbox) = (Node::new().await, node.post.inbox());
+        *near.post.far.lock().unwrap() = Some(node.post.inbox());
+        for header in [Bytes::new(), Bytes::from_static(&[9]), Bytes::from_static(&[1, 2, 3])] {
+            inbox.bulk(NodeId(2), SessionId(1), header, Box::new(Nothing));
+        }
+        let mut whole = bytes::BytesMut::from(&[1_u8][..]);
+        whole.extend_from_slice(&a.0.to_le_bytes());
+        crate::wire::encode(&super::toy::Message::Snapshot, crate::wire::Form::Compact, &mut whole).unwrap();
+        inbox.bulk(NodeId(2), SessionId(1), whole.freeze(), Box::new(Nothing));
+        sleep(JOB * 5).await;
+        assert_eq!(node.count("bad_frames_total"), 4);
+        assert!(
+            matches!(node.driver.command(a, Command::Tell, 0).await, Ok(Reply::Told { heard, .. }) if heard.is_empty())
+        );
+    });
+}
+
+/// A stream that ends at once.
+struct Nothing;
+
+impl synod_transport::BulkReceiver for Nothing {
+    fn read(
+        &mut self,
+    ) -> futures_util::future::BoxFuture<'_, Result<Option<Bytes>, synod_transport::LinkError>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+}

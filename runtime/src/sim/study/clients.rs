@@ -1,0 +1,167 @@
+//! The clients of a study, and the ledger of what they asked and were told.
+//!
+//! Each client writes fresh keys, counts in a key of its own, adds to a counter that all share, and reads what others count.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use bytes::Bytes;
+use synod_protocols::Outcome;
+use synod_protocols::prng::Prng;
+use tokio::time::{Instant, sleep};
+
+use crate::services::kv::{Call, Consistency, Expect, Kv, KvError, Put, PutOutcome};
+use crate::sim::study::run::Cluster;
+
+/// The key to which every client adds.
+pub(crate) const SHARED: &str = "shared";
+
+/// What clients asked and were told.
+#[derive(Default)]
+pub(crate) struct Ledger {
+    pub(crate) ok: u64,
+    pub(crate) refused: u64,
+    pub(crate) unknown: u64,
+    /// Keys whose write was acknowledged, with their values.
+    pub(crate) written: BTreeMap<String, Bytes>,
+    /// Keys whose write was refused.
+    pub(crate) absent: BTreeSet<String>,
+    /// Keys whose write nobody knows of.
+    pub(crate) doubtful: BTreeSet<String>,
+    /// The last acknowledged count of each client.
+    pub(crate) counts: BTreeMap<String, u64>,
+    /// Acknowledged and doubtful additions to the shared counter.
+    pub(crate) added: (u64, u64),
+    /// What must not have happened.
+    pub(crate) complaints: Vec<String>,
+}
+
+impl Ledger {
+    /// Notes something that must not have happened.
+    pub(crate) fn complain(&mut self, complaint: String) {
+        self.complaints.push(complaint);
+    }
+
+    fn settle<T>(&mut self, result: &Result<T, KvError>) -> Option<Outcome> {
+        match result {
+            Ok(_) => {
+                self.ok += 1;
+                None
+            }
+            Err(error) => {
+                match error.outcome {
+                    Outcome::NotExecuted => self.refused += 1,
+                    Outcome::Unknown => self.unknown += 1,
+                }
+                Some(error.outcome)
+            }
+        }
+    }
+}
+
+/// One client's life.
+pub(crate) async fn client(cluster: Cluster, number: usize, duration: Duration) -> Result<(), String> {
+    let mut chance = Prng::fork(cluster.simulation.seed(), 0xC0 + number as u64);
+    let until = Instant::now() + duration;
+    let mut step = 0_u64;
+    while Instant::now() < until {
+        sleep(chance.duration(Duration::from_millis(1), Duration::from_millis(60))).await;
+        let Some(kv) = handle(&cluster, &mut chance) else { continue };
+        step += 1;
+        match chance.below(4) {
+            0 => write(&cluster, &kv, format!("{number}/{step}"), &mut chance).await,
+            1 => count(&cluster, &kv, number, step).await,
+            2 => add(&cluster, &kv).await,
+            _ => read(&cluster, &kv, &mut chance).await?,
+        }
+        let told = {
+            let ledger = cluster.ledger.borrow();
+            format!("{number} {step} {} {} {}", ledger.ok, ledger.refused, ledger.unknown)
+        };
+        cluster.simulation.trace().record("client", &told);
+    }
+    Ok(())
+}
+
+fn handle(cluster: &Cluster, chance: &mut Prng) -> Option<Kv> {
+    let handles = cluster.handles.borrow();
+    let handles: Vec<&Kv> = handles.values().collect();
+    chance.pick(&handles).map(|kv| (*kv).clone())
+}
+
+fn call() -> Call {
+    Call { deadline: Duration::from_secs(2), ..Call::default() }
+}
+
+fn put(key: &str, value: Bytes, expect: Expect) -> Put {
+    Put { key: key.to_owned(), value, expect, lease: None }
+}
+
+/// Writes a key that nobody else writes.
+async fn write(cluster: &Cluster, kv: &Kv, key: String, chance: &mut Prng) {
+    let value = Bytes::from(vec![b'v'; chance.below(2_000) as usize]);
+    let result = kv.put(put(&key, value.clone(), Expect::Any), call()).await;
+    let mut ledger = cluster.ledger.borrow_mut();
+    match (ledger.settle(&result), result) {
+        (None, Ok(PutOutcome::Created { .. })) => {
+            ledger.written.insert(key, value);
+        }
+        (Some(Outcome::NotExecuted), _) => {
+            ledger.absent.insert(key);
+        }
+        (Some(Outcome::Unknown), _) => {
+            ledger.doubtful.insert(key);
+        }
+        (None, told) => ledger.complain(format!("a fresh key {key} was written, and the answer is {told:?}")),
+    }
+}
+
+/// Writes a growing number to the client's own key.
+async fn count(cluster: &Cluster, kv: &Kv, number: usize, step: u64) {
+    let key = format!("count/{number}");
+    let result = kv.put(put(&key, Bytes::from(step.to_string()), Expect::Any), call()).await;
+    let mut ledger = cluster.ledger.borrow_mut();
+    if ledger.settle(&result).is_none() {
+        ledger.counts.insert(key, step);
+    }
+}
+
+/// Adds one to the shared counter by compare-and-set; a conflict is no addition.
+async fn add(cluster: &Cluster, kv: &Kv) {
+    let read = kv.get(SHARED, Consistency::Linearizable).await;
+    let present = match read {
+        Ok(read) => read.value,
+        Err(_) => return,
+    };
+    let (expect, value) = match present {
+        None => (Expect::Absent, 0),
+        Some(present) => (Expect::Index(present.index), number(&present.value)),
+    };
+    let result = kv.put(put(SHARED, Bytes::from((value + 1).to_string()), expect), call()).await;
+    let mut ledger = cluster.ledger.borrow_mut();
+    match (ledger.settle(&result), result) {
+        (None, Ok(PutOutcome::Conflict { .. })) | (Some(Outcome::NotExecuted), _) => {}
+        (None, _) => ledger.added.0 += 1,
+        (Some(Outcome::Unknown), _) => ledger.added.1 += 1,
+    }
+}
+
+/// Reads what a client counts: never less than was acknowledged before the read began.
+async fn read(cluster: &Cluster, kv: &Kv, chance: &mut Prng) -> Result<(), String> {
+    let known: Vec<(String, u64)> =
+        cluster.ledger.borrow().counts.iter().map(|(key, count)| (key.clone(), *count)).collect();
+    let Some((key, acknowledged)) = chance.pick(&known).cloned() else { return Ok(()) };
+    let result = kv.get(&key, Consistency::Linearizable).await;
+    cluster.ledger.borrow_mut().settle(&result);
+    let Ok(read) = result else { return Ok(()) };
+    let seen = read.value.map_or(0, |value| number(&value.value));
+    if seen < acknowledged {
+        return Err(format!("a read of {key} saw {seen} after {acknowledged} had been acknowledged"));
+    }
+    Ok(())
+}
+
+/// The number that a value holds; zero for one that is none.
+pub(crate) fn number(value: &[u8]) -> u64 {
+    std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).unwrap_or_default()
+}

@@ -1,0 +1,34 @@
+//! Whole nodes in virtual time: nothing acknowledged is lost, and a seed is one run.
+
+use synod::protocols::sim::FaultKind;
+use synod::sim::study::{Options, Studied, study};
+
+fn sound(seed: u64) -> Studied {
+    let studied = study(seed, &Options::default());
+    assert_eq!(studied.failure, None, "{studied}");
+    studied
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_under_faults() {
+    let mut faults = synod::protocols::sim::Tally::default();
+    let mut ok = 0;
+    for seed in 0..6 {
+        let studied = sound(seed);
+        faults.merge(&studied.faults);
+        ok += studied.ok;
+    }
+    assert!(ok > 1_000, "only {ok} requests took effect");
+    for kind in
+        [FaultKind::Crash, FaultKind::Pause, FaultKind::Partition, FaultKind::OneWayCut, FaultKind::Loss]
+    {
+        assert!(faults.count(kind).injected > 0, "{kind} never struck");
+    }
+}
+
+#[test]
+fn the_same_seed_is_the_same_run_and_another_is_not() {
+    let (first, again, other) = (sound(100), sound(100), sound(101));
+    assert_eq!(first, again);
+    assert_ne!(first.hash, other.hash);
+}
