@@ -8,6 +8,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use synod::prelude::*;
+use synod::storage::LogOptions;
 use tempfile::TempDir;
 
 use crate::stage::Stage;
@@ -50,7 +51,8 @@ impl Ground {
     /// # Errors
     /// What [`NodeBuilder::start`] says.
     pub async fn start(&self, name: &str) -> Result<Node, Box<dyn Error>> {
-        let builder = Node::builder(self.cluster, name);
+        // A log of small segments, because a sample writes little and opens it often.
+        let builder = Node::builder(self.cluster, name).log(LogOptions::sim());
         let builder = match &self.world {
             World::Real { authority, disks } => {
                 builder.tls(Identity::brief(authority, name)?).directory(disks.path().join(name))
