@@ -1,7 +1,7 @@
 //! An application's own protocol: a register that only rises, kept by a majority of its members.
 //!
-//! No leader, no log, no clock of its own: every node serves, as long as a majority lives. After Attiya, Bar-Noy and Dolev
-//! ("Sharing Memory Robustly in Message-Passing Systems", JACM 1995, §3), with the value for its own timestamp.
+//! No leader and no log: every node serves, as long as a majority lives. After Attiya, Bar-Noy and Dolev ("Sharing Memory
+//! Robustly in Message-Passing Systems", JACM 1995), with the value for its own timestamp.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use synod::prelude::*;
 pub struct Register {
     me: NodeId,
     members: Majority,
-    /// The highest value that was written to this node's disk, durable or on its way.
+    /// The highest value given to this node's disk.
     highest: u64,
     rounds: BTreeMap<u64, Round>,
     next_round: u64,
@@ -21,21 +21,11 @@ pub struct Register {
     retry: Option<Timestamp>,
 }
 
-/// Who takes part, the same on every member but for `me`.
-#[derive(Clone, Debug)]
-pub struct Members {
-    /// This node.
-    pub me: NodeId,
-    /// All of them, this node too.
-    pub all: BTreeSet<NodeId>,
-}
-
-/// A command under way: it ends when a majority keeps its value and none of them a higher one.
+/// A command under way: it ends when a majority keeps its value and nobody who answered a higher one.
 #[derive(Clone, Debug)]
 struct Round {
     token: Token,
     value: u64,
-    /// The highest value that each member says it keeps.
     kept: BTreeMap<NodeId, u64>,
 }
 
@@ -48,23 +38,13 @@ pub enum Command {
     Read,
 }
 
-/// What members say to each other. Nobody trusts the fields.
+/// What members say to each other, by round and value. Nobody trusts the numbers.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Message {
-    /// From whoever has a command, to all: keep the value unless yours is higher, and answer `Kept`.
-    Offer {
-        /// The sender's name for its command.
-        round: u64,
-        /// The value.
-        value: u64,
-    },
-    /// The answer: a value that is on the sender's disk.
-    Kept {
-        /// The round of the offer.
-        round: u64,
-        /// The value.
-        highest: u64,
-    },
+    /// From whoever has a command, to all: keep this value unless yours is higher, and answer `Kept`.
+    Offer(u64, u64),
+    /// The answer: the highest value on the sender's disk.
+    Kept(u64, u64),
 }
 
 /// What is on disk: one cell, of which the log remembers the last record only.
@@ -83,14 +63,15 @@ const ROUNDS_MAX: usize = 1024;
 
 impl Protocol for Register {
     const NAME: &'static str = "sample.register";
-    type Config = Members;
+    /// This node, and all members.
+    type Config = (NodeId, BTreeSet<NodeId>);
     type Message = Message;
     type Command = Command;
     type Reply = Option<u64>;
     type Event = ();
     type Record = Highest;
 
-    fn restore(Members { me, all }: Members, seed: u64, recovered: Recovered<Highest>) -> Self {
+    fn restore((me, all): (NodeId, BTreeSet<NodeId>), seed: u64, recovered: Recovered<Highest>) -> Self {
         Self {
             me,
             members: Majority::new(all),
@@ -106,20 +87,18 @@ impl Protocol for Register {
         match input {
             Input::Command { token, .. } if self.rounds.len() == ROUNDS_MAX => out.reply_early(token, None),
             Input::Command { token, command: Command::Raise(value) } => self.begin(now, token, value, out),
-            Input::Command { token, command: Command::Read } => self.begin(now, token, self.highest, out),
+            Input::Command { token, command: Command::Read } => self.begin(now, token, 0, out),
             Input::Message { from, .. } if !self.members.voters().contains(&from) => {}
-            Input::Message { from, message: Message::Offer { round, value }, .. } => {
+            Input::Message { from, message: Message::Offer(round, value), .. } => {
                 self.keep(value, out);
                 // Does not leave before what was written is on disk: sends wait for all earlier writes.
-                out.send(from, Message::Kept { round, highest: self.highest });
+                out.send(from, Message::Kept(round, self.highest));
             }
-            Input::Message { from, message: Message::Kept { round, highest }, .. } => {
+            Input::Message { from, message: Message::Kept(round, highest), .. } => {
                 self.kept(round, from, highest, out);
             }
             Input::Timeout => self.offer_again(now, out),
-            // Final: nothing is promised any more. The driver tells whoever waits that the outcome is unknown.
-            Input::WriteFailed => self.rounds.clear(),
-            // Links, logs and snapshots are for other protocols than this one.
+            // Links, logs and snapshots are for other protocols. A failed write is final, and the driver lets nothing out after it.
             _ => {}
         }
     }
@@ -133,6 +112,7 @@ impl Register {
     fn begin(&mut self, now: Timestamp, token: Token, value: u64, out: &mut Outbox<Self>) {
         let round = self.next_round;
         self.next_round = round.wrapping_add(1);
+        let value = value.max(self.highest);
         self.rounds.insert(round, Round { token, value, kept: BTreeMap::new() });
         self.retry.get_or_insert(now.after(RETRY));
         self.offer(round, out);
@@ -145,7 +125,7 @@ impl Register {
         for &member in self.members.voters().iter().filter(|&&member| member != self.me) {
             if it.kept.get(&member).is_none_or(|&kept| kept < value) {
                 // A promise of nothing, so it need not wait for this node's disk.
-                out.send_early(member, Message::Offer { round, value });
+                out.send_early(member, Message::Offer(round, value));
             }
         }
         self.keep(value, out);
@@ -165,7 +145,7 @@ impl Register {
         let Some(it) = self.rounds.get_mut(&round) else { return };
         it.kept.insert(from, highest);
         if highest > it.value {
-            // A value that a command before this one may have been told. It becomes this round's, lest it be told an older one.
+            // An earlier command may have been told this value, and this one must not be told less.
             it.value = highest;
             return self.offer(round, out);
         }

@@ -12,7 +12,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use synod::prelude::*;
-use synod::services::Role;
 use synod_samples::{Ground, Stage, perform};
 
 /// The state that is replicated. It changes by commands only, which every replica gets in the same order.
@@ -124,10 +123,11 @@ async fn expect_everywhere(
 }
 
 async fn leader_of<'a>(counters: &BTreeMap<&'a str, Replicated<Counter>>) -> Result<&'a str, Box<dyn Error>> {
+    let leader = counters.values().next().ok_or("there is nobody to ask")?.leader().await;
     for (name, counter) in counters {
-        if counter.status().await?.role == Role::Leader {
+        if counter.status().await?.id == leader {
             return Ok(name);
         }
     }
-    Err("nobody leads".into())
+    Err("a stranger leads".into())
 }

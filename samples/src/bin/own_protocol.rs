@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use synod::prelude::*;
-use synod_samples::register::{Command, Members, Register};
+use synod_samples::register::{Command, Register};
 use synod_samples::{Ground, Stage, perform};
 
 const NODES: [&str; 3] = ["n1", "n2", "n3"];
@@ -61,7 +61,7 @@ async fn raise(stage: Stage) -> Result<(), Box<dyn Error>> {
 /// Starts a node and lets it host its part of the register, with what its disk holds.
 async fn host(ground: &Ground, name: &str) -> Result<Machine<Register>, Box<dyn Error>> {
     let node = ground.start(name).await?;
-    let members = Members { me: node.id(), all: node.members(NODES)?.into_keys().collect() };
+    let members = (node.id(), node.members(NODES)?.into_keys().collect());
     // The name tells several registers of one cluster apart. A protocol without entries needs no application behind it.
     Ok(node.host("height", members, || Box::new(PlainHost)).await?)
 }
