@@ -114,3 +114,38 @@ pub fn take_successor<A: 'static>() -> Option<A> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn byte_fields_of_a_large_frame_are_slices_of_it() {
+        #[derive(serde::Deserialize)]
+        struct Message(#[serde(with = "crate::wire::slice")] Bytes);
+        let frame = Bytes::from([&[0xC5, 0x10, 0x00][..], &[7; 4096]].concat());
+        let mut nobody = None;
+        let inside = {
+            let _guard = DecodeGuard::enter(&mut nobody, Some(frame.clone()));
+            decode::<Message>(&frame, 1 << 20).unwrap().0
+        };
+        assert_eq!(inside.as_ptr(), frame[3..].as_ptr());
+        let outside = decode::<Message>(&frame, 1 << 20).unwrap().0;
+        assert_eq!(outside, inside);
+        assert_ne!(outside.as_ptr(), inside.as_ptr(), "without the frame it is a copy");
+    }
+
+    #[test]
+    fn a_successor_is_for_its_own_type_and_for_the_length_of_the_restart() {
+        with_successor(5_u8, || {
+            assert_eq!(take_successor::<u16>(), None);
+            assert_eq!(take_successor::<u8>(), Some(5));
+            assert_eq!(take_successor::<u8>(), None);
+        });
+        with_successor(5_u8, || {});
+        assert_eq!(take_successor::<u8>(), None);
+        let caught = std::panic::catch_unwind(|| with_successor(5_u8, || panic!("in the restart")));
+        assert!(caught.is_err());
+        assert_eq!(take_successor::<u8>(), None);
+    }
+}

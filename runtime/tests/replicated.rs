@@ -10,7 +10,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::future::{join_all, try_join_all};
+use synod::address::node_id;
 use synod::driver::Frozen;
+use synod::env::Env;
 use synod::node::{Node, RaftConfig};
 use synod::protocols::log::SessionTag;
 use synod::protocols::raft::Role;
@@ -18,7 +20,7 @@ use synod::protocols::{ClientId, LogIndex};
 use synod::services::kv::{
     Call, Consistency, DeleteOutcome, EventKind, Expect, Kv, KvCause, Put, PutOutcome, Range,
 };
-use synod::services::replicated::{DEADLINE, Replicated};
+use synod::services::replicated::{DEADLINE, Doors, Forward, Replicated, open_door_to_clients};
 use synod::services::{Applied, Outcome, StateMachine};
 use synod::sim::{Simulation, simulate};
 use synod::storage::LogOptions;
@@ -91,6 +93,8 @@ impl Cluster {
             (name.clone(), self.simulation.clone(), self.handles.clone(), self.raft);
         self.simulation.start(name, move |env| async move {
             let bind = simulation.endpoint(&own, PORT).parse().expect("an address");
+            // A record has to fit into a segment, and the largest value is a mebibyte.
+            let log = LogOptions { segment_bytes: 4 << 20, ..LogOptions::sim() };
             let mut builder = Node::builder("test", own.as_str()).env(env).bind(bind).log(log).raft(raft);
             for peer in NAMES.map(named).iter().filter(|peer| **peer != own) {
                 builder = builder.peer(peer.as_str(), simulation.endpoint(peer, PORT)).expect("a peer");
@@ -275,13 +279,9 @@ fn requests_at_survivors_take_effect_exactly_once_while_leaders_are_killed() {
                     // Make the victim lead, so that requests are on their way to it when it dies.
                     let leading = cluster.at(&survivors[0]).counter.leader().await;
                     for name in &survivors {
-                        if synod::address::node_id(name) == leading {
+                        if node_id(name) == leading {
                             // A transfer that fails leaves the leader where it is, which is as good a victim's neighbour.
-                            let _ = cluster
-                                .at(name)
-                                .counter
-                                .transfer(Some(synod::address::node_id(&victim)))
-                                .await;
+                            let _ = cluster.at(name).counter.transfer(Some(node_id(&victim))).await;
                         }
                     }
                     sleep(Duration::from_millis(60)).await;
@@ -407,5 +407,51 @@ fn a_node_that_was_away_for_long_takes_over_a_snapshot() {
         cluster.restart(&away).await;
         let back = cluster.at(&away).kv;
         assert_eq!(back.get("k0/7", Consistency::Linearizable).await.unwrap().value.unwrap().value, "7");
+    });
+}
+
+#[test]
+fn clients_reach_a_service_only_where_it_is_opened_to_them() {
+    simulate(6, &["a", "outsider"], |simulation| async move {
+        let [member, outsider] = ["a", "outsider"].map(named);
+        let endpoint = simulation.endpoint(&member, PORT);
+        let bind = endpoint.parse().expect("an address");
+        let ready = Rc::new(RefCell::new(false));
+        let opened = ready.clone();
+        simulation.start(&member, move |env| async move {
+            let builder = Node::builder("test", "a").env(env).bind(bind).log(LogOptions::sim());
+            let node = builder.start().await.expect("the node starts");
+            let counter = node.replicated("counter", ["a"], Counter(7)).await.expect("the counter starts");
+            open_door_to_clients(node.system(), "public", counter.replica().clone()).await.expect("it opens");
+            counter.leader().await;
+            *opened.borrow_mut() = true;
+            std::future::pending::<()>().await;
+        });
+        while !*ready.borrow() {
+            sleep(Duration::from_millis(5)).await;
+        }
+        let told = Rc::new(RefCell::new(None));
+        let teller = told.clone();
+        simulation.start(&outsider, move |env| async move {
+            let builder = Node::client("test", "outsider").env(Env { disk: None, ..env });
+            let client =
+                builder.peer("a", endpoint).expect("a peer").start().await.expect("the client starts");
+            while client.system().members().is_empty() {
+                sleep(Duration::from_millis(5)).await;
+            }
+            let ask = async |service: &str| {
+                let members = BTreeMap::from([(node_id(&member), member.clone())]);
+                let doors = Doors::new(client.system().clone(), service, members);
+                // A query in its encoded form: the form's number, then nil.
+                doors.query(node_id(&member), Bytes::from_static(&[1, 0xC0]), DEADLINE).await
+            };
+            *teller.borrow_mut() = Some((ask("counter").await, ask("public").await));
+        });
+        while told.borrow().is_none() {
+            sleep(Duration::from_millis(5)).await;
+        }
+        let (closed, open) = told.take().expect("it was told");
+        assert_eq!(closed.expect_err("members only").outcome, Outcome::NotExecuted);
+        assert_eq!(open.expect("open to clients").answer, Bytes::from_static(&[7]));
     });
 }

@@ -1,7 +1,7 @@
 //! The binary as people use it: real processes, real sockets, `kill -9`. What a demo says on standard output drives the test.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{BufRead, BufReader, Read};
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -34,7 +34,8 @@ impl Demo {
 
     /// `None` when somebody else has taken one of the ports meanwhile.
     fn try_start(directory: &Path) -> Option<Self> {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        // Below the ports that outgoing connections get, or one of them could take a killed node's port.
+        let port = 20_000 + (RandomState::new().build_hasher().finish() % 10_000) as u16;
         let mut child = Command::new(BINARY)
             .args(["demo", "--json", "--port", &port.to_string(), "--dir"])
             .arg(directory)

@@ -16,7 +16,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// serde's `flatten`, `skip_serializing`, `skip_serializing_if`, `skip_deserializing`, `tag`, `content` and `untagged`.
 #[proc_macro_derive(Wire, attributes(wire))]
 pub fn derive_wire(input: TokenStream) -> TokenStream {
-    expand(wire::derive(&parse_macro_input!(input as DeriveInput)))
+    wire::derive(&parse_macro_input!(input as DeriveInput)).into()
 }
 
 /// Makes an actor callable from other nodes: `#[remote(Kv, Admin, mailbox = 1024, restart(5, "10s"), clients(Kv))]`.
@@ -25,16 +25,11 @@ pub fn derive_wire(input: TokenStream) -> TokenStream {
 /// panicked actor is replaced by what its factory makes.
 #[proc_macro_derive(Remote, attributes(remote))]
 pub fn derive_remote(input: TokenStream) -> TokenStream {
-    expand(remote::derive(&parse_macro_input!(input as DeriveInput)))
+    remote::derive(&parse_macro_input!(input as DeriveInput)).into()
 }
 
 /// Declares an interface: `interface!(pub Kv = "kv" { Put, Get });`.
 #[proc_macro]
 pub fn interface(input: TokenStream) -> TokenStream {
-    let interface = parse_macro_input!(input as interface::Interface);
-    interface::expand(&interface).into()
-}
-
-fn expand(result: syn::Result<proc_macro2::TokenStream>) -> TokenStream {
-    result.unwrap_or_else(|error| error.to_compile_error()).into()
+    interface::expand(&parse_macro_input!(input as interface::Interface)).into()
 }

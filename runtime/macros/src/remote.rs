@@ -23,7 +23,11 @@ enum Clients {
     Some(Vec<Path>),
 }
 
-pub(crate) fn derive(input: &DeriveInput) -> syn::Result<TokenStream> {
+pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
+    implement(input).unwrap_or_else(|error| error.to_compile_error())
+}
+
+fn implement(input: &DeriveInput) -> syn::Result<TokenStream> {
     let mut options = Options::default();
     for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("remote")) {
         attribute.parse_nested_meta(|meta| options.read(&meta))?;

@@ -6,7 +6,11 @@ use syn::{Data, DataEnum, DeriveInput, Error, Fields, Ident, parse_quote};
 
 use crate::attributes::Form;
 
-pub(crate) fn derive(input: &DeriveInput) -> syn::Result<TokenStream> {
+pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
+    implement(input).unwrap_or_else(|error| error.to_compile_error())
+}
+
+fn implement(input: &DeriveInput) -> syn::Result<TokenStream> {
     let form = Form::of(&input.attrs)?;
     let body = match &input.data {
         Data::Struct(data) => fields(&data.fields)?,

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use synod_protocols::Timestamp;
-use synod_transport::{Lane, PeerName};
+use synod_transport::{CloseReason, Lane, PeerName};
 use tokio::sync::Notify;
 
 use super::catalogue::Catalogue;
@@ -100,9 +100,9 @@ impl Core {
     }
 
     /// Counts a frame that is none.
-    pub(crate) fn hostile(&self, session: &Session, fault: &str) {
+    pub(crate) fn hostile(&self, session: &Session, fault: &'static str) {
         self.counters.hostile.get_or_create(&vec![("fault", fault.to_owned())]).inc();
-        tracing::warn!(node = %self.name(), peer = %session.peer().name, fault, "malformed frame");
+        tracing::debug!(node = %self.name(), peer = %session.peer().name, fault, "malformed frame");
     }
 
     /// Says to a peer that its message was not delivered.
@@ -125,9 +125,15 @@ impl Core {
     }
 
     fn send_later(&self, session: Arc<Session>, lane: Lane, head: Head, body: Bytes) {
+        if !session.wait_for_room() {
+            // Without a bound, a peer that asks and never reads would fill this node's memory.
+            session.link().close(CloseReason::Violation("it reads no answers".to_owned()));
+            return;
+        }
         self.run(0, async move {
             // A link that breaks meanwhile has told the peer what it needs to know.
             let _ = session.send_patiently(lane, &head, body).await;
+            session.waited_for_room();
         });
     }
 

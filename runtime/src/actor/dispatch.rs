@@ -27,9 +27,14 @@ pub(crate) type Panic = Box<dyn Any + Send>;
 
 /// How one actor type handles one message, from here and from elsewhere.
 pub struct Entry<A: Actor<Context = Context<A>>> {
-    pub(crate) local: fn(&mut A, &mut Context<A>, &Around<'_>, Box<dyn LocalMessage>) -> Result<(), Panic>,
-    pub(crate) remote: fn(&mut A, &mut Context<A>, &mut Around<'_>, Arrival<'_>) -> Result<(), Panic>,
+    pub(crate) local: LocalEntry<A>,
+    pub(crate) remote: RemoteEntry<A>,
 }
+
+pub(crate) type LocalEntry<A> =
+    fn(&mut A, &mut Context<A>, &Around<'_>, Box<dyn LocalMessage>) -> Result<(), Panic>;
+pub(crate) type RemoteEntry<A> =
+    fn(&mut A, &mut Context<A>, &mut Around<'_>, Arrival<'_>) -> Result<(), Panic>;
 
 /// What an entry finds around the actor.
 pub(crate) struct Around<'a> {
@@ -179,7 +184,11 @@ impl Answering {
             Ok(result) => result,
             Err(error) => return self.fail(core, error),
         };
-        match self.session.send(self.lane, &head, &mut |out| encode(result, self.form, out)) {
+        // A `Serialize` that panics spoils this answer and nothing else: the actor has done its work.
+        let sent = catch_unwind(AssertUnwindSafe(|| {
+            self.session.send(self.lane, &head, &mut |out| encode(result, self.form, out))
+        }));
+        match sent.unwrap_or(Err(SendError::Encode)) {
             // A link that is gone has failed the ask at the other end.
             Ok(()) | Err(SendError::Closed) => {}
             Err(SendError::Encode) => self.fail(core, AskError::unknown(Cause::Encode)),

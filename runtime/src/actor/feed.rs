@@ -47,7 +47,8 @@ pub(crate) struct FeedLimits {
 /// What waits in a feed.
 pub(crate) enum Item {
     Local(LocalItem),
-    Remote(Run),
+    /// In a box, so that a queue of local messages is no wider than they are.
+    Remote(Box<Run>),
 }
 
 /// A message of the same node.
@@ -125,7 +126,7 @@ impl Feed {
         let refused = frames.split_off(taken);
         if !frames.is_empty() {
             let run = Run { session: session.clone(), received, frames: frames.into_iter() };
-            state.queue.push_back(Item::Remote(run));
+            state.queue.push_back(Item::Remote(Box::new(run)));
             wake(state);
         }
         match cause {
@@ -160,8 +161,9 @@ impl Feed {
         wake(state);
     }
 
-    pub(crate) fn is_stopping(&self) -> bool {
-        self.lock().stopping
+    /// Whether somebody has asked the actor to stop; once for each time, for an actor may refuse.
+    pub(crate) fn take_stop(&self) -> bool {
+        mem::take(&mut self.lock().stopping)
     }
 
     /// Takes nothing more; gives what waited.
@@ -196,5 +198,38 @@ fn wake(mut state: MutexGuard<'_, State>) {
     drop(state);
     if let Some(waker) = waker {
         waker.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::AskError;
+
+    struct Nothing;
+
+    impl LocalMessage for Nothing {
+        fn refuse(self: Box<Self>, _error: AskError) -> Option<&'static str> {
+            None
+        }
+    }
+
+    fn item(size: usize) -> LocalItem {
+        LocalItem { interface: 0, message: 0, size, call: Box::new(Nothing) }
+    }
+
+    #[test]
+    fn room_is_bounded_in_messages_and_bytes_until_it_is_spent() {
+        let feed = Feed::new(1, Vec::new(), FeedLimits { messages: 3, bytes: 100 });
+        let cause = |size| feed.push(item(size)).err().map(|(_, cause)| cause);
+        assert_eq!(cause(500), None, "an empty feed takes one message of any size");
+        assert_eq!(cause(1), Some(Cause::MailboxFull));
+        let (mut batch, mut spent) = (VecDeque::new(), Spent { messages: 0, bytes: 0 });
+        assert!(feed.pull(&mut batch, &mut spent, Waker::noop()));
+        assert_eq!(cause(1), Some(Cause::MailboxFull), "what is taken and not handled still counts");
+        feed.settle(&mut Spent { messages: 1, bytes: 500 });
+        assert_eq!([cause(1), cause(1), cause(1), cause(1)], [None, None, None, Some(Cause::MailboxFull)]);
+        assert_eq!(feed.close(Cause::Stopped).len(), 3);
+        assert_eq!(cause(1), Some(Cause::Stopped));
     }
 }

@@ -46,6 +46,9 @@ impl<M: RemoteMessage> Outgoing<M> {
     /// Sends a message that wants no answer, without waiting for anything.
     pub(crate) fn tell_now(mut self, to: &Destination) -> Result<(), AskError> {
         let core = to.core()?;
+        if let Some(Route::Local(feed, interface)) = &*to.known() {
+            return self.deliver(feed, *interface, None);
+        }
         match to.route_now(self.key)? {
             None => Err(AskError::not_executed(Cause::Unreachable)),
             Some(Route::Local(feed, interface)) => self.deliver(&feed, interface, None),
@@ -59,6 +62,20 @@ impl<M: RemoteMessage> Outgoing<M> {
     /// Sends a message that wants no answer, waiting for a link and for room on it.
     pub(crate) async fn tell(mut self, to: &Destination) -> Result<(), AskError> {
         let core = to.core()?;
+        {
+            let known = to.known();
+            match &*known {
+                Some(Route::Local(feed, interface)) => return self.deliver(feed, *interface, None),
+                Some(Route::Remote(session, agreement)) => {
+                    let mut passage = self.passage(core, to, session, agreement)?;
+                    let head = passage.tell_head();
+                    if passage.try_send(&head).is_ok() {
+                        return Ok(());
+                    }
+                }
+                None => {}
+            }
+        }
         let limit = core.settings.limits.ask_timeout;
         let mut again = true;
         loop {

@@ -75,7 +75,7 @@ impl<A: Actor<Context = Context<A>>> ActorFuture<A> for Pump<A> {
             spent: Spent::default(),
         };
         while !ctx.waiting() && turn.left > 0 {
-            if feed.is_stopping() {
+            if feed.take_stop() {
                 ctx.stop();
                 break;
             }

@@ -43,6 +43,15 @@ pub(crate) enum Watcher {
     Remote(Arc<Session>, u64),
 }
 
+impl Watcher {
+    fn is_forsaken(&self) -> bool {
+        match self {
+            Self::Local(sender) => sender.is_closed(),
+            Self::Remote(..) => false,
+        }
+    }
+}
+
 /// How many watchers one actor has at most; beyond, a watch is refused.
 const WATCHERS_MAX: usize = 1 << 16;
 
@@ -119,6 +128,10 @@ impl Registry {
         };
         match &mut slot.occupant {
             Some(occupant) if slot.generation == generation => {
+                // Now and then, so that watches that nobody awaits any longer do not add up.
+                if occupant.watchers.len().is_power_of_two() {
+                    occupant.watchers.retain(|watcher| !watcher.is_forsaken());
+                }
                 if occupant.watchers.len() >= WATCHERS_MAX {
                     return Err((watcher, Reason::Denied));
                 }
@@ -205,5 +218,19 @@ mod tests {
         assert_eq!(registry.leave(actor).len(), 1);
         assert_eq!(watch(actor), Err(Reason::Stopped));
         assert_eq!(watch(77 << 32 | 1), Err(Reason::NoSuchActor));
+    }
+
+    #[test]
+    fn watches_that_nobody_awaits_do_not_add_up() {
+        let registry = Registry::default();
+        let actor = registry.enter(None, Vec::new(), LIMITS).unwrap().actor;
+        let (kept, _awaited) = oneshot::channel();
+        assert!(registry.watch(actor, Watcher::Local(kept)).is_ok());
+        for _ in 0..2 * WATCHERS_MAX {
+            assert!(registry.watch(actor, Watcher::Local(oneshot::channel().0)).is_ok());
+        }
+        let watchers = registry.leave(actor);
+        assert!(watchers.len() < 10, "{}", watchers.len());
+        assert!(matches!(&watchers[0], Watcher::Local(sender) if !sender.is_closed()));
     }
 }

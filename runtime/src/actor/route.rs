@@ -56,9 +56,14 @@ impl Destination {
         Lane::for_target(self.target.actor)
     }
 
+    /// The way that was found before, for use in place: counting references to what two threads share costs as much as sending.
+    pub(crate) fn known(&self) -> MutexGuard<'_, Option<Route>> {
+        self.route.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The way, if it is known without waiting.
     pub(crate) fn route_now(&self, key: Key) -> Result<Option<Route>, AskError> {
-        if let Some(route) = &*self.cache() {
+        if let Some(route) = &*self.known() {
             return Ok(Some(route.clone()));
         }
         let core = self.core()?;
@@ -72,7 +77,7 @@ impl Destination {
                 Way::Departed | Way::Nowhere => return Err(AskError::not_executed(Cause::Unreachable)),
             }
         };
-        (*self.cache()).clone_from(&route);
+        (*self.known()).clone_from(&route);
         Ok(route)
     }
 
@@ -89,13 +94,13 @@ impl Destination {
             None => describe(core, &session, key, deadline).await?,
         };
         let route = Route::Remote(session, agreed);
-        *self.cache() = Some(route.clone());
+        *self.known() = Some(route.clone());
         Ok(route)
     }
 
     /// The way led over a link that is gone.
     pub(crate) fn forget(&self) {
-        *self.cache() = None;
+        *self.known() = None;
     }
 
     fn local(&self, core: &Core, key: Key) -> Result<Route, AskError> {
@@ -104,10 +109,6 @@ impl Destination {
         let position = feed.interfaces.iter().position(|offered| offered.key == key.id);
         let position = position.ok_or(AskError::not_executed(Cause::Unsupported))?;
         Ok(Route::Local(feed, position as u16))
-    }
-
-    fn cache(&self) -> MutexGuard<'_, Option<Route>> {
-        self.route.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -21,6 +21,9 @@ const CHUNK: usize = 256 << 10;
 /// How many interfaces one peer may announce.
 const MANIFESTS_MAX: usize = 4096;
 
+/// How many answers wait for room on one link; a peer that reads as little as this asks too much.
+const WAITING_MAX: usize = 1 << 16;
+
 /// One link to one incarnation of one peer.
 pub(crate) struct Session {
     link: Arc<dyn Link>,
@@ -29,6 +32,8 @@ pub(crate) struct Session {
     known: Mutex<Known>,
     /// Bytes of large messages that are not complete.
     bulk_bytes: AtomicUsize,
+    /// Answers that wait for room in their lane.
+    waiting: AtomicUsize,
 }
 
 /// The bytes of one large message that is not complete.
@@ -65,6 +70,7 @@ impl Session {
             pending: Pending::default(),
             known: Mutex::default(),
             bulk_bytes: AtomicUsize::new(0),
+            waiting: AtomicUsize::new(0),
         }
     }
 
@@ -153,6 +159,20 @@ impl Session {
             stream.write(body.split_to(body.len().min(CHUNK))).await?;
         }
         stream.finish().await
+    }
+
+    /// Lets one more answer wait for room; `false` when too many do.
+    pub(crate) fn wait_for_room(&self) -> bool {
+        if self.waiting.fetch_add(1, Ordering::Relaxed) < WAITING_MAX {
+            return true;
+        }
+        self.waited_for_room();
+        false
+    }
+
+    /// An answer that waited has left, or its link is gone.
+    pub(crate) fn waited_for_room(&self) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Begins to count what one large message holds.

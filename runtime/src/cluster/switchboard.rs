@@ -92,7 +92,7 @@ impl Receiver for Switchboard {
                 core.run(0, whole);
             }
             Ok(_) => core.hostile(&session, "bulk"),
-            Err(error) => core.hostile(&session, &error.to_string()),
+            Err(error) => core.hostile(&session, error.fault()),
         }
     }
 
@@ -167,7 +167,7 @@ fn take(core: &Core, session: &Arc<Session>, mut frame: Bytes, sorted: &mut Sort
     }
     let (head, size) = match Head::peek(&frame) {
         Ok(read) => read,
-        Err(error) => return core.hostile(session, &error.to_string()),
+        Err(error) => return core.hostile(session, error.fault()),
     };
     if let Head::Tell(call) | Head::Ask(_, call) = &head {
         return sorted.add(call.target, frame);

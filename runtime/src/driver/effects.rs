@@ -35,13 +35,22 @@ impl<P: Protocol> Driver<P> {
         }
     }
 
-    /// Carries out one effect; gives the input that answers it at once.
-    pub(crate) fn carry_out(&mut self, machine: MachineId, effect: Effect<P>) -> Option<Input<P>> {
+    /// Carries out one effect, or holds it back until a snapshot is installed; gives the input that answers it at once.
+    fn carry_out(&mut self, machine: MachineId, effect: Effect<P>) -> Option<Input<P>> {
         let hosted = self.machines.get_mut(&machine)?;
-        if waits_for_installation(&effect) && (hosted.installing || !hosted.held.is_empty()) {
+        let installing = hosted.installing || !hosted.held.is_empty();
+        if waits_for_installation(&effect) && (installing || matches!(effect, Effect::InstallSnapshot { .. }))
+        {
             hosted.held.push_back(effect);
+            self.install_next(machine);
             return None;
         }
+        self.perform(machine, effect)
+    }
+
+    /// Carries out one effect; gives the input that answers it at once.
+    pub(crate) fn perform(&mut self, machine: MachineId, effect: Effect<P>) -> Option<Input<P>> {
+        let hosted = self.machines.get_mut(&machine)?;
         let links = &mut self.links;
         match effect {
             Effect::Send { to, message, after } => say(hosted, links, after, Utterance::Send { to, message }),
@@ -65,10 +74,7 @@ impl<P: Protocol> Driver<P> {
             }
             Effect::TakeSnapshot { meta } => self.take_snapshot(machine, meta),
             Effect::SendSnapshot { to, message } => self.send_snapshot(machine, to, message),
-            Effect::InstallSnapshot { id, from, meta } => {
-                hosted.held.push_back(Effect::InstallSnapshot { id, from, meta });
-                self.install_next(machine);
-            }
+            Effect::InstallSnapshot { from, meta, .. } => self.begin_install(machine, from, meta),
             Effect::DropSnapshot { from } => self.store.snapshots().drop_received(machine, from),
         }
         None

@@ -2,8 +2,9 @@
 //!
 //! A future that is dropped takes nothing back: what was asked takes effect or not, and the answer goes nowhere.
 
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use synod_protocols::{Outcome, Protocol};
 use tokio::sync::{broadcast, oneshot};
@@ -17,6 +18,8 @@ use crate::storage::{RecoverError, SnapshotFault, Store};
 pub struct DriverHandle<P: Protocol> {
     feed: Arc<Feed<P>>,
     store: Store,
+    /// The machines whose records were handed over: asked again, the store would say that there are none.
+    claimed: Arc<Mutex<BTreeSet<MachineId>>>,
 }
 
 /// Why a command got no reply.
@@ -39,8 +42,8 @@ pub enum CommandError {
 /// Why a machine is not hosted. Nothing changed on the disk.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
-    /// It is hosted already.
-    #[error("the machine is hosted already")]
+    /// It is hosted already, or this process has tried before: what the disk holds of a machine is handed over once.
+    #[error("the machine is hosted already, or was since the process started")]
     Exists,
     /// Its log relies on a snapshot that is not there.
     #[error(transparent)]
@@ -72,10 +75,10 @@ impl CommandError {
 
 impl<P: Protocol> DriverHandle<P> {
     pub(crate) fn new(feed: Arc<Feed<P>>, store: Store) -> Self {
-        Self { feed, store }
+        Self { feed, store, claimed: Arc::default() }
     }
 
-    /// Hosts a machine: recovers it from log and snapshot, and lets `host` be what its entries take effect on. `host` is called
+    /// Hosts a machine, once in the life of a process: recovers it from log and snapshot, and lets `host` be what its entries take effect on. `host` is called
     /// on the driver's thread.
     ///
     /// # Errors
@@ -87,6 +90,9 @@ impl<P: Protocol> DriverHandle<P> {
         host: impl FnOnce() -> Box<dyn Host<P>> + Send + 'static,
     ) -> Result<MachineId, CreateError> {
         let machine = MachineId::of(P::NAME, name);
+        if !self.claimed.lock().unwrap_or_else(PoisonError::into_inner).insert(machine) {
+            return Err(CreateError::Exists);
+        }
         let recovered = self.store.recover(machine)?;
         let body = match recovered.snapshot {
             None => None,
@@ -162,7 +168,7 @@ impl<P: Protocol> DriverHandle<P> {
 
 impl<P: Protocol> Clone for DriverHandle<P> {
     fn clone(&self) -> Self {
-        Self { feed: Arc::clone(&self.feed), store: self.store.clone() }
+        Self { feed: Arc::clone(&self.feed), store: self.store.clone(), claimed: Arc::clone(&self.claimed) }
     }
 }
 

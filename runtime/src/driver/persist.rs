@@ -69,6 +69,22 @@ impl Writes {
         self.retry_at = Some(now.after(RETRY));
     }
 
+    /// The log refused the write in flight because of the machines that `refused` picks: it is made again without them.
+    /// Gives those machines.
+    pub(crate) fn evict(&mut self, refused: impl Fn(MachineId, &[Write]) -> bool) -> Vec<Seat> {
+        let Some(batch) = &mut self.in_flight else { return Vec::new() };
+        let guilty = |(seat, (_, writes)): (&Seat, &(WriteId, Vec<Write>))| {
+            refused(seat.machine, writes).then_some(*seat)
+        };
+        let evicted: Vec<Seat> = batch.writes.iter().filter_map(guilty).collect();
+        for seat in &evicted {
+            batch.writes.remove(seat);
+            self.gathering.writes.remove(seat);
+        }
+        self.retry_at = Some(Timestamp::ZERO);
+        evicted
+    }
+
     /// There is room again.
     pub(crate) fn retry(&mut self) {
         if self.retry_at.is_some() {

@@ -144,9 +144,16 @@ impl<P: Protocol> Driver<P> {
         if hosted.installing || hosted.failed || hosted.gate.durable() < id.previous() {
             return;
         }
+        let next = Effect::InstallSnapshot { id: *id, from: *from, meta: meta.clone() };
+        let answer = self.perform(machine, next);
+        debug_assert!(answer.is_none(), "an installation is answered later");
+    }
+
+    pub(crate) fn begin_install(&mut self, machine: MachineId, from: NodeId, meta: SnapshotMeta) {
+        let Some(hosted) = self.machines.get_mut(&machine) else { return };
         hosted.installing = true;
         let (seat, feed) = (hosted.seat, Arc::clone(&self.feed));
-        let (snapshots, from, meta) = (self.store.snapshots().clone(), *from, meta.clone());
+        let snapshots = self.store.snapshots().clone();
         // A machine installs only what its log contradicts or does not reach. What contradicts it goes first: found beside the
         // snapshot after a crash, it would look like its continuation.
         let contradicting = vec![(machine, vec![Write::Truncate { from: meta.index }])];
@@ -173,8 +180,8 @@ impl<P: Protocol> Driver<P> {
         match restored {
             Ok(meta) => {
                 self.durable(now, machine, id);
-                self.resume(now, machine);
                 self.step(now, machine, Input::SnapshotInstalled(meta));
+                self.resume(now, machine);
             }
             Err(error) => {
                 tracing::error!(protocol = P::NAME, ?machine, error, "a snapshot could not be installed");
@@ -183,14 +190,17 @@ impl<P: Protocol> Driver<P> {
         }
     }
 
-    /// Carries out what was held back, up to the next installation.
+    /// Carries out what was held back, up to the next installation. What that brings about waits behind what is left.
     fn resume(&mut self, now: Timestamp, machine: MachineId) {
-        let Some(hosted) = self.machines.get_mut(&machine) else { return };
-        for effect in std::mem::take(&mut hosted.held) {
-            if let Some(input) = self.carry_out(machine, effect) {
+        while let Some(hosted) = self.machines.get_mut(&machine)
+            && !matches!(hosted.held.front(), None | Some(Effect::InstallSnapshot { .. }))
+            && let Some(effect) = hosted.held.pop_front()
+        {
+            if let Some(input) = self.perform(machine, effect) {
                 self.step(now, machine, input);
             }
         }
+        self.install_next(machine);
     }
 }
 

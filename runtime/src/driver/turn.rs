@@ -12,7 +12,7 @@ use crate::driver::frame;
 use crate::driver::seat::Seat;
 use crate::driver::state::Driver;
 use crate::driver::wakes::{Wake, Wakes};
-use crate::storage::{ReadFault, WriteFault};
+use crate::storage::{ReadFault, Write, WriteFault};
 use crate::wire::decode;
 
 /// How often in one turn machines may ask to be called at once; beyond it others come first.
@@ -169,13 +169,35 @@ impl<P: Protocol> Driver<P> {
                 self.writes.put_off(now);
                 self.space(now, false);
             }
-            Err(fault @ (WriteFault::Failed | WriteFault::TooLarge { .. } | WriteFault::Gap { .. })) => {
-                tracing::error!(protocol = P::NAME, %fault, "the log refused a write");
-                self.writes.clear();
-                for machine in self.machines.keys().copied().collect::<Vec<_>>() {
-                    self.fail(now, machine);
-                }
+            Err(fault @ WriteFault::TooLarge { limit, .. }) => {
+                let large = |write: &Write| write.body().len() as u64 > limit;
+                self.evict(now, &fault, |_, writes| writes.iter().any(large));
             }
+            Err(fault @ WriteFault::Gap { machine, .. }) => {
+                self.evict(now, &fault, |other, _| other == machine)
+            }
+            Err(WriteFault::Failed) => self.fail_all(now),
+        }
+    }
+
+    /// Nothing was written because of single machines: they fail, the others go on.
+    fn evict(&mut self, now: Timestamp, fault: &WriteFault, guilty: impl Fn(MachineId, &[Write]) -> bool) {
+        tracing::error!(protocol = P::NAME, %fault, "the log refused a write");
+        let evicted = self.writes.evict(guilty);
+        if evicted.is_empty() {
+            return self.fail_all(now);
+        }
+        for seat in evicted {
+            if self.is_seated(seat) {
+                self.fail(now, seat.machine);
+            }
+        }
+    }
+
+    fn fail_all(&mut self, now: Timestamp) {
+        self.writes.clear();
+        for machine in self.machines.keys().copied().collect::<Vec<_>>() {
+            self.fail(now, machine);
         }
     }
 

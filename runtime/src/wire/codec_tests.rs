@@ -1,3 +1,5 @@
+//! What is decoded, what is refused, and on how much stack.
+
 use std::collections::BTreeMap;
 
 use bytes::{Bytes, BytesMut};
@@ -43,6 +45,7 @@ fn chain(levels: usize) -> Chain {
 }
 
 /// Runs on a stack of the size that an arbiter's thread has.
+#[expect(clippy::disallowed_methods, reason = "the size of a stack is what is tested")]
 fn on_small_stack<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> T {
     std::thread::Builder::new().stack_size(2 << 20).spawn(run).unwrap().join().unwrap()
 }

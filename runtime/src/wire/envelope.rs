@@ -89,6 +89,19 @@ pub enum EnvelopeError {
     Cause(u8),
 }
 
+impl EnvelopeError {
+    /// The word for a metric's label.
+    #[must_use]
+    pub const fn fault(self) -> &'static str {
+        match self {
+            Self::Truncated => "truncated",
+            Self::Kind(_) => "kind",
+            Self::Flags(_) => "flags",
+            Self::Cause(_) => "cause",
+        }
+    }
+}
+
 const NAMED: u8 = 1;
 const DEADLINE: u8 = 1 << 1;
 const SEQUENCE: u8 = 1 << 2;

@@ -121,6 +121,13 @@ mod tests {
     }
 
     #[test]
+    fn layout_is_the_one_of_the_wire_page() {
+        let manifest = Manifest::of("kv", 3, &[message("a", 5, true)]);
+        let bytes = super::super::codec::encode_body(&manifest);
+        assert_eq!(&bytes[..], b"\x93\xA2kv\x03\x91\x93\xA1a\x05\xC3");
+    }
+
+    #[test]
     fn one_side_that_does_not_know_its_structure_suffices_for_maps() {
         let theirs = Manifest::of("kv", 0, &[message("a", 1, false)]);
         assert_eq!(theirs.agree(&[message("a", 1, true)])[0].unwrap().form, Form::Named);

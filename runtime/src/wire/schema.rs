@@ -16,6 +16,18 @@ pub trait Wire {
 }
 
 /// A type with a name on the wire, which makes it a message.
+///
+/// A message without a name is refused by the compiler, which says what to write:
+///
+/// ```compile_fail,E0277
+/// use synod::prelude::*;
+///
+/// #[derive(Message, Wire, Serialize, Deserialize)]
+/// #[rtype(result = "()")]
+/// struct Nameless;
+///
+/// interface!(Desk = "desk" { Nameless });
+/// ```
 #[diagnostic::on_unimplemented(
     message = "the message `{Self}` has no id on the wire",
     label = "has no `#[wire(id = \"…\")]`",
@@ -94,5 +106,35 @@ impl Schema {
             self.word("}");
             self.open.pop();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn fingerprints_are_those_of_earlier_versions() {
+        let shape = Schema::of::<(String, Option<Bytes>, Result<u64, Vec<i8>>)>();
+        assert_eq!(shape, Shape { fingerprint: 572_461_234_795_947_992, compact: true });
+    }
+
+    #[test]
+    fn structures_that_differ_have_other_fingerprints() {
+        let shapes = [
+            Schema::of::<(u8, u16)>(),
+            Schema::of::<(u16, u8)>(),
+            Schema::of::<((u8,), u16)>(),
+            Schema::of::<Vec<(u8, u16)>>(),
+            Schema::of::<Option<(u8, u16)>>(),
+            Schema::of::<[u8; 2]>(),
+            Schema::of::<[u8; 3]>(),
+        ];
+        for (position, shape) in shapes.iter().enumerate() {
+            assert!(!shapes[..position].contains(shape), "number {position}");
+        }
+        assert_eq!(Schema::of::<Box<u8>>(), Schema::of::<u8>(), "what MessagePack writes alike is alike");
     }
 }

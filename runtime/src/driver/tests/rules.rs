@@ -144,6 +144,21 @@ fn a_failed_write_is_final_and_nothing_that_waited_for_it_is_said() {
 }
 
 #[test]
+fn a_record_that_the_log_cannot_take_stops_its_machine_and_no_other() {
+    run(async {
+        let node = Node::new().await;
+        let ((a, _), (b, _)) = (node.machine("a").await, node.machine("b").await);
+        let (large, small) = tokio::join!(
+            node.driver.command(a, Command::Bulky(300 << 10), 0),
+            node.driver.command(b, Command::Append(1), 8),
+        );
+        assert_eq!((large, small), (Err(CommandError::Lost), Ok(Reply::Done)));
+        assert_eq!(node.driver.command(a, Command::Append(2), 8).await, Ok(Reply::Failed));
+        assert_eq!(node.driver.command(b, Command::Load, 0).await, Ok(Reply::Loaded(vec![1])));
+    });
+}
+
+#[test]
 fn a_full_disk_is_waited_out_and_told() {
     run(async {
         let node = Node::new().await;
@@ -299,6 +314,9 @@ fn a_machine_that_leaves_takes_its_callers_along_and_keeps_its_records() {
         assert_eq!(node.driver.command(a, Command::Tell, 0).await, Err(CommandError::NoSuchMachine));
         assert!(!node.driver.remove(a).await);
         assert!(node.driver.events(a).await.is_none());
+        let config = super::toy::ToyConfig { peers: vec![] };
+        let back = node.driver.create("a", config, || Box::new(crate::driver::PlainHost));
+        assert!(matches!(back.await, Err(CreateError::Exists)), "it must not come back without its records");
         let disk = node.disk.restart();
         drop(node);
         assert_eq!(super::world::found(&disk, a).await.1.len(), 1);

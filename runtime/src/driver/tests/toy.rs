@@ -55,6 +55,8 @@ pub(crate) enum Command {
     Apply,
     /// Send a blob of so many bytes to the first peer.
     Blob(usize),
+    /// Write a cell of so many bytes.
+    Bulky(usize),
     /// Write a snapshot.
     Take,
     /// Send the snapshot to the first peer.
@@ -76,6 +78,7 @@ pub(crate) enum Reply {
 pub(crate) enum Record {
     Entry(u64, u64),
     Cell(u64),
+    Bulk(Bytes),
 }
 
 impl Placed for Record {
@@ -83,6 +86,7 @@ impl Placed for Record {
         match self {
             Self::Entry(index, _) => Place::Entry(LogIndex(*index)),
             Self::Cell(_) => Place::Cell(7),
+            Self::Bulk(_) => Place::Cell(8),
         }
     }
 }
@@ -115,6 +119,7 @@ impl Protocol for Toy {
             match record {
                 Record::Entry(_, number) => toy.entries.push(number),
                 Record::Cell(cell) => toy.cell = cell,
+                Record::Bulk(_) => {}
             }
         }
         toy
@@ -133,10 +138,15 @@ impl Protocol for Toy {
             Input::Loaded { records, .. } => {
                 let number = |record| match record {
                     Record::Entry(_, number) => number,
-                    Record::Cell(_) => panic!("a cell was loaded"),
+                    Record::Cell(_) | Record::Bulk(_) => panic!("a cell was loaded"),
                 };
                 let token = self.loading.take().expect("asked for");
                 out.reply_early(token, Reply::Loaded(records.into_iter().map(number).collect()));
+            }
+            Input::Applied { upto, .. } if self.applying.is_empty() => {
+                self.heard.push(format!("applied {upto}"));
+                self.entries.push(3000);
+                out.persist(vec![Record::Entry(self.base + self.entries.len() as u64, 3000)]);
             }
             Input::Applied { upto, results, .. } => {
                 assert_eq!(upto.0, self.base + self.entries.len() as u64);
@@ -152,9 +162,14 @@ impl Protocol for Toy {
                 self.base = meta.index.0;
                 self.entries.clear();
                 out.install_snapshot(from, meta);
-                // In the order of writes, this one comes after the snapshot.
-                self.entries.push(1000);
-                out.persist(vec![Record::Entry(self.base + 1, 1000)]);
+                // All of it comes after the snapshot, in this order, and what applying brings about comes last.
+                for number in [1000, 2000] {
+                    self.entries.push(number);
+                    out.persist(vec![Record::Entry(self.base + self.entries.len() as u64, number)]);
+                    if number == 1000 {
+                        out.apply(vec![entry(self.base + 1, number)]);
+                    }
+                }
                 out.emit(1000);
             }
             Input::SnapshotInstalled(meta) => self.heard.push(format!("installed {}", meta.index)),
@@ -181,20 +196,16 @@ impl Toy {
             }
             Command::Apply => {
                 self.applying.push(token);
-                let entry = |(offset, number): (usize, &u64)| Entry {
-                    term: Term(1),
-                    index: LogIndex(self.base + 1 + offset as u64),
-                    time: LogTime(0),
-                    body: Body::Command {
-                        session: None,
-                        payload: Bytes::copy_from_slice(&number.to_le_bytes()),
-                    },
-                };
-                out.apply(self.entries.iter().enumerate().map(entry).collect());
+                let numbered = self.entries.iter().zip(self.base + 1..);
+                out.apply(numbered.map(|(&number, index)| entry(index, number)).collect());
             }
             Command::Blob(size) => {
                 out.send(self.peers[0], Message::Blob(Bytes::from(vec![7; size])));
                 out.reply_early(token, Reply::Done);
+            }
+            Command::Bulky(size) => {
+                out.persist(vec![Record::Bulk(Bytes::from(vec![7; size]))]);
+                out.reply(token, Reply::Done);
             }
             Command::Take => {
                 self.snapshotting = Some(token);
@@ -243,4 +254,10 @@ impl Toy {
             out.reply_early(token, reply);
         }
     }
+}
+
+fn entry(index: u64, number: u64) -> Entry {
+    let payload = Bytes::copy_from_slice(&number.to_le_bytes());
+    let body = Body::Command { session: None, payload };
+    Entry { term: Term(1), index: LogIndex(index), time: LogTime(0), body }
 }

@@ -17,7 +17,7 @@ use crate::services::kv::model::{
     Range, Txn, TxnOutcome, Versioned,
 };
 use crate::services::kv::rows::{Row, Rows};
-use crate::services::kv::snapshot;
+use crate::services::kv::snapshot::{self, Saved};
 use crate::services::kv::watch::{Hub, WatchLimits};
 use crate::services::state_machine::{Applied, StateMachine};
 
@@ -232,11 +232,12 @@ impl StateMachine for Map {
     }
 
     fn snapshot(&self) -> Frozen {
-        snapshot::freeze(self)
+        snapshot::freeze(&self.rows, &self.leases, self.applied)
     }
 
     fn restore(reader: &mut dyn Read) -> io::Result<Self> {
-        snapshot::read(reader)
+        let Saved { rows, leases, applied } = snapshot::read(reader)?;
+        Ok(Self { rows, leases, applied, hub: Hub::new(WatchLimits::default(), applied.next()) })
     }
 
     fn expire(&mut self, index: LogIndex, time: LogTime) {

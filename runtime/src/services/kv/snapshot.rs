@@ -10,25 +10,30 @@ use synod_protocols::{LogIndex, LogTime};
 
 use crate::driver::Frozen;
 use crate::services::kv::lease::Leases;
-use crate::services::kv::map::Map;
 use crate::services::kv::model::{KEY_LIMIT, LeaseId};
 use crate::services::kv::rows::{Row, Rows};
-use crate::services::kv::watch::{Hub, WatchLimits};
 
 const MAGIC: &[u8; 8] = b"synodkv1";
 /// A value above this was never written by us.
 const VALUE_BYTES: u32 = 1 << 30;
 
+/// What a snapshot holds.
+pub(crate) struct Saved {
+    pub(crate) rows: Rows,
+    pub(crate) leases: Leases,
+    /// The last index at which something was applied.
+    pub(crate) applied: LogIndex,
+}
+
 /// The map as it is. Costs a pointer for every 256 rows and three numbers for every lease.
-pub(crate) fn freeze(map: &Map) -> Frozen {
-    let rows = map.rows.clone();
-    let leases: Vec<_> = map.leases.iter().map(|(id, lease)| (id, lease.ttl, lease.ends)).collect();
-    let applied = map.applied;
+pub(crate) fn freeze(rows: &Rows, leases: &Leases, applied: LogIndex) -> Frozen {
+    let rows = rows.clone();
+    let leases: Vec<_> = leases.iter().map(|(id, lease)| (id, lease.ttl, lease.ends)).collect();
     Frozen::new(move |writer| write(&rows, &leases, applied, writer))
 }
 
-/// The map that a snapshot holds, with a history that begins after it.
-pub(crate) fn read(reader: &mut dyn Read) -> io::Result<Map> {
+/// What a snapshot holds.
+pub(crate) fn read(reader: &mut dyn Read) -> io::Result<Saved> {
     let mut reader = BufReader::new(reader);
     if &array::<8>(&mut reader)? != MAGIC {
         return Err(bad("this is no snapshot of the map, or one of a later version"));
@@ -48,7 +53,7 @@ pub(crate) fn read(reader: &mut dyn Read) -> io::Result<Map> {
         }
         rows.insert(row);
     }
-    Ok(Map { rows, leases, applied, hub: Hub::new(WatchLimits::default(), applied.next()) })
+    Ok(Saved { rows, leases, applied })
 }
 
 fn write(

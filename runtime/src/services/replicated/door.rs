@@ -6,15 +6,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use actix::{Actor, Context, Handler, Message, ResponseFuture};
+use actix::{Actor, Context, Handler, Message, ResponseFuture, Supervised};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use synod_macros::{Remote, Wire, interface};
+use synod_macros::{Wire, interface};
 use synod_protocols::NodeId;
 use synod_transport::PeerName;
 
-use crate::actor::{ActorRef, ActorSystem, LookupError, SpawnError};
+use crate::actor::{ActorRef, ActorSystem, LookupError, Remote, Served, SpawnError};
 use crate::error::{AskError, Cause};
 use crate::services::replicated::error::{ReplicaCause, ReplicaError};
 use crate::services::replicated::forward::{Execute, Executed, Forward, Queried};
@@ -39,10 +39,8 @@ pub struct QueryHere {
 
 interface!(pub ReplicaApi = "synod.replica" { ExecuteHere, QueryHere });
 
-/// Answers for the replica of one service on one node.
-#[derive(Remote)]
-#[remote(ReplicaApi, mailbox = 16384, clients)]
-struct Door {
+/// Answers for the replica of one service on one node, to members of the cluster; with `CLIENTS`, to its clients too.
+struct Door<const CLIENTS: bool> {
     replica: Arc<dyn Answers>,
 }
 
@@ -61,7 +59,7 @@ pub struct Doors {
     known: Arc<Mutex<BTreeMap<NodeId, ActorRef<ReplicaApi>>>>,
 }
 
-/// Lets other nodes reach this node's replica of a service.
+/// Lets the other members reach this node's replica of a service.
 ///
 /// # Errors
 /// [`SpawnError`] when the service is open already.
@@ -70,9 +68,28 @@ pub async fn open_door<S: StateMachine>(
     service: &str,
     replica: Replica<S>,
 ) -> Result<(), SpawnError> {
-    let replica: Arc<dyn Answers> = Arc::new(replica);
+    open::<false>(system, service, Arc::new(replica)).await
+}
+
+/// Lets the other members and the cluster's clients reach this node's replica of a service.
+///
+/// # Errors
+/// [`SpawnError`] when the service is open already.
+pub async fn open_door_to_clients<S: StateMachine>(
+    system: &ActorSystem,
+    service: &str,
+    replica: Replica<S>,
+) -> Result<(), SpawnError> {
+    open::<true>(system, service, Arc::new(replica)).await
+}
+
+async fn open<const CLIENTS: bool>(
+    system: &ActorSystem,
+    service: &str,
+    replica: Arc<dyn Answers>,
+) -> Result<(), SpawnError> {
     let name = door_name(service, system.name());
-    system.spawn(name, move || Door { replica: replica.clone() }).await?;
+    system.spawn(name, move || Door::<CLIENTS> { replica: replica.clone() }).await?;
     Ok(())
 }
 
@@ -170,11 +187,26 @@ impl<S: StateMachine> Answers for Replica<S> {
     }
 }
 
-impl Actor for Door {
+impl<const CLIENTS: bool> Actor for Door<CLIENTS> {
     type Context = Context<Self>;
 }
 
-impl Handler<ExecuteHere> for Door {
+impl<const CLIENTS: bool> Supervised for Door<CLIENTS> {}
+
+/// By hand, for the derive does not know an interface that is open to clients in one place and closed in another.
+impl<const CLIENTS: bool> Remote for Door<CLIENTS> {
+    const MAILBOX: usize = 16_384;
+
+    fn serves() -> Vec<Served<Self>> {
+        if CLIENTS {
+            vec![Served::to_clients::<ReplicaApi>()]
+        } else {
+            vec![Served::to_members::<ReplicaApi>()]
+        }
+    }
+}
+
+impl<const CLIENTS: bool> Handler<ExecuteHere> for Door<CLIENTS> {
     type Result = ResponseFuture<Result<Executed, ReplicaError>>;
 
     fn handle(&mut self, message: ExecuteHere, _context: &mut Context<Self>) -> Self::Result {
@@ -182,7 +214,7 @@ impl Handler<ExecuteHere> for Door {
     }
 }
 
-impl Handler<QueryHere> for Door {
+impl<const CLIENTS: bool> Handler<QueryHere> for Door<CLIENTS> {
     type Result = ResponseFuture<Result<Queried, ReplicaError>>;
 
     fn handle(&mut self, message: QueryHere, _context: &mut Context<Self>) -> Self::Result {

@@ -18,7 +18,7 @@ mod shared;
 mod tests;
 mod watched;
 
-pub use door::{Doors, ReplicaApi, open_door};
+pub use door::{Doors, ReplicaApi, open_door, open_door_to_clients};
 pub use error::{ReplicaCause, ReplicaError};
 pub use forward::{Execute, Executed, Forward, Queried};
 pub use handle::{DEADLINE, Replicated, Start};

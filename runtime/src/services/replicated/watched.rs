@@ -99,8 +99,14 @@ impl<T> Clone for Watcher<T> {
 mod tests {
     use super::*;
 
-    #[actix_rt::test]
-    async fn a_change_before_the_wait_is_not_missed_and_waiters_wake_in_order() {
+    #[test]
+    fn a_change_before_the_wait_is_not_missed_and_waiters_wake_in_order() {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().build().expect("a runtime without drivers");
+        tokio::task::LocalSet::new().block_on(&runtime, wake_in_order());
+    }
+
+    async fn wake_in_order() {
         let value = Watched::new(1);
         let mut early = value.watch();
         value.set(2);
@@ -110,7 +116,7 @@ mod tests {
         let waiters: Vec<_> = (0..20)
             .map(|number| {
                 let (mut watcher, order) = (value.watch(), order.clone());
-                actix_rt::spawn(async move {
+                tokio::task::spawn_local(async move {
                     watcher.changed().await;
                     order.borrow_mut().push(number);
                 })

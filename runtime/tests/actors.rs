@@ -1,0 +1,24 @@
+//! Actors through their references: on one node, between nodes in memory under a virtual clock, and between nodes over QUIC.
+
+#[path = "actors/courier.rs"]
+mod courier;
+#[path = "actors/failures.rs"]
+mod failures;
+#[path = "actors/hostile.rs"]
+mod hostile;
+#[path = "actors/local.rs"]
+mod local;
+#[path = "actors/manifests.rs"]
+mod manifests;
+#[path = "actors/quic.rs"]
+mod quic;
+#[path = "actors/remote.rs"]
+mod remote;
+#[path = "actors/subjects.rs"]
+mod subjects;
+#[path = "actors/supervision.rs"]
+mod supervision;
+#[path = "actors/watching.rs"]
+mod watching;
+#[path = "actors/world.rs"]
+mod world;

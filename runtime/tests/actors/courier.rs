@@ -1,0 +1,134 @@
+//! The way of protocol machines: frames and bulk streams between members, links that come and go, nothing from clients.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use synod::address::{ProtocolId, node_id};
+use synod::cluster::{Courier, Inbox};
+use synod::protocols::{Incarnation, NodeId, SessionId};
+use synod::transport::{BulkReceiver, LinkError};
+
+use crate::world::{World, linked, name, run};
+
+#[derive(Debug, PartialEq)]
+enum Heard {
+    Frame(NodeId, Bytes),
+    Bulk(NodeId, Bytes, Bytes),
+    Up(NodeId),
+    Down(NodeId),
+}
+
+/// Takes down what it hears, without the sessions.
+#[derive(Clone, Default)]
+struct Ear(Arc<Mutex<Vec<Heard>>>);
+
+impl Ear {
+    fn note(&self, heard: Heard) {
+        self.0.lock().unwrap().push(heard);
+    }
+
+    fn take(&self) -> Vec<Heard> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+impl Inbox for Ear {
+    fn frame(&self, from: NodeId, _session: SessionId, body: Bytes) {
+        self.note(Heard::Frame(from, body));
+    }
+
+    fn bulk(&self, from: NodeId, _session: SessionId, header: Bytes, mut stream: Box<dyn BulkReceiver>) {
+        let ear = self.clone();
+        actix_rt::spawn(async move {
+            let mut content = Vec::new();
+            while let Some(chunk) = stream.read().await.unwrap() {
+                content.extend_from_slice(&chunk);
+            }
+            ear.note(Heard::Bulk(from, header, content.into()));
+        });
+    }
+
+    fn reachable(&self, peer: NodeId, _session: SessionId) {
+        self.note(Heard::Up(peer));
+    }
+
+    fn unreachable(&self, peer: NodeId, _session: SessionId) {
+        self.note(Heard::Down(peer));
+    }
+}
+
+fn send(courier: &Arc<dyn Courier>, to: &str, protocol: &str, body: &[u8]) -> Result<(), LinkError> {
+    courier.send(node_id(&name(to)), ProtocolId::of(protocol), &mut |out| out.extend_from_slice(body))
+}
+
+const SOON: Duration = Duration::from_millis(20);
+
+#[test]
+fn frames_and_streams_reach_the_inbox_of_their_protocol() {
+    run(async {
+        let world = World::new();
+        let (a, b) = world.pair().await;
+        let (raft, paxos) = (Ear::default(), Ear::default());
+        b.courier().subscribe(ProtocolId::of("raft"), Arc::new(raft.clone()));
+        b.courier().subscribe(ProtocolId::of("paxos"), Arc::new(paxos.clone()));
+        let from = node_id(a.name());
+        assert_eq!(raft.take(), [Heard::Up(from)], "of the link that was up already");
+        for body in [&b"one"[..], b"two"] {
+            send(&a.courier(), "b", "raft", body).unwrap();
+        }
+        send(&a.courier(), "b", "nobody", b"?").unwrap();
+        let opened =
+            a.courier().open_bulk(node_id(b.name()), ProtocolId::of("paxos"), Bytes::from_static(b"head"));
+        let mut stream = opened.await.unwrap();
+        stream.write(Bytes::from_static(b"con")).await.unwrap();
+        stream.write(Bytes::from_static(b"tent")).await.unwrap();
+        stream.finish().await.unwrap();
+        tokio::time::sleep(SOON).await;
+        let frame = |body: &'static [u8]| Heard::Frame(from, Bytes::from_static(body));
+        assert_eq!(raft.take(), [frame(b"one"), frame(b"two")]);
+        let bulk = Heard::Bulk(from, Bytes::from_static(b"head"), Bytes::from_static(b"content"));
+        assert_eq!(paxos.take(), [Heard::Up(from), bulk]);
+        assert_eq!(send(&a.courier(), "stranger", "raft", b"?"), Err(LinkError::Closed));
+        assert!(b.metrics().render().contains("synod_frames_malformed_total{fault=\"body\"} 1"));
+    });
+}
+
+#[test]
+fn a_restart_is_a_link_down_and_another_up() {
+    run(async {
+        let world = World::new();
+        let (a, _b) = world.pair().await;
+        let ear = Ear::default();
+        a.courier().subscribe(ProtocolId::of("raft"), Arc::new(ear.clone()));
+        world.network.kill(&name("b"));
+        let mut settings = world.settings("b", &["a"]);
+        settings.incarnation = Incarnation(2);
+        let heir = synod::actor::ActorSystem::start(settings).unwrap();
+        linked(&heir, 1).await;
+        tokio::time::sleep(SOON).await;
+        let b = node_id(&name("b"));
+        assert_eq!(ear.take(), [Heard::Up(b), Heard::Down(b), Heard::Up(b)]);
+        send(&heir.courier(), "a", "raft", b"again").unwrap();
+        tokio::time::sleep(SOON).await;
+        assert_eq!(ear.take(), [Heard::Frame(b, Bytes::from_static(b"again"))]);
+    });
+}
+
+#[test]
+fn a_client_reaches_no_protocol() {
+    run(async {
+        let world = World::new();
+        let b = world.node("b", &[]);
+        let ear = Ear::default();
+        b.courier().subscribe(ProtocolId::of("raft"), Arc::new(ear.clone()));
+        let client = world.client("shopper", &["b"]);
+        linked(&client, 1).await;
+        send(&client.courier(), "b", "raft", b"let me vote").unwrap();
+        let to = node_id(b.name());
+        drop(client.courier().open_bulk(to, ProtocolId::of("raft"), Bytes::new()).await);
+        tokio::time::sleep(SOON).await;
+        assert_eq!(ear.take(), [], "neither its link nor its frames");
+        assert_eq!(send(&b.courier(), "shopper", "raft", b"?"), Err(LinkError::Closed));
+    });
+}

@@ -1,0 +1,216 @@
+//! Each way in which a message can fail: the cause, the outcome, and that nobody waits for his deadline to learn it.
+
+use std::time::Duration;
+
+use synod::prelude::*;
+use synod::protocols::Incarnation;
+use tokio::time::Instant;
+
+use crate::subjects::*;
+use crate::world::{World, linked, name, run};
+
+const fn not_executed(cause: Cause) -> AskError {
+    AskError { cause, outcome: Outcome::NotExecuted }
+}
+
+const fn unknown(cause: Cause) -> AskError {
+    AskError { cause, outcome: Outcome::Unknown }
+}
+
+/// What an ask with a deadline of an hour comes to, and after how long.
+async fn timed(clerk: &ActorRef<Desk>) -> (AskError, Duration) {
+    let began = Instant::now();
+    let error = clerk.ask(Noted).deadline(Duration::from_secs(3600)).await.unwrap_err();
+    (error, began.elapsed())
+}
+
+/// One round trip and what rounding adds.
+const AT_ONCE: Duration = Duration::from_millis(5);
+
+#[test]
+fn the_dead_the_unknown_and_the_stale_fail_at_once() {
+    run(async {
+        let world = World::new();
+        let (a, b) = world.pair().await;
+        b.spawn("clerk", Clerk::default).await.unwrap();
+        let clerk: ActorRef<Desk> = a.lookup("clerk").await.unwrap();
+        clerk.ask(Halt).await.unwrap();
+        let (error, took) = timed(&clerk).await;
+        assert_eq!(error, not_executed(Cause::Stopped));
+        assert!(took <= AT_ONCE);
+        let (error, took) = timed(&a.bind(&forged("b", 1, 77 << 32 | 1))).await;
+        assert_eq!(error, not_executed(Cause::NoSuchActor));
+        assert!(took <= AT_ONCE);
+        let (error, took) = timed(&a.bind(&forged("b", 0, 1))).await;
+        assert_eq!(error, not_executed(Cause::StaleIncarnation));
+        assert_eq!(took, Duration::ZERO, "nothing is sent");
+        let (error, took) = timed(&a.bind(&forged("a", 9, 1))).await;
+        assert_eq!((error, took), (not_executed(Cause::StaleIncarnation), Duration::ZERO));
+    });
+}
+
+#[test]
+fn a_stopping_remote_actor_gives_back_what_waits() {
+    run(async {
+        let world = World::new();
+        let (a, b) = world.pair().await;
+        b.spawn("clerk", Clerk::default).await.unwrap();
+        let clerk: ActorRef<Desk> = a.lookup("clerk").await.unwrap();
+        let (halt, told, asked) =
+            tokio::join!(clerk.ask(Halt).into_future(), clerk.tell(Note(1)), clerk.ask(Noted).into_future());
+        assert_eq!((halt, told, asked), (Ok(()), Ok(()), Err(not_executed(Cause::Stopped))));
+        tokio::time::sleep(AT_ONCE).await;
+        let letters = world.letters();
+        assert_eq!(letters.len(), 1);
+        let letter = &letters[0];
+        assert_eq!((letter.message.as_str(), letter.error), ("test.Note", not_executed(Cause::Stopped)));
+        assert_eq!(letter.node, name("b"));
+        assert_eq!(synod::wire::decode::<u64>(letter.body.as_ref().unwrap(), 100), Ok(1), "with its body");
+    });
+}
+
+#[test]
+fn a_full_remote_feed_refuses_at_once() {
+    run(async {
+        let world = World::new();
+        let (a, b) = world.pair().await;
+        b.spawn("clerk", Clerk::default).await.unwrap();
+        let clerk: ActorRef<Desk> = a.lookup("clerk").await.unwrap();
+        clerk.ask(Block { millis: 1_000 }).await.unwrap();
+        for number in 0..103 {
+            clerk.tell(Note(number)).await.unwrap();
+        }
+        let (error, took) = timed(&clerk).await;
+        assert_eq!(error, not_executed(Cause::MailboxFull));
+        assert!(took <= AT_ONCE);
+        assert_eq!(world.letters().len(), 3, "what did not fit comes back");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(clerk.ask(Noted).await, Ok((0..100).collect()));
+    });
+}
+
+#[test]
+fn a_remote_panic_is_told_and_costs_nobody_else() {
+    run(async {
+        let world = World::new();
+        let (a, b) = world.pair().await;
+        b.spawn("clerk", Clerk::default).await.unwrap();
+        let clerk: ActorRef<Desk> = a.lookup("clerk").await.unwrap();
+        let (boom, told, added) =
+            tokio::join!(clerk.ask(Boom).into_future(), clerk.tell(Note(8)), clerk.ask(Add(2)).into_future());
+        assert_eq!((boom, told, added), (Err(unknown(Cause::Panicked)), Ok(()), Ok(Ok(2))));
+        assert_eq!(clerk.ask(Noted).await, Ok(vec![8]), "the rest of the batch is the successor's");
+    });
+}
+
+#[test]
+fn a_node_that_cannot_be_dialled_fails_within_the_connect_timeout() {
+    run(async {
+        let a = World::new().node("a", &["gone"]);
+        let (error, took) = timed(&a.bind(&forged("gone", 1, 1))).await;
+        assert_eq!(error, not_executed(Cause::Unreachable));
+        assert!(took <= Duration::from_millis(1_005), "{took:?}");
+        let (error, took) = timed(&a.bind(&forged("stranger", 1, 1))).await;
+        assert_eq!((error, took), (not_executed(Cause::Unreachable), Duration::ZERO), "nobody dials it");
+        assert_eq!(a.bind(&forged("gone", 1, 1)).try_tell(Note(1)), Err(not_executed(Cause::Unreachable)));
+    });
+}
+
+#[test]
+fn asks_in_flight_fail_when_the_link_dies() {
+    run(async {
+        let world = World::new();
+        let (a, b) = world.pair().await;
+        b.spawn("clerk", Clerk::default).await.unwrap();
+        let clerk: ActorRef<Desk> = a.lookup("clerk").await.unwrap();
+        let hour = Duration::from_secs(3600);
+        let slow = clerk.ask(Later { millis: 3_600_000 }).deadline(hour).into_future();
+        let began = Instant::now();
+        let kill = async {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            world.network.kill(&name("b"));
+        };
+        let (slow, ()) = tokio::join!(slow, kill);
+        assert_eq!(slow, Err(unknown(Cause::LinkLost)));
+        assert!(began.elapsed() <= Duration::from_secs(4), "within the idle timeout");
+        let (error, took) = timed(&clerk).await;
+        assert_eq!(error, not_executed(Cause::Unreachable));
+        assert!(took <= Duration::from_millis(1_005));
+    });
+}
+
+#[test]
+fn an_orderly_shutdown_fails_what_is_in_flight_at_once() {
+    run(async {
+        let world = World::new();
+        let (a, b) = world.pair().await;
+        b.spawn("clerk", Clerk::default).await.unwrap();
+        let clerk: ActorRef<Desk> = a.lookup("clerk").await.unwrap();
+        let began = Instant::now();
+        let slow = clerk.ask(Later { millis: 3_600_000 }).deadline(Duration::from_secs(3600)).into_future();
+        let (slow, ()) = tokio::join!(slow, async {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            b.shutdown(Duration::from_millis(100)).await;
+        });
+        assert_eq!(slow.unwrap_err().outcome, Outcome::Unknown);
+        assert!(began.elapsed() < Duration::from_millis(500));
+        let (error, took) = timed(&clerk).await;
+        assert_eq!((error, took), (not_executed(Cause::Unreachable), Duration::ZERO), "it said goodbye");
+    });
+}
+
+#[test]
+fn a_reference_to_the_process_before_a_restart_is_stale() {
+    run(async {
+        let world = World::new();
+        let (a, b) = world.pair().await;
+        b.spawn("clerk", Clerk::default).await.unwrap();
+        let clerk: ActorRef<Desk> = a.lookup("clerk").await.unwrap();
+        clerk.ask(Add(2)).await.unwrap().unwrap();
+        world.network.kill(&name("b"));
+        let mut settings = world.settings("b", &["a"]);
+        settings.incarnation = Incarnation(2);
+        let heir = ActorSystem::start(settings).unwrap();
+        linked(&heir, 1).await;
+        heir.spawn("clerk", Clerk::default).await.unwrap();
+        let (error, took) = timed(&clerk).await;
+        assert_eq!(error, not_executed(Cause::StaleIncarnation));
+        assert!(took <= AT_ONCE);
+        let again: ActorRef<Desk> = a.lookup("clerk").await.unwrap();
+        assert_ne!(again, clerk);
+        assert_eq!(again.ask(Add(4)).await, Ok(Ok(4)));
+    });
+}
+
+#[test]
+fn a_deadline_passes_and_the_handler_is_spared_what_is_late() {
+    run(async {
+        let world = World::new();
+        let (a, b) = world.pair().await;
+        b.spawn("clerk", Clerk::default).await.unwrap();
+        let clerk: ActorRef<Desk> = a.lookup("clerk").await.unwrap();
+        clerk.ask(Block { millis: 500 }).await.unwrap();
+        let began = Instant::now();
+        let late = clerk.ask(Add(2)).deadline(Duration::from_millis(100)).await;
+        assert_eq!(late, Err(unknown(Cause::Timeout)));
+        let took = began.elapsed();
+        assert!(took >= Duration::from_millis(100) && took < Duration::from_millis(110), "{took:?}");
+        assert_eq!(clerk.ask(Add(4)).await, Ok(Ok(4)), "the late one was not handled");
+    });
+}
+
+#[test]
+fn nobody_waits_for_a_handler_that_forgets_its_asker() {
+    run(async {
+        let world = World::new();
+        let (a, b) = world.pair().await;
+        b.spawn("clerk", Clerk::default).await.unwrap();
+        let clerk: ActorRef<Desk> = a.lookup("clerk").await.unwrap();
+        let began = Instant::now();
+        let slow =
+            clerk.ask(LaterSum { millis: 3_600_000 }).deadline(Duration::from_secs(7200)).into_future();
+        let (slow, halted) = tokio::join!(slow, clerk.ask(Halt).into_future());
+        assert_eq!((slow, halted), (Err(unknown(Cause::Cancelled)), Ok(())));
+        assert!(began.elapsed() <= AT_ONCE);
+    });
+}
