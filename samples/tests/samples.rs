@@ -1,6 +1,7 @@
 //! Runs every sample as its users do: for real, in virtual time, and with arguments it does not understand.
 
 use std::io::Read;
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
@@ -143,4 +144,22 @@ fn a_wrong_argument_is_one_sentence() {
             assert!(run.err.contains(named) && run.err.lines().count() == 1, "{}", run.err);
         }
     }
+}
+
+/// The guide shows code that exists: each excerpt stands in a sample, line for line.
+#[test]
+fn the_guide_quotes_the_samples() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
+    let files =
+        ["bin/hello.rs", "bin/counter.rs", "bin/own_protocol.rs", "register.rs", "ground.rs", "stage.rs"];
+    let samples = files.map(|file| read(&format!("src/{file}")));
+    let guide = read("../runtime/docs/guide.md");
+    let excerpts = guide.split("```rust\n").skip(1).map(|rest| rest.split_once("```").unwrap().0);
+    let mut found = 0;
+    for excerpt in excerpts.flat_map(|block| block.split("// …\n")) {
+        assert!(samples.iter().any(|sample| sample.contains(excerpt)), "in no sample:\n{excerpt}");
+        found += 1;
+    }
+    assert!(found > 10, "{found}");
 }
