@@ -1,8 +1,7 @@
-//! The clients of a study, and the ledger of what they asked and were told.
+//! The clients of a study.
 //!
 //! Each client writes fresh keys, counts in a key of its own, adds to a counter that all share, and reads what others count.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,54 +9,9 @@ use synod_protocols::Outcome;
 use synod_protocols::prng::Prng;
 use tokio::time::{Instant, sleep};
 
-use crate::services::kv::{Call, Consistency, Expect, Kv, KvError, Put, PutOutcome};
-use crate::sim::study::run::Cluster;
-
-/// The key to which every client adds.
-pub(crate) const SHARED: &str = "shared";
-
-/// What clients asked and were told.
-#[derive(Default)]
-pub(crate) struct Ledger {
-    pub(crate) ok: u64,
-    pub(crate) refused: u64,
-    pub(crate) unknown: u64,
-    /// Keys whose write was acknowledged, with their values.
-    pub(crate) written: BTreeMap<String, Bytes>,
-    /// Keys whose write was refused.
-    pub(crate) absent: BTreeSet<String>,
-    /// Keys whose write nobody knows of.
-    pub(crate) doubtful: BTreeSet<String>,
-    /// The last acknowledged count of each client.
-    pub(crate) counts: BTreeMap<String, u64>,
-    /// Acknowledged and doubtful additions to the shared counter.
-    pub(crate) added: (u64, u64),
-    /// What must not have happened.
-    pub(crate) complaints: Vec<String>,
-}
-
-impl Ledger {
-    /// Notes something that must not have happened.
-    pub(crate) fn complain(&mut self, complaint: String) {
-        self.complaints.push(complaint);
-    }
-
-    fn settle<T>(&mut self, result: &Result<T, KvError>) -> Option<Outcome> {
-        match result {
-            Ok(_) => {
-                self.ok += 1;
-                None
-            }
-            Err(error) => {
-                match error.outcome {
-                    Outcome::NotExecuted => self.refused += 1,
-                    Outcome::Unknown => self.unknown += 1,
-                }
-                Some(error.outcome)
-            }
-        }
-    }
-}
+use crate::services::kv::{Call, Consistency, Expect, Kv, Put, PutOutcome};
+use crate::sim::study::cluster::Cluster;
+use crate::sim::study::ledger::{SHARED, number};
 
 /// One client's life.
 pub(crate) async fn client(cluster: Cluster, number: usize, duration: Duration) -> Result<(), String> {
@@ -159,9 +113,4 @@ async fn read(cluster: &Cluster, kv: &Kv, chance: &mut Prng) -> Result<(), Strin
         return Err(format!("a read of {key} saw {seen} after {acknowledged} had been acknowledged"));
     }
     Ok(())
-}
-
-/// The number that a value holds; zero for one that is none.
-pub(crate) fn number(value: &[u8]) -> u64 {
-    std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).unwrap_or_default()
 }
