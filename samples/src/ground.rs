@@ -25,7 +25,7 @@ pub struct Ground {
 
 enum World {
     /// Threads, sockets and files of the operating system. The authority and the disks last as long as the sample.
-    Real { authority: Authority, disks: TempDir },
+    Real { authority: Box<Authority>, disks: TempDir },
     /// One thread in virtual time; everything follows from the seed.
     Simulated(Simulation),
 }
@@ -38,7 +38,7 @@ impl Ground {
     pub fn new(cluster: &'static str, stage: Stage) -> Result<Self, Box<dyn Error>> {
         let world = match stage {
             Stage::Real => World::Real {
-                authority: Authority::create(cluster, Validity::days(1))?,
+                authority: Box::new(Authority::create(cluster, Validity::days(1))?),
                 disks: TempDir::with_prefix("synod-sample-")?,
             },
             Stage::Simulated(simulation) => World::Simulated(simulation),
