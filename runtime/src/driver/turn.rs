@@ -52,9 +52,12 @@ impl<P: Protocol> Drop for Driver<P> {
 
 impl<P: Protocol> Driver<P> {
     fn turn(&mut self) {
+        // Taken before the clock is read: what arrives is never stamped with a time before it came, however long this thread is
+        // held up here, or a lease would end early.
+        let arrivals = self.feed.take();
         let now = self.clock.now();
         self.meters.turns.inc();
-        for arrival in self.feed.take() {
+        for arrival in arrivals {
             self.arrive(now, arrival);
         }
         if self.stopping.is_empty() {
@@ -63,7 +66,11 @@ impl<P: Protocol> Driver<P> {
         self.fail_broken(now);
         self.links.flush();
         self.begin_write(now);
-        let deadlines = [self.deadlines.next().filter(|_| self.stopping.is_empty()), self.writes.retry_at()];
+        if self.room.probe(now) {
+            self.store.log().probe_space();
+        }
+        let machines = self.deadlines.next().filter(|_| self.stopping.is_empty());
+        let deadlines = [machines, self.writes.retry_at(), self.room.probe_at()];
         self.deadline.set(deadlines.into_iter().flatten().min().unwrap_or(Timestamp::NEVER));
     }
 
@@ -90,7 +97,13 @@ impl<P: Protocol> Driver<P> {
                 let _ = observer.send(self.machines.get(&machine).map(|hosted| hosted.events.subscribe()));
             }
             Arrival::Written(result) => self.written(now, result),
-            Arrival::Space(available) => self.space(now, available),
+            Arrival::Space(available) => {
+                if available {
+                    self.writes.retry();
+                }
+                let changed = self.room.log_says(now, available);
+                self.tell_space(now, changed);
+            }
             Arrival::Loaded { seat, request, result } => self.loaded(now, seat, request, result),
             Arrival::SnapshotTaken { seat, result } if self.is_seated(seat) => {
                 self.snapshot_taken(now, seat.machine, result);
@@ -158,6 +171,8 @@ impl<P: Protocol> Driver<P> {
     fn written(&mut self, now: Timestamp, result: Result<(), WriteFault>) {
         match result {
             Ok(()) => {
+                let changed = self.room.written(now, false);
+                self.tell_space(now, changed);
                 for (seat, id) in self.writes.finish() {
                     if self.is_seated(seat) {
                         self.durable(now, seat.machine, id);
@@ -167,7 +182,8 @@ impl<P: Protocol> Driver<P> {
             }
             Err(WriteFault::NoSpace) => {
                 self.writes.put_off(now);
-                self.space(now, false);
+                let changed = self.room.written(now, true);
+                self.tell_space(now, changed);
             }
             Err(fault @ WriteFault::TooLarge { limit, .. }) => {
                 let large = |write: &Write| write.body().len() as u64 > limit;
@@ -201,11 +217,9 @@ impl<P: Protocol> Driver<P> {
         }
     }
 
-    fn space(&mut self, now: Timestamp, available: bool) {
-        if available {
-            self.writes.retry();
-        }
-        if std::mem::replace(&mut self.space, available) != available {
+    fn tell_space(&mut self, now: Timestamp, changed: bool) {
+        if changed {
+            let available = self.room.is_available();
             self.step_all(now, &Input::Space { available });
         }
     }
