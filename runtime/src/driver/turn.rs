@@ -113,6 +113,9 @@ impl<P: Protocol> Driver<P> {
             }
             Arrival::SnapshotReceived { seat, from, message, meta } if self.is_seated(seat) => {
                 self.step(now, seat.machine, Input::SnapshotReceived { from, message, meta });
+                if let Some(hosted) = self.machines.get_mut(&seat.machine) {
+                    hosted.transfers.decided(from);
+                }
             }
             Arrival::Installed { seat, result } if self.is_seated(seat) => {
                 self.installed(now, seat.machine, result)
