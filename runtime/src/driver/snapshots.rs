@@ -23,7 +23,7 @@ use crate::storage::{SnapshotBody, SnapshotFault, SnapshotReceiver, Snapshots, W
 use crate::wire::{Form, encode};
 
 /// The largest frame that is taken from a stream.
-const LARGE_FRAME_BYTES: usize = 16 << 20;
+pub(super) const LARGE_FRAME_BYTES: usize = 16 << 20;
 
 impl<P: Protocol> Driver<P> {
     /// Freezes the application's state.

@@ -152,3 +152,10 @@ fn a_second_snapshot_of_a_peer_does_not_take_the_place_of_one_that_waits_to_be_i
         });
     }
 }
+
+#[test]
+fn the_largest_entry_of_a_group_fits_into_the_largest_message_that_is_taken() {
+    let config = synod_protocols::raft::Config::lan(NodeId(1), [NodeId(1)].into());
+    assert!(config.max_entry_bytes + config.max_append_bytes < crate::driver::snapshots::LARGE_FRAME_BYTES);
+    assert!((config.max_entry_bytes as u64) < crate::storage::LogOptions::default().segment_bytes / 2);
+}
