@@ -7,7 +7,7 @@ use crate::protocol::Outbox;
 use crate::raft::command::Refusal;
 use crate::raft::message::{AppendResult, Epoch, Message};
 use crate::raft::state::Raft;
-use crate::raft::status::Rejection;
+use crate::raft::status::{Event, Rejection};
 use crate::types::{LogIndex, NodeId, Term, Timestamp};
 
 /// The frame of everything a leader says.
@@ -92,6 +92,7 @@ impl Raft {
         } else {
             out.send(heading.from, reply);
         }
+        self.notice_reversion(commit, out);
         self.learn_commit(commit, out);
         let Some(probe) = probe else { return };
         let result = self.conflict(probe).unwrap_or(AppendResult::Matched(probe.index));
@@ -153,6 +154,15 @@ impl Raft {
         self.unwritten = self.unwritten.min(from);
         self.clamp_writes(from.previous());
         out.truncate(from);
+    }
+
+    /// A heartbeat names no commit index beyond what this node has acknowledged to this very leader, and a log never gets
+    /// shorter under one leader: if this one does not reach it, the disk is not the one it was.
+    fn notice_reversion(&mut self, acknowledged: LogIndex, out: &mut Outbox<Self>) {
+        let last = self.log.last().index;
+        if acknowledged > last && !std::mem::replace(&mut self.reverted, true) {
+            out.emit(Event::Reverted { last, acknowledged });
+        }
     }
 
     /// Learns that entries are committed, as far as this log reaches (RT-26).

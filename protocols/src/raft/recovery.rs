@@ -49,6 +49,7 @@ impl Raft {
             started: false,
             dead: false,
             space: true,
+            reverted: false,
             term,
             vote,
             ballot_write: WriteId::ZERO,

@@ -31,6 +31,8 @@ pub struct Raft {
     pub(super) started: bool,
     pub(super) dead: bool,
     pub(super) space: bool,
+    /// Whether observers were told that this disk has lost what it had acknowledged.
+    pub(super) reverted: bool,
 
     pub(super) term: Term,
     pub(super) vote: Option<NodeId>,

@@ -64,6 +64,14 @@ pub enum Event {
         /// The leader, if known.
         leader: Option<NodeId>,
     },
+    /// The leader has this node's word for entries that it does not hold: its disk was replaced or set back (RT-23). The group
+    /// counted on them, and on votes that are forgotten too. Told once.
+    Reverted {
+        /// Where this node's log ends.
+        last: LogIndex,
+        /// What it had acknowledged, at least.
+        acknowledged: LogIndex,
+    },
     /// A peer sent what it must not; it was ignored.
     Rejected {
         /// The peer.

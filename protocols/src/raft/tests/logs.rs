@@ -211,6 +211,31 @@ fn rt_26_a_commit_index_beyond_the_log_is_clamped_and_none_is_sent_beyond_what_t
 }
 
 #[test]
+fn rt_23_a_disk_that_forgot_what_it_had_acknowledged_is_noticed_once_and_a_shorter_log_is_not() {
+    let mut cluster = Cluster::led_by(3, 1);
+    cluster.isolate(3);
+    for i in 0..5 {
+        cluster.propose(1, &format!("{i}"));
+    }
+    cluster.run(Duration::from_millis(200));
+    cluster.cut.clear();
+    cluster.run(Duration::from_millis(500));
+    cluster.restart(2);
+    cluster.run(Duration::from_millis(500));
+    let told = |cluster: &mut Cluster, id| {
+        cluster.node(id).events.iter().filter(|event| matches!(event, Event::Reverted { .. })).count()
+    };
+    assert_eq!((told(&mut cluster, 2), told(&mut cluster, 3)), (0, 0), "late, or back with its disk");
+    assert_eq!(cluster.raft(1).role(), Role::Leader);
+    // The disk is not what the leader was told, which the harness would notice.
+    cluster.forged = true;
+    cluster.node(2).disk = Default::default();
+    cluster.restart(2);
+    cluster.run(Duration::from_millis(500));
+    assert_eq!((told(&mut cluster, 2), told(&mut cluster, 3)), (1, 0));
+}
+
+#[test]
 fn rt_22_an_answer_to_an_earlier_replication_moves_nothing() {
     let mut cluster = Cluster::led_by(3, 1);
     cluster.isolate(3);

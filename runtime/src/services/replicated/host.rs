@@ -82,6 +82,11 @@ impl<S: StateMachine> Host<Raft> for ReplicaHost<S> {
             Event::Rejected { from, reason } => {
                 tracing::warn!(peer = %from, %reason, "a peer's message was rejected");
             }
+            Event::Reverted { last, acknowledged } => tracing::error!(
+                %last,
+                %acknowledged,
+                "this node's disk lacks what it had acknowledged: it was replaced or set back, which the group does not tolerate"
+            ),
             Event::SnapshotInstalled { index } => {
                 tracing::info!(%index, "the state was replaced by a snapshot")
             }
