@@ -71,7 +71,8 @@ impl<P: Protocol> Hosted<P> {
 
     /// Whether a snapshot from this peer waits for the machine's decision or to be installed. Another one would take its place.
     pub(crate) fn has_snapshot_of(&self, peer: NodeId) -> bool {
-        let is_its = |effect: &Effect<P>| matches!(effect, Effect::InstallSnapshot { from, .. } if *from == peer);
+        let is_its =
+            |effect: &Effect<P>| matches!(effect, Effect::InstallSnapshot { from, .. } if *from == peer);
         self.transfers.is_whole(peer) || self.held.iter().any(is_its)
     }
 }

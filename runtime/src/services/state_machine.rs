@@ -59,6 +59,10 @@ pub trait StateMachine: Sized + Send + 'static {
         None
     }
 
+    /// Nothing is applied here any more: the node's disk has failed, or the service ends on this node. Whoever is subscribed
+    /// wants to know.
+    fn stopped(&mut self) {}
+
     /// Takes over what is local to this node, such as subscribers, from the state that this one replaces.
     fn adopt(&mut self, previous: Self) {
         drop(previous);

@@ -372,7 +372,8 @@ fn more_than_may_wait_is_refused_and_room_comes_back() {
 
 #[test]
 fn an_entry_that_no_peer_could_receive_is_refused_and_stands_in_nobodys_way() {
-    let mut cluster = Cluster::with(3, |config| crate::raft::Config { max_entry_bytes: 1000, ..config }).elect(1);
+    let mut cluster =
+        Cluster::with(3, |config| crate::raft::Config { max_entry_bytes: 1000, ..config }).elect(1);
     let huge = cluster.propose(1, &"x".repeat(1000));
     assert_eq!(cluster.refusal(1, huge), Some(Refusal::TooLarge { limit: 1000 }));
     let token = cluster.propose(1, &"x".repeat(900));

@@ -257,6 +257,10 @@ impl StateMachine for Map {
         self.leases.next_end()
     }
 
+    fn stopped(&mut self) {
+        self.hub.stop();
+    }
+
     fn adopt(&mut self, mut previous: Self) {
         previous.hub.leap(self.hub.oldest());
     }

@@ -393,3 +393,15 @@ fn bad_keys_and_large_values_are_refused_before_they_cost_anything() {
     let put = Operation::Put { key: "kk".into(), value: Bytes::from_static(&[0; 9]), lease: None };
     assert_eq!(cause(limits.check_txn(&txn(vec![put]))), KvCause::TooLarge { size: 11, limit: 10 });
 }
+
+#[test]
+fn watches_end_when_nothing_is_applied_any_more_and_none_begins() {
+    let mut map = Map::new();
+    let mut watch = map.hub.watch("", None).unwrap();
+    assert!(watch.next().now_or_never().is_none());
+    map.stopped();
+    let end = watch.next().now_or_never().flatten().expect("it ended").unwrap_err();
+    assert_eq!(end.cause, KvCause::Stopped);
+    assert_eq!(watch.next().now_or_never(), Some(None));
+    assert_eq!(map.hub.watch("", None).unwrap_err().cause, KvCause::Stopped);
+}

@@ -39,6 +39,7 @@ pub(crate) struct Hub {
     /// The first index of which, and after which, every event is in the history.
     oldest: LogIndex,
     watchers: Vec<Watcher>,
+    stopped: bool,
 }
 
 #[derive(Debug)]
@@ -51,7 +52,14 @@ struct Watcher {
 impl Hub {
     /// A history that begins at `oldest`.
     pub(crate) fn new(limits: WatchLimits, oldest: LogIndex) -> Self {
-        Self { limits, history: VecDeque::new(), history_bytes: 0, oldest, watchers: Vec::new() }
+        Self {
+            limits,
+            history: VecDeque::new(),
+            history_bytes: 0,
+            oldest,
+            watchers: Vec::new(),
+            stopped: false,
+        }
     }
 
     /// Tells all changes of one index.
@@ -69,6 +77,9 @@ impl Hub {
 
     /// Begins a watch at `from`, or at the next change.
     pub(crate) fn watch(&mut self, prefix: &str, from: Option<LogIndex>) -> Result<WatchStream, KvError> {
+        if self.stopped {
+            return Err(KvError::not_executed(KvCause::Stopped));
+        }
         self.watchers.retain(|watcher| watcher.queue.strong_count() > 0);
         let queue = Arc::new(Queue::default());
         if let Some(from) = from {
@@ -91,6 +102,12 @@ impl Hub {
     /// Ends because the state leapt to before `oldest`: nobody was told what lay between, and the watchers hear that.
     pub(crate) fn leap(&mut self, oldest: LogIndex) {
         self.end_all(&KvError::not_executed(KvCause::Compacted { oldest }));
+    }
+
+    /// Ends all watches, for nothing will be told any more.
+    pub(crate) fn stop(&mut self) {
+        self.stopped = true;
+        self.end_all(&KvError::not_executed(KvCause::Stopped));
     }
 
     /// The first index from which a watch can begin.

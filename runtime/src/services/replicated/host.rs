@@ -21,7 +21,7 @@ use crate::wire::{Form, decode, encode};
 const SESSIONS_BYTES: u64 = 1 << 30;
 
 /// Applies a group's entries to one replica's state.
-pub(crate) struct ReplicaHost<S> {
+pub(crate) struct ReplicaHost<S: StateMachine> {
     shared: Arc<Shared<S>>,
 }
 
@@ -74,6 +74,10 @@ impl<S: StateMachine> Host<Raft> for ReplicaHost<S> {
         Ok(())
     }
 
+    fn failed(&mut self) {
+        self.shared.state().machine.stopped();
+    }
+
     fn event(&mut self, event: &Event) {
         match event {
             Event::RoleChanged { role, term, leader } => {
@@ -91,6 +95,12 @@ impl<S: StateMachine> Host<Raft> for ReplicaHost<S> {
                 tracing::info!(%index, "the state was replaced by a snapshot")
             }
         }
+    }
+}
+
+impl<S: StateMachine> Drop for ReplicaHost<S> {
+    fn drop(&mut self) {
+        self.shared.state().machine.stopped();
     }
 }
 

@@ -19,6 +19,7 @@ use crate::services::state_machine::{Applied, StateMachine};
 struct Sum {
     sum: u64,
     zero_at: Option<LogTime>,
+    stopped: bool,
 }
 
 impl StateMachine for Sum {
@@ -45,7 +46,7 @@ impl StateMachine for Sum {
     fn restore(reader: &mut dyn Read) -> io::Result<Self> {
         let mut bytes = [0; 8];
         reader.read_exact(&mut bytes)?;
-        Ok(Self { sum: u64::from_le_bytes(bytes), zero_at: None })
+        Ok(Self { sum: u64::from_le_bytes(bytes), zero_at: None, stopped: false })
     }
 
     fn expire(&mut self, _index: LogIndex, _time: LogTime) {
@@ -54,6 +55,10 @@ impl StateMachine for Sum {
 
     fn wake(&self) -> Option<LogTime> {
         self.zero_at
+    }
+
+    fn stopped(&mut self) {
+        self.stopped = true;
     }
 }
 
@@ -168,4 +173,15 @@ fn a_snapshot_carries_the_sessions_along() {
     for length in 0..bytes.len() {
         assert!(second.restore(&meta, &mut &bytes[..length]).is_err(), "cut at {length}");
     }
+}
+
+#[test]
+fn the_state_hears_that_its_disk_has_failed_and_that_its_service_has_ended() {
+    let (mut failing, shared) = host();
+    failing.failed();
+    assert!(shared.state().machine.stopped);
+    let (ending, shared) = host();
+    assert!(!shared.state().machine.stopped);
+    drop(ending);
+    assert!(shared.state().machine.stopped);
 }
