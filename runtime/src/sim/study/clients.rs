@@ -18,13 +18,18 @@ pub(crate) async fn client(cluster: Cluster, number: usize, duration: Duration) 
     let mut chance = Prng::fork(cluster.simulation.seed(), 0xC0 + number as u64);
     let until = Instant::now() + duration;
     let mut step = 0_u64;
+    let mut own = format!("count/{number}/0");
     while Instant::now() < until {
         sleep(chance.duration(Duration::from_millis(1), Duration::from_millis(60))).await;
         let Some(kv) = handle(&cluster, &mut chance) else { continue };
         step += 1;
         match chance.below(4) {
             0 => write(&cluster, &kv, format!("{number}/{step}"), &mut chance).await,
-            1 => count(&cluster, &kv, number, step).await,
+            1 => {
+                if count(&cluster, &kv, &own, step).await == Some(Outcome::Unknown) {
+                    own = format!("count/{number}/{step}");
+                }
+            }
             2 => add(&cluster, &kv).await,
             _ => read(&cluster, &kv, &mut chance).await?,
         }
@@ -70,14 +75,18 @@ async fn write(cluster: &Cluster, kv: &Kv, key: String, chance: &mut Prng) {
     }
 }
 
-/// Writes a growing number to the client's own key.
-async fn count(cluster: &Cluster, kv: &Kv, number: usize, step: u64) {
-    let key = format!("count/{number}");
-    let result = kv.put(put(&key, Bytes::from(step.to_string()), Expect::Any), call()).await;
+/// Writes a growing number to the client's own key. A write of which nobody knows may take effect at any later time, over
+/// later ones too: the client leaves such a key, and nothing more is expected of it.
+async fn count(cluster: &Cluster, kv: &Kv, key: &str, step: u64) -> Option<Outcome> {
+    let result = kv.put(put(key, Bytes::from(step.to_string()), Expect::Any), call()).await;
     let mut ledger = cluster.ledger.borrow_mut();
-    if ledger.settle(&result).is_none() {
-        ledger.counts.insert(key, step);
+    let failed = ledger.settle(&result);
+    match failed {
+        None => drop(ledger.counts.insert(key.to_owned(), step)),
+        Some(Outcome::Unknown) => drop(ledger.counts.remove(key)),
+        Some(Outcome::NotExecuted) => {}
     }
+    failed
 }
 
 /// Adds one to the shared counter by compare-and-set; a conflict is no addition.
@@ -109,6 +118,7 @@ async fn read(cluster: &Cluster, kv: &Kv, chance: &mut Prng) -> Result<(), Strin
     cluster.ledger.borrow_mut().settle(&result);
     let Ok(read) = result else { return Ok(()) };
     let seen = read.value.map_or(0, |value| number(&value.value));
+    // The write that made the key doubtful may have come in between, and is later than what was acknowledged.
     if seen < acknowledged {
         return Err(format!("a read of {key} saw {seen} after {acknowledged} had been acknowledged"));
     }
