@@ -3,6 +3,7 @@
 //! A value, never a global: a hundred of them live in one test. What each part does stands in its own room.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,10 +21,10 @@ use crate::driver::{CreateError, DriverHandle, Host};
 use crate::env::Env;
 use crate::node::config::RaftConfig;
 use crate::node::drivers::Drivers;
-use crate::node::error::ServiceError;
+use crate::node::error::{NodeFailure, ServiceError};
 use crate::services::StateMachine;
 use crate::services::kv::{Kv, KvLimits, Map};
-use crate::services::replicated::{Doors, Replicated, Start, open_door};
+use crate::services::replicated::{Doors, Names, Replicated, Start, open_door};
 use crate::telemetry::Metrics;
 
 /// One node of the cluster. Clones are the same node.
@@ -35,6 +36,7 @@ pub struct Node {
 struct Inner {
     system: ActorSystem,
     drivers: Option<Drivers>,
+    directory: PathBuf,
     raft: RaftConfig,
     started: Timestamp,
     /// What hands leadership over, for each replicated service.
@@ -44,14 +46,21 @@ struct Inner {
 type Handover = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 
 impl Node {
-    pub(crate) fn new(system: ActorSystem, drivers: Option<Drivers>, raft: RaftConfig) -> Self {
+    pub(crate) fn new(
+        system: ActorSystem,
+        drivers: Option<Drivers>,
+        directory: PathBuf,
+        raft: RaftConfig,
+    ) -> Self {
         let started = system.env().clock.now();
-        let inner = Arc::new(Inner { system, drivers, raft, started, handovers: Mutex::default() });
-        inner.system.attach(inner.clone());
+        let handovers = Mutex::default();
+        let inner = Arc::new(Inner { system, drivers, directory, raft, started, handovers });
+        inner.system.attach(&inner);
         Self { inner }
     }
 
-    /// The node on which an actor lives, for its factory: `|scope: &Scope| …`. `None` in an actor system without a node.
+    /// The node on which an actor lives, for its factory: `|scope: &Scope| …`. `None` in an actor system without a node, and when
+    /// nobody else holds the node any longer.
     #[must_use]
     pub fn of(scope: &Scope) -> Option<Self> {
         Some(Self { inner: scope.attached()? })
@@ -131,6 +140,7 @@ impl Node {
             driver: self.driver()?,
             config,
             seed: system.env().seed,
+            names: Names { service: name.into(), node: self.name().to_string(), members: members.clone() },
             forward: Arc::new(Doors::new(system.clone(), name, members)),
             initial,
             sessions: SessionLimits::default(),
@@ -208,6 +218,19 @@ impl Node {
     #[must_use]
     pub fn uptime(&self) -> Duration {
         self.env().clock.now().since(self.inner.started)
+    }
+
+    /// Completes when the node can keep nothing any more: a write or sync of its log has failed. Whoever runs a process for the
+    /// node ends it then; the rest of the cluster goes on without it. Never, for a node that keeps nothing.
+    pub fn failed(&self) -> impl Future<Output = NodeFailure> + Send + use<> {
+        let directory = self.inner.directory.clone();
+        let failed = self.inner.drivers.as_ref().map(Drivers::failed);
+        async move {
+            match failed {
+                Some(failed) => NodeFailure { directory, source: failed.await },
+                None => std::future::pending().await,
+            }
+        }
     }
 
     /// Ends the node in order: hands leadership over, lets actors and protocols finish, makes the log durable, closes the links.
