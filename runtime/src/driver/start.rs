@@ -85,6 +85,7 @@ impl<P: Protocol> Driver<P> {
                 deadline: Rc::new(Cell::new(Timestamp::NEVER)),
                 last_stay: 0,
                 space: true,
+                look_at: Timestamp::NEVER,
                 stopping: Vec::new(),
             };
             Actor::start(driver);

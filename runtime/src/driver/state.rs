@@ -37,6 +37,8 @@ pub struct Driver<P: Protocol> {
     pub(crate) last_stay: u64,
     /// Whether the log has room for entries, as it said last.
     pub(crate) space: bool,
+    /// When to look whether it has room again; never, while it has.
+    pub(crate) look_at: Timestamp,
     /// Who waits until everything promised is durable; nothing is accepted then.
     pub(crate) stopping: Vec<oneshot::Sender<()>>,
 }

@@ -2,6 +2,8 @@
 //!
 //! What may go before the write is durable leaves before the write begins; what may not leaves in the turn in which it ends.
 
+use std::time::Duration;
+
 use actix::{Actor, ActorContext, AsyncContext, Context, StreamHandler};
 use bytes::Bytes;
 use synod_protocols::{Input, LogIndex, NodeId, Protocol, RequestId, SessionId, Timestamp};
@@ -17,6 +19,8 @@ use crate::wire::decode;
 
 /// How often in one turn machines may ask to be called at once; beyond it others come first.
 const ROUNDS: usize = 8;
+/// How often a full disk is looked at.
+const LOOK: Duration = Duration::from_millis(500);
 
 impl<P: Protocol> Actor for Driver<P> {
     type Context = Context<Self>;
@@ -63,7 +67,10 @@ impl<P: Protocol> Driver<P> {
         self.fail_broken(now);
         self.links.flush();
         self.begin_write(now);
-        let deadlines = [self.deadlines.next().filter(|_| self.stopping.is_empty()), self.writes.retry_at()];
+        self.look_for_space(now);
+        let own =
+            [self.deadlines.next(), Some(self.look_at)].map(|at| at.filter(|_| self.stopping.is_empty()));
+        let deadlines = [own[0], own[1], self.writes.retry_at()];
         self.deadline.set(deadlines.into_iter().flatten().min().unwrap_or(Timestamp::NEVER));
     }
 
@@ -202,11 +209,20 @@ impl<P: Protocol> Driver<P> {
     }
 
     fn space(&mut self, now: Timestamp, available: bool) {
+        self.look_at = if available { Timestamp::NEVER } else { now.after(LOOK) };
         if available {
             self.writes.retry();
         }
         if std::mem::replace(&mut self.space, available) != available {
             self.step_all(now, &Input::Space { available });
+        }
+    }
+
+    /// Machines without space write nothing, and a log to which nobody writes does not look by itself.
+    fn look_for_space(&mut self, now: Timestamp) {
+        if self.look_at <= now {
+            self.look_at = now.after(LOOK);
+            self.store.log().probe_space();
         }
     }
 

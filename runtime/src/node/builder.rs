@@ -174,7 +174,8 @@ impl NodeBuilder {
             limits: self.limits,
             dead_letters: self.dead_letters,
         };
-        Ok(Node::new(ActorSystem::start(settings)?, drivers, self.raft))
+        let directory = self.directory.unwrap_or_default();
+        Ok(Node::new(ActorSystem::start(settings)?, drivers, directory, self.raft))
     }
 
     fn production(&mut self) -> Result<Env, StartError> {

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,10 +22,10 @@ use crate::driver::{CreateError, DriverHandle, Host};
 use crate::env::Env;
 use crate::node::config::RaftConfig;
 use crate::node::drivers::Drivers;
-use crate::node::error::ServiceError;
+use crate::node::error::{NodeFailure, ServiceError};
 use crate::services::StateMachine;
 use crate::services::kv::{Kv, KvLimits, Map};
-use crate::services::replicated::{Doors, Replicated, Start, open_door};
+use crate::services::replicated::{Doors, Names, Replicated, Start, open_door};
 use crate::telemetry::Metrics;
 
 /// One node of the cluster. Clones are the same node.
@@ -36,6 +37,7 @@ pub struct Node {
 struct Inner {
     system: ActorSystem,
     drivers: Option<Drivers>,
+    directory: PathBuf,
     raft: RaftConfig,
     started: Timestamp,
     /// What hands leadership over, for each replicated service.
@@ -58,11 +60,16 @@ impl Attached {
 type Handover = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 
 impl Node {
-    pub(crate) fn new(system: ActorSystem, drivers: Option<Drivers>, raft: RaftConfig) -> Self {
+    pub(crate) fn new(
+        system: ActorSystem,
+        drivers: Option<Drivers>,
+        directory: PathBuf,
+        raft: RaftConfig,
+    ) -> Self {
         let started = system.env().clock.now();
         let attached = Arc::<Attached>::default();
-        system.attach(attached.clone());
-        let inner = Inner { system, drivers, raft, started, handovers: Mutex::default(), attached };
+        system.attach(&attached);
+        let inner = Inner { system, drivers, directory, raft, started, handovers: Mutex::default(), attached };
         let inner = Arc::new(inner);
         inner.attached.set(Some(inner.clone()));
         Self { inner }
@@ -151,6 +158,7 @@ impl Node {
             driver: self.driver()?,
             config,
             seed: system.env().seed,
+            names: Names { service: name.into(), node: self.name().to_string(), members: members.clone() },
             forward: Arc::new(Doors::new(system.clone(), name, members)),
             initial,
             sessions: SessionLimits::default(),
@@ -257,6 +265,19 @@ impl Node {
     #[must_use]
     pub fn uptime(&self) -> Duration {
         self.env().clock.now().since(self.inner.started)
+    }
+
+    /// Completes when the node can keep nothing any more: a write or sync of its log has failed. Whoever runs a process for the
+    /// node ends it then; the rest of the cluster goes on without it. Never, for a node that keeps nothing.
+    pub fn failed(&self) -> impl Future<Output = NodeFailure> + Send + use<> {
+        let directory = self.inner.directory.clone();
+        let failed = self.inner.drivers.as_ref().map(Drivers::failed);
+        async move {
+            match failed {
+                Some(failed) => NodeFailure { directory, source: failed.await },
+                None => std::future::pending().await,
+            }
+        }
     }
 
     /// Ends the node in order: hands leadership over, lets actors and protocols finish, makes the log durable, gives the

@@ -14,5 +14,5 @@ mod start;
 
 pub use builder::NodeBuilder;
 pub use config::{ConfigError, HttpConfig, NodeConfig, Override, RaftConfig, TlsConfig};
-pub use error::{ServiceError, StartError};
+pub use error::{NodeFailure, ServiceError, StartError};
 pub use handle::{Machine, Node};

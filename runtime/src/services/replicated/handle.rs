@@ -21,6 +21,7 @@ use crate::services::replicated::error::{ReplicaCause, ReplicaError};
 use crate::services::replicated::forward::{Execute, Executed, Forward, Queried};
 use crate::services::replicated::host::ReplicaHost;
 use crate::services::replicated::lanes::Lanes;
+use crate::services::replicated::names::Names;
 use crate::services::replicated::payload::{Settled, pack, read};
 use crate::services::replicated::replica::Replica;
 use crate::services::replicated::search::Search;
@@ -54,6 +55,8 @@ pub struct Start<S> {
     pub initial: S,
     /// How much is remembered of sessions, the same on every member.
     pub sessions: SessionLimits,
+    /// Who they are, for the log.
+    pub names: Names,
 }
 
 impl<S: StateMachine> Replicated<S> {
@@ -62,10 +65,10 @@ impl<S: StateMachine> Replicated<S> {
     /// # Errors
     /// [`CreateError`]; nothing runs then.
     pub async fn start(start: Start<S>) -> Result<Self, CreateError> {
-        let Start { name, driver, config, seed, forward, initial, sessions } = start;
+        let Start { name, driver, config, seed, forward, initial, sessions, names } = start;
         let (me, shared) = (config.id, Arc::new(Shared::new(initial, sessions)));
         let hosted = Arc::clone(&shared);
-        let machine = driver.create(&name, config, move || Box::new(ReplicaHost::new(hosted))).await?;
+        let machine = driver.create(&name, config, move || Box::new(ReplicaHost::new(hosted, names))).await?;
         let seed = Prng::fork(seed, machine.0 ^ me.0).next_u64();
         Ok(Self { me, replica: Replica::new(driver, machine, shared), forward, lanes: Lanes::new(seed) })
     }
