@@ -69,7 +69,8 @@ impl Node {
         let started = system.env().clock.now();
         let attached = Arc::<Attached>::default();
         system.attach(&attached);
-        let inner = Inner { system, drivers, directory, raft, started, handovers: Mutex::default(), attached };
+        let inner =
+            Inner { system, drivers, directory, raft, started, handovers: Mutex::default(), attached };
         let inner = Arc::new(inner);
         inner.attached.set(Some(inner.clone()));
         Self { inner }
