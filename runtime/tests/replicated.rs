@@ -96,6 +96,7 @@ impl Cluster {
             // A record has to fit into a segment, and the largest value is a mebibyte.
             let log = LogOptions { segment_bytes: 4 << 20, ..LogOptions::sim() };
             let mut builder = Node::builder("test", own.as_str()).env(env).bind(bind).log(log).raft(raft);
+            builder = builder.open_to_clients("counter").open_to_clients("kv");
             for peer in NAMES.map(named).iter().filter(|peer| **peer != own) {
                 builder = builder.peer(peer.as_str(), simulation.endpoint(peer, PORT)).expect("a peer");
             }
@@ -407,6 +408,107 @@ fn a_node_that_was_away_for_long_takes_over_a_snapshot() {
         cluster.restart(&away).await;
         let back = cluster.at(&away).kv;
         assert_eq!(back.get("k0/7", Consistency::Linearizable).await.unwrap().value.unwrap().value, "7");
+    });
+}
+
+/// Starts a client of all nodes and runs its program to the end.
+async fn as_client<F: Future<Output = ()> + 'static>(
+    simulation: &Simulation,
+    name: &str,
+    program: impl FnOnce(Node) -> F + 'static,
+) {
+    let peers = NAMES.map(|peer| (peer, simulation.endpoint(&named(peer), PORT)));
+    let (sender, done) = tokio::sync::oneshot::channel();
+    let own = name.to_owned();
+    simulation.start(&named(name), move |env| async move {
+        let mut builder = Node::client("test", &own).env(Env { disk: None, ..env });
+        for (peer, endpoint) in peers {
+            builder = builder.peer(peer, endpoint).expect("a peer");
+        }
+        program(builder.start().await.expect("the client starts")).await;
+        // The receiver waits below; a test that has failed has dropped it.
+        let _ = sender.send(());
+        std::future::pending::<()>().await;
+    });
+    done.await.expect("the client came to its end");
+}
+
+/// A cluster of three and names for clients beside it.
+fn run_with_clients<T, F: Future<Output = T>>(seed: u64, test: impl FnOnce(Cluster) -> F) -> T {
+    let names = ["a", "b", "c", "client"];
+    let start = |simulation| async move { test(Cluster::new(simulation, RaftConfig::default()).await).await };
+    simulate(seed, &names, start).value
+}
+
+#[test]
+fn a_clients_requests_take_effect_exactly_once_while_leaders_die_and_are_served_soon() {
+    for seed in 30..34 {
+        run_with_clients(seed, |cluster| async move {
+            let slowest = Rc::new(RefCell::new(Duration::ZERO));
+            let longest = slowest.clone();
+            let requests = as_client(&cluster.simulation, "client", move |client| async move {
+                // Two handles of one client have sessions of their own.
+                let handle = || client.remote::<Counter>("counter", NAMES).expect("a handle");
+                let counters = [handle(), handle()];
+                let kv = client.remote_kv("kv", NAMES).expect("a handle");
+                let adding = (0..8).map(|worker| {
+                    let (counter, kv, longest) = (counters[worker % 2].clone(), kv.clone(), longest.clone());
+                    async move {
+                        for round in 0..400 {
+                            let began = Instant::now();
+                            let added: u64 =
+                                counter.execute(&1, Duration::from_secs(20)).await.expect("served");
+                            assert!(added > 0);
+                            let key = format!("{worker}");
+                            let call = Call { deadline: Duration::from_secs(20), ..Call::default() };
+                            kv.put(put(&key, round.to_string()), call).await.expect("served");
+                            let read = kv.get(&key, Consistency::Linearizable).await.expect("served");
+                            assert_eq!(read.value.expect("written").value, round.to_string());
+                            longest.replace_with(|longest| began.elapsed().max(*longest));
+                            sleep(Duration::from_millis(40)).await;
+                        }
+                    }
+                });
+                join_all(adding).await;
+            });
+            let killer = async {
+                for _ in 0..3 {
+                    sleep(Duration::from_millis(500)).await;
+                    let leader = cluster.leader().await;
+                    cluster.kill(&leader);
+                    sleep(Duration::from_millis(1_500)).await;
+                    cluster.restart(&leader).await;
+                    // The client's link to it has to be noticed dead, after 3 s, and dialled again.
+                    sleep(Duration::from_secs(4)).await;
+                }
+            };
+            tokio::join!(requests, killer);
+            let sum = cluster.at(&named("a")).counter.query(&(), DEADLINE).await.expect("all live").0;
+            assert_eq!(sum, 3_200, "seed {seed}");
+            // Three requests in a row, each of which may have met a death: no wait for a link's idle timeout, which is 3 s.
+            let slowest = *slowest.borrow();
+            assert!(slowest > Duration::from_millis(300), "no leader died under a request: {slowest:?}");
+            assert!(slowest < Duration::from_millis(2_500), "seed {seed}: {slowest:?}");
+        });
+    }
+}
+
+#[test]
+fn a_client_has_no_replica_and_says_so() {
+    run_with_clients(40, |cluster| async move {
+        as_client(&cluster.simulation, "client", |client| async move {
+            let kv = client.remote_kv("kv", NAMES).expect("a handle");
+            kv.put(put("k", "1"), Call::default()).await.unwrap();
+            assert_eq!(kv.get("k", Consistency::Stale).await.unwrap().value.unwrap().value, "1");
+            assert_eq!(kv.status().await.unwrap_err().cause, KvCause::NoReplica);
+            assert_eq!(kv.watch("", None).map(drop).unwrap_err().cause, KvCause::NoReplica);
+            let closed = client.remote_kv("secret", NAMES).expect("a handle");
+            let call = Call { deadline: Duration::from_secs(2), ..Call::default() };
+            let error = closed.put(put("k", "1"), call).await.unwrap_err();
+            assert_eq!(error.outcome, Outcome::NotExecuted, "{error:?}");
+            assert!(client.remote_kv("kv", [""; 0]).is_err(), "a service without members");
+        })
+        .await;
     });
 }
 
