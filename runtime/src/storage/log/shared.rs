@@ -28,6 +28,7 @@ struct Queue {
     batches: Vec<Batch>,
     committing: bool,
     tending: bool,
+    /// Nothing is written any more: the log has failed, or was closed.
     failed: bool,
 }
 
@@ -98,17 +99,16 @@ impl Shared {
         }
     }
 
-    /// Leaves a durable mark of what is durable.
+    /// Leaves a durable mark of what is durable, and the disk to whoever opens it next.
     pub(super) fn close(&self) -> Result<(), WriteFault> {
-        if lock(&self.queue).failed {
-            return Err(WriteFault::Failed);
-        }
         let mut engine = self.engine();
-        engine.mark_durable();
-        engine.sync().map_err(|_| {
-            self.fail(&engine);
-            WriteFault::Failed
-        })
+        let failed = std::mem::replace(&mut lock(&self.queue).failed, true);
+        let synced = !failed && {
+            engine.mark_durable();
+            engine.sync().inspect_err(|_| self.fail(&engine)).is_ok()
+        };
+        engine.disk.unlock();
+        if synced { Ok(()) } else { Err(WriteFault::Failed) }
     }
 
     /// Makes durable whatever has arrived, with one sync, and tells everybody.
