@@ -8,7 +8,7 @@ pub(crate) const CLUSTER: &str = "demo";
 /// The directory of the authority, in the demo's.
 pub(super) const AUTHORITY: &str = "ca";
 /// The directory of the credential for clients, in the demo's, and the name it bears.
-pub(super) const CLIENT: &str = "client";
+pub(crate) const CLIENT: &str = "client";
 
 /// One node of the demo.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,5 +13,5 @@ mod screen;
 pub(crate) use child::Children;
 pub(crate) use command::DemoCommand;
 pub(crate) use files::{client_identity, last_words, prepare};
-pub(crate) use layout::{CLUSTER, Place};
+pub(crate) use layout::{CLIENT, CLUSTER, Place};
 pub(crate) use ports::{choose_http, choose_quic};
