@@ -24,6 +24,7 @@ use synod::services::replicated::{DEADLINE, Doors, Forward, Replicated, open_doo
 use synod::services::{Applied, Outcome, StateMachine};
 use synod::sim::{Simulation, simulate};
 use synod::storage::LogOptions;
+use synod::telemetry::Metrics;
 use synod::transport::PeerName;
 use tokio::time::{Instant, sleep};
 
@@ -65,6 +66,7 @@ impl StateMachine for Counter {
 struct Handles {
     kv: Kv,
     counter: Replicated<Counter>,
+    metrics: Metrics,
 }
 
 #[derive(Clone)]
@@ -104,7 +106,8 @@ impl Cluster {
             let kv = node.kv("kv", NAMES).await.expect("the map starts");
             let counter =
                 node.replicated("counter", NAMES, Counter::default()).await.expect("the counter starts");
-            handles.borrow_mut().insert(own, Handles { kv, counter });
+            let metrics = node.metrics().clone();
+            handles.borrow_mut().insert(own, Handles { kv, counter, metrics });
             // The node lives until its process is killed.
             std::future::pending::<()>().await;
         });
@@ -491,6 +494,84 @@ fn a_clients_requests_take_effect_exactly_once_while_leaders_die_and_are_served_
             assert!(slowest < Duration::from_millis(2_500), "seed {seed}: {slowest:?}");
         });
     }
+}
+
+#[test]
+fn a_leader_that_came_back_is_found_at_once_by_a_client_that_knew_its_earlier_process() {
+    run_with_clients(35, |cluster| async move {
+        let first = cluster.leader().await;
+        let survivors: Vec<_> = NAMES.map(named).into_iter().filter(|name| *name != first).collect();
+        let leads = Rc::new(RefCell::new(false));
+        let simulation = cluster.simulation.clone();
+        let led = leads.clone();
+        let client = as_client(&simulation, "client", move |client| async move {
+            let kv = client.remote_kv("kv", NAMES).expect("a handle");
+            kv.put(put("k", "before"), Call::default()).await.expect("served by the first process");
+            *led.borrow_mut() = true;
+            while *led.borrow() {
+                sleep(Duration::from_millis(5)).await;
+            }
+            // Whoever led meanwhile has answered too, and is asked first.
+            let began = Instant::now();
+            kv.put(put("k", "after"), Call::default()).await.expect("served by the second process");
+            assert!(began.elapsed() < Duration::from_millis(300), "{:?}", began.elapsed());
+        });
+        let nodes = async {
+            while !*leads.borrow() {
+                sleep(Duration::from_millis(5)).await;
+            }
+            cluster.kill(&first);
+            let second = cluster.leader().await;
+            assert!(survivors.contains(&second));
+            cluster.restart(&first).await;
+            sleep(Duration::from_secs(6)).await;
+            let kv = cluster.at(&second).kv;
+            let service = kv.replicated().expect("a member has a replica");
+            assert_eq!(service.transfer(Some(node_id(&first))).await, Ok(node_id(&first)));
+            assert_eq!(cluster.leader().await, first);
+            *leads.borrow_mut() = false;
+        };
+        tokio::join!(client, nodes);
+    });
+}
+
+/// What a node has counted under this name.
+fn counted(metrics: &Metrics, name: &str) -> u64 {
+    let text = metrics.render();
+    let line = text.lines().find(|line| line.split([' ', '{']).next() == Some(name));
+    let line = line.unwrap_or_else(|| panic!("{name} is not counted:\n{text}"));
+    line.rsplit(' ').next().and_then(|value| value.parse().ok()).expect("a number")
+}
+
+#[test]
+fn a_lone_command_costs_one_sync_on_every_node_and_many_at_once_share_theirs() {
+    run(50, RaftConfig::default(), |cluster| async move {
+        let kv = cluster.at(&cluster.leader().await).kv;
+        let syncs = || NAMES.map(|name| counted(&cluster.at(&named(name)).metrics, "synod_log_syncs_total"));
+        kv.put(put("k", "0"), Call::default()).await.unwrap();
+        sleep(Duration::from_millis(200)).await;
+        let before = syncs();
+        for round in 0..200 {
+            kv.put(put("k", round.to_string()), Call::default()).await.unwrap();
+        }
+        sleep(Duration::from_millis(200)).await;
+        let alone = syncs();
+        for (before, after) in before.iter().zip(&alone) {
+            assert!(
+                (200..=202).contains(&(after - before)),
+                "syncs of 200 commands one by one: {}",
+                after - before
+            );
+        }
+        let many: Vec<String> = (0..64).map(|number| number.to_string()).collect();
+        for _ in 0..20 {
+            try_join_all(many.iter().map(|key| kv.put(put(key, "v"), Call::default()))).await.unwrap();
+        }
+        sleep(Duration::from_millis(200)).await;
+        for (before, after) in alone.iter().zip(&syncs()) {
+            assert!(after - before <= 60, "syncs of 20 times 64 commands at once: {}", after - before);
+        }
+    });
 }
 
 #[test]

@@ -10,8 +10,6 @@ use crate::bench::http::HttpClient;
 use crate::bench::load::{Writer, value};
 use crate::failure::Failure;
 
-/// How often a cluster is started.
-const TIMES: usize = 5;
 /// Between two attempts.
 const PAUSE: Duration = Duration::from_millis(2);
 /// After so many attempts something is wrong.
@@ -22,9 +20,9 @@ const ATTEMPTS: usize = 20_000;
 ///
 /// # Errors
 /// When a cluster does not start.
-pub(crate) async fn cold_starts(directory: Option<&Path>) -> Result<Vec<f64>, Failure> {
+pub(crate) async fn cold_starts(directory: Option<&Path>, times: u32) -> Result<Vec<f64>, Failure> {
     let mut results = Vec::new();
-    for _ in 0..TIMES {
+    for _ in 0..times {
         let (cluster, began) = Cluster::start(directory)?;
         let mut client = HttpClient::new(cluster.places[0].http);
         first_put(&mut client).await?;

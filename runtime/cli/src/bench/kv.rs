@@ -16,6 +16,9 @@ use crate::client::seconds;
 use crate::failure::Failure;
 use crate::output::Form;
 
+/// How often leaders are killed and clusters started.
+const TIMES: u32 = 5;
+
 /// Puts of 256 bytes that are answered when two of three processes have them on their disks: from a client of the cluster over
 /// QUIC, and over HTTP with kept connections, spread over the nodes beginning with the leader.
 ///
@@ -30,9 +33,27 @@ pub(crate) struct KvCommand {
     /// How many seconds each number of clients takes.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     seconds: Duration,
+    /// How often the leader is killed.
+    #[arg(long, value_name = "N", default_value_t = TIMES)]
+    kills: u32,
+    /// How often a cluster is started with nothing.
+    #[arg(long, value_name = "N", default_value_t = TIMES)]
+    starts: u32,
     /// Below which directory the nodes keep their data; without it, where temporary files go.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
+}
+
+impl Default for KvCommand {
+    fn default() -> Self {
+        Self {
+            clients: vec![1, 64, 256],
+            seconds: Duration::from_secs(10),
+            kills: TIMES,
+            starts: TIMES,
+            dir: None,
+        }
+    }
 }
 
 impl KvCommand {
@@ -46,15 +67,20 @@ impl KvCommand {
             eprintln!("starting three nodes");
             let (mut cluster, _) = Cluster::start(self.dir.as_deref())?;
             self.measure_load(&mut cluster, &mut figures).await?;
-            eprintln!("killing leaders");
-            let (node, kv) = cluster.client().await?;
-            let recoveries = recoveries(&mut cluster, &kv).await?;
-            figures.add(Figure::of("kv_recovery_native", "ms", recoveries.native))?;
-            figures.add(Figure::of("kv_recovery_http", "ms", recoveries.http))?;
-            node.shutdown(Duration::from_secs(1)).await;
+            if self.kills > 0 {
+                eprintln!("killing leaders");
+                let (node, kv) = cluster.client().await?;
+                let recoveries = recoveries(&mut cluster, &kv, self.kills).await?;
+                figures.add(Figure::of("kv_recovery_native", "ms", recoveries.native))?;
+                figures.add(Figure::of("kv_recovery_http", "ms", recoveries.http))?;
+                node.shutdown(Duration::from_secs(1)).await;
+            }
             drop(cluster);
-            let starts = cold_starts(self.dir.as_deref()).await?;
-            figures.add(Figure::of("kv_cold_start", "ms", starts))
+            if self.starts > 0 {
+                let starts = cold_starts(self.dir.as_deref(), self.starts).await?;
+                figures.add(Figure::of("kv_cold_start", "ms", starts))?;
+            }
+            Ok::<(), Failure>(())
         })?;
         figures.finish()
     }

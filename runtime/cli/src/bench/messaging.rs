@@ -12,6 +12,7 @@ use synod::transport::Role;
 
 use crate::bench::echo::{failure, identity, spread_name};
 use crate::bench::figure::{Figure, Figures};
+use crate::bench::latency::Latencies;
 use crate::bench::messages::{ASKER, CLUSTER, Drain, ECHO, SPREAD, Sink};
 use crate::bench::runs::Runs;
 use crate::bench::{local, remote};
@@ -38,6 +39,12 @@ pub(crate) struct MessagingCommand {
 struct Echo {
     child: Child,
     address: String,
+}
+
+impl Default for MessagingCommand {
+    fn default() -> Self {
+        Self { seconds: Duration::from_secs(5) }
+    }
 }
 
 impl MessagingCommand {
@@ -86,9 +93,7 @@ async fn measure_remote(node: &Node, runs: Runs, figures: &mut Figures) -> Resul
     figures.add(Figure::of("remote_ask_1_p99", "us", part(0.99)))?;
     for at_once in AT_ONCE {
         let results = remote::asks(&sink, at_once, runs).await?;
-        let rate = |(took, latencies): &(Duration, crate::bench::latency::Latencies)| {
-            latencies.count() as f64 / took.as_secs_f64()
-        };
+        let rate = |(took, latencies): &(Duration, Latencies)| latencies.count() as f64 / took.as_secs_f64();
         let name = format!("remote_ask_{at_once}");
         figures.add(Figure::of(&name, "asks/s", results.iter().map(rate).collect()))?;
         let part =

@@ -10,8 +10,6 @@ use crate::bench::http::HttpClient;
 use crate::bench::load::Writer;
 use crate::failure::Failure;
 
-/// How often the leader is killed.
-const TIMES: usize = 5;
 /// For so long a node that came back is left in peace: links to it that died have to be noticed and dialled again.
 const PEACE: Duration = Duration::from_secs(5);
 
@@ -24,13 +22,16 @@ pub(crate) struct Recoveries {
     pub(crate) http: Vec<f64>,
 }
 
-/// Kills the leader again and again, and brings it back each time.
+/// Kills the leader so many times, and brings it back each time.
 ///
 /// # Errors
 /// When the cluster does not recover.
-pub(crate) async fn recoveries(cluster: &mut Cluster, kv: &Kv) -> Result<Recoveries, Failure> {
+pub(crate) async fn recoveries(cluster: &mut Cluster, kv: &Kv, times: u32) -> Result<Recoveries, Failure> {
     let mut recoveries = Recoveries::default();
-    for _ in 0..TIMES {
+    for round in 0..times {
+        if round > 0 {
+            sleep(PEACE).await;
+        }
         let leader = cluster.leader().await?;
         let survivor = cluster.places[(leader + 1) % cluster.places.len()].http;
         let (mut native, mut http) = (kv.clone(), HttpClient::new(survivor));
@@ -44,7 +45,6 @@ pub(crate) async fn recoveries(cluster: &mut Cluster, kv: &Kv) -> Result<Recover
         recoveries.http.push(http);
         cluster.restart(leader)?;
         cluster.leader().await?;
-        sleep(PEACE).await;
     }
     Ok(recoveries)
 }
