@@ -91,7 +91,7 @@ pub(crate) const fn outcome_of(code: u8) -> Outcome {
 }
 
 impl Cause {
-    const ALL: [(Self, u8, &'static str); 16] = [
+    pub(crate) const ALL: [(Self, u8, &'static str); 16] = [
         (Self::Unreachable, 1, "unreachable"),
         (Self::Timeout, 2, "timeout"),
         (Self::MailboxFull, 3, "mailbox_full"),

@@ -24,6 +24,7 @@ use synod::services::replicated::{DEADLINE, Doors, Forward, Replicated, open_doo
 use synod::services::{Applied, Outcome, StateMachine};
 use synod::sim::{Simulation, simulate};
 use synod::storage::LogOptions;
+use synod::telemetry::Metrics;
 use synod::transport::PeerName;
 use tokio::time::{Instant, sleep};
 
@@ -65,6 +66,7 @@ impl StateMachine for Counter {
 struct Handles {
     kv: Kv,
     counter: Replicated<Counter>,
+    metrics: Metrics,
 }
 
 #[derive(Clone)]
@@ -96,6 +98,7 @@ impl Cluster {
             // A record has to fit into a segment, and the largest value is a mebibyte.
             let log = LogOptions { segment_bytes: 4 << 20, ..LogOptions::sim() };
             let mut builder = Node::builder("test", own.as_str()).env(env).bind(bind).log(log).raft(raft);
+            builder = builder.open_to_clients("counter").open_to_clients("kv");
             for peer in NAMES.map(named).iter().filter(|peer| **peer != own) {
                 builder = builder.peer(peer.as_str(), simulation.endpoint(peer, PORT)).expect("a peer");
             }
@@ -103,7 +106,8 @@ impl Cluster {
             let kv = node.kv("kv", NAMES).await.expect("the map starts");
             let counter =
                 node.replicated("counter", NAMES, Counter::default()).await.expect("the counter starts");
-            handles.borrow_mut().insert(own, Handles { kv, counter });
+            let metrics = node.metrics().clone();
+            handles.borrow_mut().insert(own, Handles { kv, counter, metrics });
             // The node lives until its process is killed.
             std::future::pending::<()>().await;
         });
@@ -410,6 +414,185 @@ fn a_node_that_was_away_for_long_takes_over_a_snapshot() {
         cluster.restart(&away).await;
         let back = cluster.at(&away).kv;
         assert_eq!(back.get("k0/7", Consistency::Linearizable).await.unwrap().value.unwrap().value, "7");
+    });
+}
+
+/// Starts a client of all nodes and runs its program to the end.
+async fn as_client<F: Future<Output = ()> + 'static>(
+    simulation: &Simulation,
+    name: &str,
+    program: impl FnOnce(Node) -> F + 'static,
+) {
+    let peers = NAMES.map(|peer| (peer, simulation.endpoint(&named(peer), PORT)));
+    let (sender, done) = tokio::sync::oneshot::channel();
+    let own = name.to_owned();
+    simulation.start(&named(name), move |env| async move {
+        let mut builder = Node::client("test", &own).env(Env { disk: None, ..env });
+        for (peer, endpoint) in peers {
+            builder = builder.peer(peer, endpoint).expect("a peer");
+        }
+        program(builder.start().await.expect("the client starts")).await;
+        // The receiver waits below; a test that has failed has dropped it.
+        let _ = sender.send(());
+        std::future::pending::<()>().await;
+    });
+    done.await.expect("the client came to its end");
+}
+
+/// A cluster of three and names for clients beside it.
+fn run_with_clients<T, F: Future<Output = T>>(seed: u64, test: impl FnOnce(Cluster) -> F) -> T {
+    let names = ["a", "b", "c", "client"];
+    let start = |simulation| async move { test(Cluster::new(simulation, RaftConfig::default()).await).await };
+    simulate(seed, &names, start).value
+}
+
+#[test]
+fn a_clients_requests_take_effect_exactly_once_while_leaders_die_and_are_served_soon() {
+    for seed in 30..34 {
+        run_with_clients(seed, |cluster| async move {
+            let slowest = Rc::new(RefCell::new(Duration::ZERO));
+            let longest = slowest.clone();
+            let requests = as_client(&cluster.simulation, "client", move |client| async move {
+                // Two handles of one client have sessions of their own.
+                let handle = || client.remote::<Counter>("counter", NAMES).expect("a handle");
+                let counters = [handle(), handle()];
+                let kv = client.remote_kv("kv", NAMES).expect("a handle");
+                let adding = (0..8).map(|worker| {
+                    let (counter, kv, longest) = (counters[worker % 2].clone(), kv.clone(), longest.clone());
+                    async move {
+                        for round in 0..400 {
+                            let began = Instant::now();
+                            let added: u64 =
+                                counter.execute(&1, Duration::from_secs(20)).await.expect("served");
+                            assert!(added > 0);
+                            let key = format!("{worker}");
+                            let call = Call { deadline: Duration::from_secs(20), ..Call::default() };
+                            kv.put(put(&key, round.to_string()), call).await.expect("served");
+                            let read = kv.get(&key, Consistency::Linearizable).await.expect("served");
+                            assert_eq!(read.value.expect("written").value, round.to_string());
+                            longest.replace_with(|longest| began.elapsed().max(*longest));
+                            sleep(Duration::from_millis(40)).await;
+                        }
+                    }
+                });
+                join_all(adding).await;
+            });
+            let killer = async {
+                for _ in 0..3 {
+                    sleep(Duration::from_millis(500)).await;
+                    let leader = cluster.leader().await;
+                    cluster.kill(&leader);
+                    sleep(Duration::from_millis(1_500)).await;
+                    cluster.restart(&leader).await;
+                    // The client's link to it has to be noticed dead, after 3 s, and dialled again.
+                    sleep(Duration::from_secs(4)).await;
+                }
+            };
+            tokio::join!(requests, killer);
+            let sum = cluster.at(&named("a")).counter.query(&(), DEADLINE).await.expect("all live").0;
+            assert_eq!(sum, 3_200, "seed {seed}");
+            // Three requests in a row, each of which may have met a death: no wait for a link's idle timeout, which is 3 s.
+            let slowest = *slowest.borrow();
+            assert!(slowest > Duration::from_millis(300), "no leader died under a request: {slowest:?}");
+            assert!(slowest < Duration::from_millis(2_500), "seed {seed}: {slowest:?}");
+        });
+    }
+}
+
+#[test]
+fn a_leader_that_came_back_is_found_at_once_by_a_client_that_knew_its_earlier_process() {
+    run_with_clients(35, |cluster| async move {
+        let first = cluster.leader().await;
+        let survivors: Vec<_> = NAMES.map(named).into_iter().filter(|name| *name != first).collect();
+        let leads = Rc::new(RefCell::new(false));
+        let simulation = cluster.simulation.clone();
+        let led = leads.clone();
+        let client = as_client(&simulation, "client", move |client| async move {
+            let kv = client.remote_kv("kv", NAMES).expect("a handle");
+            kv.put(put("k", "before"), Call::default()).await.expect("served by the first process");
+            *led.borrow_mut() = true;
+            while *led.borrow() {
+                sleep(Duration::from_millis(5)).await;
+            }
+            // Whoever led meanwhile has answered too, and is asked first.
+            let began = Instant::now();
+            kv.put(put("k", "after"), Call::default()).await.expect("served by the second process");
+            assert!(began.elapsed() < Duration::from_millis(300), "{:?}", began.elapsed());
+        });
+        let nodes = async {
+            while !*leads.borrow() {
+                sleep(Duration::from_millis(5)).await;
+            }
+            cluster.kill(&first);
+            let second = cluster.leader().await;
+            assert!(survivors.contains(&second));
+            cluster.restart(&first).await;
+            sleep(Duration::from_secs(6)).await;
+            let kv = cluster.at(&second).kv;
+            let service = kv.replicated().expect("a member has a replica");
+            assert_eq!(service.transfer(Some(node_id(&first))).await, Ok(node_id(&first)));
+            assert_eq!(cluster.leader().await, first);
+            *leads.borrow_mut() = false;
+        };
+        tokio::join!(client, nodes);
+    });
+}
+
+/// What a node has counted under this name.
+fn counted(metrics: &Metrics, name: &str) -> u64 {
+    let text = metrics.render();
+    let line = text.lines().find(|line| line.split([' ', '{']).next() == Some(name));
+    let line = line.unwrap_or_else(|| panic!("{name} is not counted:\n{text}"));
+    line.rsplit(' ').next().and_then(|value| value.parse().ok()).expect("a number")
+}
+
+#[test]
+fn a_lone_command_costs_one_sync_on_every_node_and_many_at_once_share_theirs() {
+    run(50, RaftConfig::default(), |cluster| async move {
+        let kv = cluster.at(&cluster.leader().await).kv;
+        let syncs = || NAMES.map(|name| counted(&cluster.at(&named(name)).metrics, "synod_log_syncs_total"));
+        kv.put(put("k", "0"), Call::default()).await.unwrap();
+        sleep(Duration::from_millis(200)).await;
+        let before = syncs();
+        for round in 0..200 {
+            kv.put(put("k", round.to_string()), Call::default()).await.unwrap();
+        }
+        sleep(Duration::from_millis(200)).await;
+        let alone = syncs();
+        for (before, after) in before.iter().zip(&alone) {
+            assert!(
+                (200..=202).contains(&(after - before)),
+                "syncs of 200 commands one by one: {}",
+                after - before
+            );
+        }
+        let many: Vec<String> = (0..64).map(|number| number.to_string()).collect();
+        for _ in 0..20 {
+            try_join_all(many.iter().map(|key| kv.put(put(key, "v"), Call::default()))).await.unwrap();
+        }
+        sleep(Duration::from_millis(200)).await;
+        for (before, after) in alone.iter().zip(&syncs()) {
+            assert!(after - before <= 60, "syncs of 20 times 64 commands at once: {}", after - before);
+        }
+    });
+}
+
+#[test]
+fn a_client_has_no_replica_and_says_so() {
+    run_with_clients(40, |cluster| async move {
+        as_client(&cluster.simulation, "client", |client| async move {
+            let kv = client.remote_kv("kv", NAMES).expect("a handle");
+            kv.put(put("k", "1"), Call::default()).await.unwrap();
+            assert_eq!(kv.get("k", Consistency::Stale).await.unwrap().value.unwrap().value, "1");
+            assert_eq!(kv.status().await.unwrap_err().cause, KvCause::NoReplica);
+            assert_eq!(kv.watch("", None).map(drop).unwrap_err().cause, KvCause::NoReplica);
+            let closed = client.remote_kv("secret", NAMES).expect("a handle");
+            let call = Call { deadline: Duration::from_secs(2), ..Call::default() };
+            let error = closed.put(put("k", "1"), call).await.unwrap_err();
+            assert_eq!(error.outcome, Outcome::NotExecuted, "{error:?}");
+            assert!(client.remote_kv("kv", [""; 0]).is_err(), "a service without members");
+        })
+        .await;
     });
 }
 

@@ -11,6 +11,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 
 use crate::lane::Lane;
+use crate::metrics::Metrics;
 use crate::peer::{Address, Peer, PeerName, Role};
 
 /// A node's or client's end of all its links.
@@ -27,6 +28,9 @@ pub trait Transport: Send + Sync + 'static {
 
     /// The living link to a peer.
     fn link(&self, peer: &PeerName) -> Option<Arc<dyn Link>>;
+
+    /// What has been counted since the start.
+    fn metrics(&self) -> Metrics;
 
     /// Closes every link with `reason`, letting queued frames out for at most `grace`, and frees the address.
     fn close(&self, reason: CloseReason, grace: Duration) -> BoxFuture<'static, ()>;
@@ -273,4 +277,45 @@ pub enum TransportError {
     /// The address could not be resolved or reached in time.
     #[error("unreachable: {0}")]
     Unreachable(String),
+}
+
+impl TransportError {
+    /// All kinds of refusals, for a metric that is there before the first one.
+    pub const KINDS: [&str; 14] = [
+        "wrong_authority",
+        "expired",
+        "not_yet_valid",
+        "wrong_cluster",
+        "wrong_node",
+        "wrong_role",
+        "no_certificate",
+        "bad_certificate",
+        "version",
+        "myself",
+        "superseded",
+        "handshake",
+        "refused_by_peer",
+        "unreachable",
+    ];
+
+    /// The word for a metric's label, one of [`TransportError::KINDS`].
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::WrongAuthority => "wrong_authority",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not_yet_valid",
+            Self::WrongCluster { .. } => "wrong_cluster",
+            Self::WrongNode { .. } => "wrong_node",
+            Self::WrongRole { .. } => "wrong_role",
+            Self::NoCertificate => "no_certificate",
+            Self::BadCertificate(_) => "bad_certificate",
+            Self::Version { .. } => "version",
+            Self::Myself => "myself",
+            Self::Superseded { .. } => "superseded",
+            Self::Handshake(_) => "handshake",
+            Self::RefusedByPeer(_) => "refused_by_peer",
+            Self::Unreachable(_) => "unreachable",
+        }
+    }
 }

@@ -5,8 +5,6 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::contract::TransportError;
-
 /// What a transport has counted since its start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Metrics {
@@ -74,9 +72,9 @@ pub(crate) fn add(counter: &AtomicU64, value: usize) {
 }
 
 impl Counters {
-    /// Counts one refusal.
-    pub(crate) fn refused(&self, error: &TransportError) {
-        *self.refusals.lock().unwrap_or_else(PoisonError::into_inner).entry(kind(error)).or_default() += 1;
+    /// Counts one refusal of a kind.
+    pub(crate) fn refused(&self, kind: &'static str) {
+        *self.refusals.lock().unwrap_or_else(PoisonError::into_inner).entry(kind).or_default() += 1;
     }
 
     /// The values as they are.
@@ -103,25 +101,5 @@ impl Counters {
             packets_sent: read(&self.packets_sent),
             handshakes_shed: read(&self.handshakes_shed),
         }
-    }
-}
-
-/// The label of a refusal.
-fn kind(error: &TransportError) -> &'static str {
-    match error {
-        TransportError::WrongAuthority => "wrong_authority",
-        TransportError::Expired => "expired",
-        TransportError::NotYetValid => "not_yet_valid",
-        TransportError::WrongCluster { .. } => "wrong_cluster",
-        TransportError::WrongNode { .. } => "wrong_node",
-        TransportError::WrongRole { .. } => "wrong_role",
-        TransportError::NoCertificate => "no_certificate",
-        TransportError::BadCertificate(_) => "bad_certificate",
-        TransportError::Version { .. } => "version",
-        TransportError::Myself => "myself",
-        TransportError::Superseded { .. } => "superseded",
-        TransportError::Handshake(_) => "handshake",
-        TransportError::RefusedByPeer(_) => "refused_by_peer",
-        TransportError::Unreachable(_) => "unreachable",
     }
 }

@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::bench::BenchCommand;
 use crate::ca::CaCommand;
 use crate::demo::DemoCommand;
 use crate::failure::Failure;
@@ -32,6 +33,7 @@ enum Command {
     Kv(KvCommand),
     Ca(CaCommand),
     Sim(SimCommand),
+    Bench(BenchCommand),
 }
 
 impl Cli {
@@ -48,6 +50,7 @@ impl Cli {
             Command::Kv(kv) => kv.run(form),
             Command::Ca(ca) => ca.run(form),
             Command::Sim(sim) => sim.run(form),
+            Command::Bench(bench) => bench.run(form),
         }
     }
 }

@@ -52,8 +52,17 @@ impl NodeCommand {
             let mut ends = Ends::listen(input).map_err(uncaught)?;
             let node = NodeBuilder::from_config(&config).map_err(sentence)?.start().await.map_err(sentence)?;
             let end = async {
-                let reason = ends.next().await;
-                tracing::info!(reason, "shutting down; a second signal ends the process at once");
+                tokio::select! {
+                    reason = ends.next() => {
+                        tracing::info!(reason, "shutting down; a second signal ends the process at once");
+                        Ok(())
+                    }
+                    failure = node.failed() => {
+                        // A process that stays would hold the place of one that works.
+                        tracing::error!(node = %node.name(), %failure, "shutting down");
+                        Err(sentence(failure))
+                    }
+                }
             };
             let served = serve(&node, &config, http, end).await;
             tokio::select! {
@@ -69,7 +78,7 @@ async fn serve(
     node: &Node,
     config: &NodeConfig,
     http: Option<Config>,
-    end: impl Future<Output = ()>,
+    end: impl Future<Output = Result<(), Failure>>,
 ) -> Result<(), Failure> {
     let members = config.peers.keys().chain([&config.node]).map(PeerName::as_str);
     let kv = node.kv("kv", members).await.map_err(sentence)?;
@@ -80,11 +89,11 @@ async fn serve(
         }
         _ => None,
     };
-    end.await;
+    let ended = end.await;
     if let Some(gateway) = gateway {
         gateway.stop().await;
     }
-    Ok(())
+    ended
 }
 
 fn member(node: &Node, config: &NodeConfig, http: &HttpConfig, kv: Kv) -> Member {

@@ -115,7 +115,8 @@ fn of_cause(cause: &KvCause) -> StatusCode {
         | KvCause::Link(_)
         | KvCause::Slow { .. }
         | KvCause::LeaseLimit
-        | KvCause::Stopped => StatusCode::SERVICE_UNAVAILABLE,
+        | KvCause::Stopped
+        | KvCause::NoReplica => StatusCode::SERVICE_UNAVAILABLE,
         KvCause::BadKey(_) | KvCause::LeaseUnknown | KvCause::TooManySteps { .. } => StatusCode::BAD_REQUEST,
         KvCause::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         KvCause::Compacted { .. } => StatusCode::GONE,

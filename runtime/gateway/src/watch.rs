@@ -124,7 +124,8 @@ impl Watch {
             | KvCause::SessionExpired
             | KvCause::KeyReused
             | KvCause::TooManySteps { .. }
-            | KvCause::Unsupported => self.end("error", &text, None),
+            | KvCause::Unsupported
+            | KvCause::NoReplica => self.end("error", &text, None),
         }
     }
 

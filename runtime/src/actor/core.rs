@@ -4,7 +4,7 @@
 
 use std::any::Any;
 use std::future::Future;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use bytes::Bytes;
 use synod_protocols::Timestamp;
@@ -31,8 +31,8 @@ pub(crate) struct Core {
     /// Told when a request with an earlier deadline than all others was entered, and at shutdown.
     pub(crate) sooner: Arc<Notify>,
     pub(crate) counters: Counters,
-    /// What the embedding program wants its actors to find.
-    pub(crate) attached: OnceLock<Arc<dyn Any + Send + Sync>>,
+    /// What the embedding program wants its actors to find. Not kept alive by them: it holds this system in its turn.
+    pub(crate) attached: OnceLock<Weak<dyn Any + Send + Sync>>,
 }
 
 /// What an actor system counts.
@@ -43,6 +43,9 @@ pub(crate) struct Counters {
     pub(crate) restarts: Counter,
     pub(crate) actors: Gauge,
 }
+
+/// Why a frame cannot be read, in the words of its metric, which is there before the first one.
+const FAULTS: [&str; 8] = ["truncated", "kind", "flags", "cause", "datagram", "protocol", "bulk", "body"];
 
 impl Core {
     pub(crate) fn new(settings: Settings) -> Self {
@@ -57,6 +60,13 @@ impl Core {
             restarts: metrics.counter("synod_actor_restarts", "Restarts of actors after a panic"),
             actors: metrics.gauge("synod_actors", "Living actors"),
         };
+        for fault in FAULTS {
+            counters.hostile.get_or_create(&vec![("fault", fault.to_owned())]).inc_by(0);
+        }
+        for cause in Cause::ALL.map(|(_, _, cause)| cause.to_owned()) {
+            counters.refused.get_or_create(&vec![("cause", cause.clone())]).inc_by(0);
+            counters.dead_letters.get_or_create(&vec![("cause", cause)]).inc_by(0);
+        }
         Self {
             settings,
             registry: Registry::default(),

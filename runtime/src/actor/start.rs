@@ -38,6 +38,7 @@ impl ActorSystem {
             seed: core.settings.env.seed,
             receiver: Arc::new(Switchboard::new(Arc::downgrade(&core))),
         })?;
+        core.settings.metrics.show(&transport);
         core.links.attach(transport);
         core.run(0, sweep(Arc::downgrade(&core)));
         for peer in core.settings.peers.iter().filter(|peer| peer.name.as_ref() != Some(core.name())) {

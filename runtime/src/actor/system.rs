@@ -3,8 +3,8 @@
 //! A value; a hundred of them live in one process. What a node is beyond its actors stands elsewhere.
 
 use std::any::Any;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -102,16 +102,18 @@ impl ActorSystem {
         self.core.registry.find(target.actor).map(|feed| feed.stop()).is_ok()
     }
 
-    /// Gives actors something to find through their scope, once: a second call changes nothing.
-    pub fn attach(&self, extension: Arc<dyn Any + Send + Sync>) {
+    /// Gives actors something to find through their scope, once: a second call changes nothing. It is found for as long as its
+    /// owner keeps it.
+    pub fn attach<T: Any + Send + Sync>(&self, extension: &Arc<T>) {
+        let found: Weak<T> = Arc::downgrade(extension);
         // What was attached first has been found already.
-        let _ = self.core.attached.set(extension);
+        let _ = self.core.attached.set(found);
     }
 
-    /// What was attached, if it is of this type.
+    /// What was attached, if it is of this type and still there.
     #[must_use]
     pub fn attached<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        self.core.attached.get()?.clone().downcast::<T>().ok()
+        self.core.attached.get()?.upgrade()?.downcast::<T>().ok()
     }
 
     /// Stops all actors and closes all links, taking at most `grace` for each of the two.

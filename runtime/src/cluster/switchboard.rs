@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use synod_protocols::{SessionId, Timestamp};
@@ -24,15 +25,34 @@ pub(crate) struct Switchboard {
     core: Weak<Core>,
     /// By the link's own id: frames of a link may come after another has taken its place.
     sessions: Mutex<BTreeMap<u64, Arc<Session>>>,
+    /// Until when no operator is told of another refusal of a kind.
+    told: Mutex<BTreeMap<&'static str, Timestamp>>,
 }
+
+/// How long one refusal stands for all others of its kind: strangers must not fill the disk with the log of a node.
+const TOLD_FOR: Duration = Duration::from_secs(1);
 
 impl Switchboard {
     pub(crate) fn new(core: Weak<Core>) -> Self {
-        Self { core, sessions: Mutex::default() }
+        Self { core, sessions: Mutex::default(), told: Mutex::default() }
     }
 
     fn sessions(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Session>>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether an operator should hear of a refusal. That a peer is not there, or is this node, is no fault of anybody.
+    fn is_news(&self, error: &TransportError, now: Timestamp) -> bool {
+        if matches!(error, TransportError::Unreachable(_) | TransportError::Myself) {
+            return false;
+        }
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = told.entry(error.kind()).or_default();
+        let news = *until <= now;
+        if news {
+            *until = now.after(TOLD_FOR);
+        }
+        news
     }
 
     fn known(&self, link: &Arc<dyn Link>) -> Option<(Arc<Core>, Arc<Session>)> {
@@ -101,7 +121,12 @@ impl Receiver for Switchboard {
         if refusal.error == TransportError::Myself {
             core.links.is_myself(&refusal.endpoint);
         }
-        tracing::debug!(node = %core.name(), endpoint = refusal.endpoint, error = %refusal.error, "refused");
+        let Refusal { endpoint, error, .. } = &refusal;
+        if self.is_news(error, core.now()) {
+            tracing::warn!(node = %core.name(), endpoint, %error, "refused");
+        } else {
+            tracing::debug!(node = %core.name(), endpoint, %error, "refused");
+        }
     }
 }
 

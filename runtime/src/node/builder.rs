@@ -2,6 +2,7 @@
 //!
 //! Builds in one order: threads, log, network. What fails leaves nothing running.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -12,7 +13,7 @@ use synod_transport::{Address, Identity, PeerName, Role};
 
 use crate::actor::{ActorSystem, DeadLetterHook, Limits, Settings};
 use crate::env::Env;
-use crate::node::config::{NodeConfig, RaftConfig};
+use crate::node::config::{KV, NodeConfig, RaftConfig};
 use crate::node::drivers::Drivers;
 use crate::node::error::StartError;
 use crate::node::handle::Node;
@@ -34,6 +35,7 @@ pub struct NodeBuilder {
     env: Option<Env>,
     places: Option<NonZeroUsize>,
     raft: RaftConfig,
+    open: BTreeSet<String>,
     log: LogOptions,
     limits: Limits,
     dead_letters: DeadLetterHook,
@@ -52,6 +54,7 @@ impl NodeBuilder {
             env: None,
             places: None,
             raft: RaftConfig::default(),
+            open: BTreeSet::new(),
             log: LogOptions::default(),
             limits: Limits::default(),
             dead_letters: DeadLetterHook::default(),
@@ -70,6 +73,9 @@ impl NodeBuilder {
             .tls(identity)
             .directory(&config.directory)
             .raft(config.raft);
+        if config.kv.clients {
+            builder = builder.open_to_clients(KV);
+        }
         for (name, endpoint) in &config.peers {
             builder.peers.push(Address { endpoint: endpoint.clone(), name: Some(name.clone()) });
         }
@@ -129,6 +135,12 @@ impl NodeBuilder {
         self
     }
 
+    /// Lets the cluster's clients use the replicated service of this name; without this, members only do.
+    pub fn open_to_clients(mut self, service: impl Into<String>) -> Self {
+        self.open.insert(service.into());
+        self
+    }
+
     /// How the log is laid out.
     pub fn log(mut self, log: LogOptions) -> Self {
         self.log = log;
@@ -174,7 +186,8 @@ impl NodeBuilder {
             limits: self.limits,
             dead_letters: self.dead_letters,
         };
-        Ok(Node::new(ActorSystem::start(settings)?, drivers, self.raft))
+        let directory = self.directory.unwrap_or_default();
+        Ok(Node::new(ActorSystem::start(settings)?, drivers, directory, self.raft, self.open))
     }
 
     fn production(&mut self) -> Result<Env, StartError> {

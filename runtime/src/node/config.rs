@@ -26,8 +26,20 @@ pub struct NodeConfig {
     pub tls: TlsConfig,
     /// The other members, by name.
     pub peers: BTreeMap<PeerName, String>,
-    /// How the replicated key-value map behaves.
+    /// Timing and sizes of consensus.
     pub raft: RaftConfig,
+    /// Who may use the replicated key-value map.
+    pub kv: KvConfig,
+}
+
+/// The name of the replicated key-value map that a node of the command line serves.
+pub const KV: &str = "kv";
+
+/// Who may use the replicated key-value map.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KvConfig {
+    /// The cluster's clients too, over QUIC; by default members only.
+    pub clients: bool,
 }
 
 /// Where outsiders reach a node over HTTP.

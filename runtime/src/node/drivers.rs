@@ -10,7 +10,7 @@ use synod_protocols::Protocol;
 use crate::actor::ActorSystem;
 use crate::address::ProtocolId;
 use crate::driver::{Context, Driver, DriverHandle, DriverMeters, Limits};
-use crate::storage::{Store, WriteFault};
+use crate::storage::{LogFailure, Store, WriteFault};
 use crate::telemetry::Metrics;
 
 /// The drivers, and the store they share.
@@ -66,6 +66,11 @@ impl Drivers {
         });
         let driver = driver.as_any().downcast_ref::<DriverHandle<P>>();
         driver.expect("protocols with different names are different types").clone()
+    }
+
+    /// Completes when the log has failed for good.
+    pub(crate) fn failed(&self) -> impl Future<Output = LogFailure> + Send + use<> {
+        self.store.log().failed()
     }
 
     /// Ends every driver after its writes are durable.

@@ -7,7 +7,7 @@ use synod_transport::IdentityError;
 
 use crate::actor::{SpawnError, SystemError};
 use crate::driver::CreateError;
-use crate::storage::OpenError;
+use crate::storage::{LogFailure, OpenError};
 
 /// Why a node did not start; nothing runs.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +43,17 @@ pub enum StartError {
     /// The actor system did not start.
     #[error(transparent)]
     System(#[from] SystemError),
+}
+
+/// Why a node that has started can keep nothing any more. Its replicas answer no more; what it acknowledged is on its disk, and
+/// only a new start finds out what else is.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the log has failed and the node has to be started again: {}: {source}", directory.display())]
+pub struct NodeFailure {
+    /// The node's directory; empty when it was given another world than the operating system's.
+    pub directory: PathBuf,
+    /// What became of the log.
+    pub source: LogFailure,
 }
 
 /// Why a service was not begun on a node; nothing of it runs.

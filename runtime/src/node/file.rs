@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use synod_transport::PeerName;
 
-use crate::node::config::{ConfigError, HttpConfig, NodeConfig, Override, RaftConfig, TlsConfig};
+use crate::node::config::{ConfigError, HttpConfig, KvConfig, NodeConfig, Override, RaftConfig, TlsConfig};
 
 impl NodeConfig {
     /// Reads a file, then the environment (`SYNOD_LISTEN_QUIC` for `listen.quic`), then the given overrides; the last one wins.
@@ -53,7 +53,7 @@ impl NodeConfig {
     }
 }
 
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 18] = [
     "cluster",
     "node",
     "directory",
@@ -70,6 +70,7 @@ const KEYS: [&str; 17] = [
     "raft.election_timeout_ms",
     "raft.heartbeat_ms",
     "raft.snapshot_entries",
+    "kv.clients",
     "peers",
 ];
 
@@ -135,6 +136,14 @@ struct FileConfig {
     peers: BTreeMap<String, String>,
     #[serde(default)]
     raft: Raft,
+    #[serde(default)]
+    kv: Kv,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct Kv {
+    clients: bool,
 }
 
 #[derive(Deserialize)]
@@ -230,6 +239,7 @@ impl FileConfig {
             },
             peers: check_peers(self.peers, &node, &complaint)?,
             raft: self.raft.check(&complaint)?,
+            kv: KvConfig { clients: self.kv.clients },
             tls: TlsConfig {
                 authority: base.join(self.tls.authority),
                 certificate: base.join(self.tls.certificate),
@@ -345,6 +355,8 @@ mod tests {
         assert_eq!(config.tls.authority, Path::new("etc/ca.pem"));
         assert_eq!(config.peers.len(), 1);
         assert_eq!(config.raft.election_timeout, Duration::from_millis(300));
+        assert!(!config.kv.clients, "closed to clients unless it is said otherwise");
+        assert!(parse(TEXT, &[change("kv.clients", "true")]).expect("good").kv.clients);
     }
 
     #[test]

@@ -2,12 +2,15 @@
 //!
 //! A value, never a global: a hundred of them live in one test. What each part does stands in its own room.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use synod_protocols::prng::Prng;
 use synod_protocols::raft::Config;
 use synod_protocols::session::SessionLimits;
 use synod_protocols::{NodeId, Protocol, Timestamp};
@@ -16,15 +19,15 @@ use synod_transport::PeerName;
 use crate::actor::{
     ActorRef, ActorSystem, Factory, Interface, LookupError, Remote, Scope, SpawnError, Spawned, Terminated,
 };
-use crate::address::node_id;
+use crate::address::{node_id, stable_hash};
 use crate::driver::{CreateError, DriverHandle, Host};
 use crate::env::Env;
 use crate::node::config::RaftConfig;
 use crate::node::drivers::Drivers;
-use crate::node::error::ServiceError;
+use crate::node::error::{NodeFailure, ServiceError};
 use crate::services::StateMachine;
 use crate::services::kv::{Kv, KvLimits, Map};
-use crate::services::replicated::{Doors, Replicated, Start, open_door};
+use crate::services::replicated::{self, Doors, Names, Replicated, Start, open_door, open_door_to_clients};
 use crate::telemetry::Metrics;
 
 /// One node of the cluster. Clones are the same node.
@@ -36,8 +39,13 @@ pub struct Node {
 struct Inner {
     system: ActorSystem,
     drivers: Option<Drivers>,
+    directory: PathBuf,
     raft: RaftConfig,
+    /// The services that are open to clients.
+    open: BTreeSet<String>,
     started: Timestamp,
+    /// How many handles of services on other nodes were made.
+    remotes: AtomicU64,
     /// What hands leadership over, for each replicated service.
     handovers: Mutex<Vec<Handover>>,
     attached: Arc<Attached>,
@@ -58,11 +66,27 @@ impl Attached {
 type Handover = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 
 impl Node {
-    pub(crate) fn new(system: ActorSystem, drivers: Option<Drivers>, raft: RaftConfig) -> Self {
+    pub(crate) fn new(
+        system: ActorSystem,
+        drivers: Option<Drivers>,
+        directory: PathBuf,
+        raft: RaftConfig,
+        open: BTreeSet<String>,
+    ) -> Self {
         let started = system.env().clock.now();
         let attached = Arc::<Attached>::default();
-        system.attach(attached.clone());
-        let inner = Inner { system, drivers, raft, started, handovers: Mutex::default(), attached };
+        system.attach(&attached);
+        let inner = Inner {
+            system,
+            drivers,
+            directory,
+            raft,
+            open,
+            started,
+            remotes: AtomicU64::new(0),
+            handovers: Mutex::default(),
+            attached,
+        };
         let inner = Arc::new(inner);
         inner.attached.set(Some(inner.clone()));
         Self { inner }
@@ -151,12 +175,18 @@ impl Node {
             driver: self.driver()?,
             config,
             seed: system.env().seed,
+            names: Names { service: name.into(), node: self.name().to_string(), members: members.clone() },
             forward: Arc::new(Doors::new(system.clone(), name, members)),
             initial,
             sessions: SessionLimits::default(),
         });
         let replicated = started.await?;
-        open_door(system, name, replicated.replica().clone()).await?;
+        let replica = replicated.replica().clone();
+        if self.inner.open.contains(name) {
+            open_door_to_clients(system, name, replica).await?;
+        } else {
+            open_door(system, name, replica).await?;
+        }
         let leaving = replicated.clone();
         let handover: Handover = Box::new(move || {
             let leaving = leaving.clone();
@@ -177,6 +207,40 @@ impl Node {
         members: impl IntoIterator<Item = impl AsRef<str>>,
     ) -> Result<Kv, ServiceError> {
         Ok(Kv::new(self.replicated(name, members, Map::default()).await?, KvLimits::default()))
+    }
+
+    /// A replicated state machine that other nodes run: for clients, and for nodes that are no members of it. The members have to
+    /// be peers of this node, and have opened the service if this is a client.
+    ///
+    /// # Errors
+    /// [`ServiceError`]. Whether the members can be reached shows at the first request.
+    pub fn remote<S: StateMachine>(
+        &self,
+        name: &str,
+        members: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Result<replicated::Remote<S>, ServiceError> {
+        let members = members_by_id(members)?;
+        let ids: Vec<NodeId> = members.keys().copied().collect();
+        let system = &self.inner.system;
+        // Each handle has sessions of its own, however many a node makes for one service.
+        let number = self.inner.remotes.fetch_add(1, Ordering::Relaxed);
+        let label = stable_hash(name.as_bytes()) ^ self.id().0.rotate_left(32) ^ number;
+        let seed = Prng::fork(system.env().seed, label).next_u64();
+        let doors = Doors::new(system.clone(), name, members);
+        replicated::Remote::new(ids, Arc::new(doors), seed)
+            .ok_or_else(|| ServiceError::Settings("no members".into()))
+    }
+
+    /// A replicated key-value map that other nodes run.
+    ///
+    /// # Errors
+    /// As [`Node::remote`].
+    pub fn remote_kv(
+        &self,
+        name: &str,
+        members: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Result<Kv, ServiceError> {
+        Ok(Kv::remote(self.remote(name, members)?, KvLimits::default()))
     }
 
     /// Hosts a machine of any protocol: its records are kept, its messages travel, its timers run.
@@ -226,14 +290,7 @@ impl Node {
         &self,
         names: impl IntoIterator<Item = impl AsRef<str>>,
     ) -> Result<BTreeMap<NodeId, PeerName>, ServiceError> {
-        let mut members = BTreeMap::new();
-        for name in names {
-            let name = name.as_ref();
-            let name = PeerName::new(name).ok_or_else(|| ServiceError::Name(name.into()))?;
-            if let Some(other) = members.insert(node_id(&name), name.clone()) {
-                return Err(ServiceError::Settings(format!("the members {other} and {name} share an id")));
-            }
-        }
+        let members = members_by_id(names)?;
         if members.contains_key(&self.id()) {
             Ok(members)
         } else {
@@ -257,6 +314,19 @@ impl Node {
     #[must_use]
     pub fn uptime(&self) -> Duration {
         self.env().clock.now().since(self.inner.started)
+    }
+
+    /// Completes when the node can keep nothing any more: a write or sync of its log has failed. Whoever runs a process for the
+    /// node ends it then; the rest of the cluster goes on without it. Never, for a node that keeps nothing.
+    pub fn failed(&self) -> impl Future<Output = NodeFailure> + Send + use<> {
+        let directory = self.inner.directory.clone();
+        let failed = self.inner.drivers.as_ref().map(Drivers::failed);
+        async move {
+            match failed {
+                Some(failed) => NodeFailure { directory, source: failed.await },
+                None => std::future::pending().await,
+            }
+        }
     }
 
     /// Ends the node in order: hands leadership over, lets actors and protocols finish, makes the log durable, gives the
@@ -290,6 +360,20 @@ impl Node {
         let drivers = self.inner.drivers.as_ref().ok_or(ServiceError::NoDirectory)?;
         Ok(drivers.of::<P>(&self.inner.system))
     }
+}
+
+fn members_by_id(
+    names: impl IntoIterator<Item = impl AsRef<str>>,
+) -> Result<BTreeMap<NodeId, PeerName>, ServiceError> {
+    let mut members = BTreeMap::new();
+    for name in names {
+        let name = name.as_ref();
+        let name = PeerName::new(name).ok_or_else(|| ServiceError::Name(name.into()))?;
+        if let Some(other) = members.insert(node_id(&name), name.clone()) {
+            return Err(ServiceError::Settings(format!("the members {other} and {name} share an id")));
+        }
+    }
+    Ok(members)
 }
 
 /// A machine that a node hosts, as its users hold it.

@@ -13,6 +13,6 @@ mod production;
 mod start;
 
 pub use builder::NodeBuilder;
-pub use config::{ConfigError, HttpConfig, NodeConfig, Override, RaftConfig, TlsConfig};
-pub use error::{ServiceError, StartError};
+pub use config::{ConfigError, HttpConfig, KV, KvConfig, NodeConfig, Override, RaftConfig, TlsConfig};
+pub use error::{NodeFailure, ServiceError, StartError};
 pub use handle::{Machine, Node};

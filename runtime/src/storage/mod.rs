@@ -15,7 +15,8 @@ mod thread_worker;
 mod worker;
 
 pub use disk::{Disk, DiskFile};
-pub use log::{Log, LogOptions, OpenError, OpenReport, ReadFault, RecoveredLog, StoreId, Write, WriteFault};
+pub use log::{Log, LogFailure, LogOptions, OpenError, OpenReport, ReadFault};
+pub use log::{RecoveredLog, StoreId, Write, WriteFault};
 pub use real_disk::RealDisk;
 pub use sim_disk::{DiskCosts, DiskFaults, SimDisk};
 pub use snapshot::{SnapshotBody, SnapshotFault, SnapshotReader, SnapshotReceiver, Snapshots};

@@ -11,6 +11,9 @@ use prometheus_client::metrics::family::Family;
 pub use prometheus_client::metrics::gauge::Gauge;
 pub use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use synod_transport::Transport;
+
+use super::transport::TransportMeters;
 
 /// The labels of one member of a family.
 pub type Labels = Vec<(&'static str, String)>;
@@ -54,6 +57,12 @@ impl Metrics {
     #[must_use]
     pub fn histogram(&self, name: &str, help: &str, bounds: &[f64]) -> Histogram {
         self.register(name, help, Histogram::new(bounds.iter().copied()))
+    }
+
+    /// Shows what a transport counts besides, for as long as it lives.
+    pub(crate) fn show(&self, transport: &Arc<dyn Transport>) {
+        let meters = Box::new(TransportMeters::new(transport));
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner).register_collector(meters);
     }
 
     /// Every metric in the Prometheus text format.

@@ -3,5 +3,6 @@
 //! A value of the node, never a global; spans and events go through `tracing`.
 
 mod metrics;
+mod transport;
 
 pub use metrics::{Counter, CounterFamily, Gauge, GaugeFamily, Histogram, Labels, Metrics};

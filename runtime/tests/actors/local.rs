@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use synod::actor::{ActorSystem, LookupError, SpawnError};
 use synod::env::{Network, NetworkError, Open};
 use synod::prelude::*;
-use synod::transport::{Address, CloseReason, Link, PeerName, Transport};
+use synod::transport::{Address, CloseReason, Link, Metrics, PeerName, Transport};
 use tokio::sync::mpsc::unbounded_channel;
 
 use crate::subjects::*;
@@ -37,6 +37,10 @@ impl Transport for Untouchable {
     }
 
     fn link(&self, _peer: &PeerName) -> Option<Arc<dyn Link>> {
+        panic!("a local message asked for the network")
+    }
+
+    fn metrics(&self) -> Metrics {
         panic!("a local message asked for the network")
     }
 
@@ -177,7 +181,8 @@ fn a_factory_that_panics_leaves_nothing() {
 fn a_scope_gives_an_actor_its_own_reference_and_what_was_attached() {
     run(async {
         let (system, _) = alone().await;
-        system.attach(Arc::new(42_u64));
+        let answer = Arc::new(42_u64);
+        system.attach(&answer);
         let (found, mut finds) = unbounded_channel();
         let curious = move |scope: &Scope| {
             found.send((scope.own::<Diary>(), scope.attached::<u64>(), scope.attached::<i8>())).unwrap();

@@ -188,7 +188,7 @@ impl Station {
     }
 
     fn refused(&self, refusal: Refusal) {
-        self.shared.place.counters.refused(&refusal.error);
+        self.shared.place.counters.refused(refusal.error.kind());
         self.receiver.refused(refusal);
     }
 

@@ -71,12 +71,6 @@ impl MemoryTransport {
         Ok(Arc::new(Self { shared, address }))
     }
 
-    /// What has been counted since the start.
-    #[must_use]
-    pub fn metrics(&self) -> Metrics {
-        self.shared.place.counters.snapshot()
-    }
-
     fn links(&self) -> Vec<Arc<MemoryLink>> {
         self.shared.links.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
@@ -98,6 +92,10 @@ impl Transport for MemoryTransport {
     fn link(&self, peer: &PeerName) -> Option<Arc<dyn Link>> {
         let links = self.shared.links.lock().unwrap_or_else(PoisonError::into_inner);
         links.get(peer).filter(|link| !link.is_gone()).map(|link| link.clone() as Arc<dyn Link>)
+    }
+
+    fn metrics(&self) -> Metrics {
+        self.shared.place.counters.snapshot()
     }
 
     fn close(&self, reason: CloseReason, grace: Duration) -> BoxFuture<'static, ()> {

@@ -93,19 +93,6 @@ impl QuicTransport {
             .map_err(StartError::Thread)?;
         Ok(Arc::new(transport))
     }
-
-    /// What has been counted since the start.
-    #[must_use]
-    pub fn metrics(&self) -> Metrics {
-        let mut metrics = self.counters.snapshot();
-        for link in self.table.links() {
-            let Some(connection) = link.connection() else { continue };
-            let path = connection.stats().path;
-            metrics.packets_lost += path.lost_packets;
-            metrics.packets_sent += path.sent_packets;
-        }
-        metrics
-    }
 }
 
 impl Transport for QuicTransport {
@@ -123,6 +110,17 @@ impl Transport for QuicTransport {
 
     fn link(&self, peer: &PeerName) -> Option<Arc<dyn Link>> {
         self.table.living(peer).map(|link| link as Arc<dyn Link>)
+    }
+
+    fn metrics(&self) -> Metrics {
+        let mut metrics = self.counters.snapshot();
+        for link in self.table.links() {
+            let Some(connection) = link.connection() else { continue };
+            let path = connection.stats().path;
+            metrics.packets_lost += path.lost_packets;
+            metrics.packets_sent += path.sent_packets;
+        }
+        metrics
     }
 
     fn close(&self, reason: CloseReason, grace: Duration) -> BoxFuture<'static, ()> {

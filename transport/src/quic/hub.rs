@@ -49,7 +49,7 @@ impl Hub {
 
     /// Counts a refusal and tells the receiver.
     pub(crate) fn refused(&self, refusal: Refusal) {
-        self.counters.refused(&refusal.error);
+        self.counters.refused(refusal.error.kind());
         self.receiver.refused(refusal);
     }
 }

@@ -14,7 +14,7 @@ use crate::failure::Failure;
 const POLL: Duration = Duration::from_millis(20);
 
 /// The processes, one for each place. Dropping them stops them.
-pub(super) struct Children {
+pub(crate) struct Children {
     children: Vec<Running>,
     grace: Duration,
 }
@@ -29,36 +29,44 @@ impl Children {
     ///
     /// # Errors
     /// Names the file that could not be opened or run; what was started is stopped.
-    pub(super) fn start(
+    pub(crate) fn start(
         places: &[Place],
         grace: Duration,
         command: impl Fn(&Place) -> Command,
     ) -> Result<Self, Failure> {
         let mut children = Self { children: Vec::new(), grace };
         for place in places {
-            let log = OpenOptions::new().create(true).append(true).open(place.log());
-            let log = log.map_err(|error| Failure::at(&place.log(), "write it", error))?;
-            let mut command = command(place);
-            let spawned = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log).spawn();
-            let child =
-                spawned.map_err(|error| Failure::at(Path::new(command.get_program()), "run it", error))?;
-            children.children.push(Running { child, ended: None });
+            children.children.push(Running::start(place, command(place))?);
         }
         Ok(children)
     }
 
+    /// Ends the child at a place without a word, as `kill -9` does, and gives when it is gone.
+    pub(crate) fn kill(&mut self, place: usize) {
+        self.children[place].kill();
+    }
+
+    /// Starts the child at a place again, which has ended.
+    ///
+    /// # Errors
+    /// As [`Children::start`].
+    pub(crate) fn restart(&mut self, number: usize, place: &Place, command: Command) -> Result<(), Failure> {
+        self.children[number] = Running::start(place, command)?;
+        Ok(())
+    }
+
     /// The process id of the child at a place.
-    pub(super) fn pid(&self, place: usize) -> u32 {
+    pub(crate) fn pid(&self, place: usize) -> u32 {
         self.children[place].child.id()
     }
 
     /// How the child at a place ended, if it did.
-    pub(super) fn ended(&mut self, place: usize) -> Option<ExitStatus> {
+    pub(crate) fn ended(&mut self, place: usize) -> Option<ExitStatus> {
         self.children[place].poll()
     }
 
     /// Asks all to end, waits for the grace, and ends those that are left.
-    pub(super) fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         for running in &mut self.children {
             if running.poll().is_none() {
                 // An error means that it has ended since.
@@ -71,15 +79,28 @@ impl Children {
         }
         for running in &mut self.children {
             if running.poll().is_none() {
-                // As above; a killed process is certain to end.
-                let _ = running.child.kill();
-                running.ended = running.child.wait().ok();
+                running.kill();
             }
         }
     }
 }
 
 impl Running {
+    fn start(place: &Place, mut command: Command) -> Result<Self, Failure> {
+        let log = OpenOptions::new().create(true).append(true).open(place.log());
+        let log = log.map_err(|error| Failure::at(&place.log(), "write it", error))?;
+        let spawned = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log).spawn();
+        let child =
+            spawned.map_err(|error| Failure::at(Path::new(command.get_program()), "run it", error))?;
+        Ok(Self { child, ended: None })
+    }
+
+    fn kill(&mut self) {
+        // An error means that it has ended since; a killed process is certain to end.
+        let _ = self.child.kill();
+        self.ended = self.child.wait().ok();
+    }
+
     fn poll(&mut self) -> Option<ExitStatus> {
         if self.ended.is_none() {
             self.ended = self.child.try_wait().ok().flatten();

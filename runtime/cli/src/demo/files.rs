@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use synod::transport::{AUTHORITY_FILE, Authority, PeerName, Role, Validity};
+use synod::transport::{AUTHORITY_FILE, Authority, Identity, PeerName, Role, Validity};
 
-use super::layout::{AUTHORITY, CLUSTER, Place};
+use super::layout::{AUTHORITY, CLIENT, CLUSTER, Place};
 use super::ports;
 use crate::failure::Failure;
 
@@ -51,24 +51,41 @@ pub(super) fn quic_ports(root: &Path, nodes: u16) -> Result<Vec<u16>, Failure> {
 ///
 /// # Errors
 /// Names the file.
-pub(super) fn prepare(root: &Path, places: &[Place]) -> Result<(), Failure> {
+pub(crate) fn prepare(root: &Path, places: &[Place]) -> Result<(), Failure> {
     let authority_directory = root.join(AUTHORITY);
     if !authority_directory.join(AUTHORITY_FILE).exists() {
         Authority::create(CLUSTER, Validity::days(DAYS))?.save(&authority_directory)?;
     }
     let authority = Authority::load(&authority_directory)?;
     for place in places {
-        if !place.directory.join(format!("{}.pem", place.name)).exists() {
-            let name = PeerName::new(&place.name).expect("the names of a demo's nodes are names");
-            authority.issue(&name, Role::Member, Validity::days(DAYS))?.save(&place.directory)?;
-        }
+        issue(&authority, &place.name, Role::Member, &place.directory)?;
         write(&place.config(), &place.text(places))?;
+    }
+    issue(&authority, CLIENT, Role::Client, &root.join(CLIENT))
+}
+
+/// Issues a credential unless the directory holds it.
+fn issue(authority: &Authority, name: &str, role: Role, directory: &Path) -> Result<(), Failure> {
+    if !directory.join(format!("{name}.pem")).exists() {
+        let name = PeerName::new(name).expect("the names of a demo are names");
+        authority.issue(&name, role, Validity::days(DAYS))?.save(directory)?;
     }
     Ok(())
 }
 
+/// The identity for clients of the demo in `root`, which is prepared.
+///
+/// # Errors
+/// Names the file that cannot be read.
+pub(crate) fn client_identity(root: &Path) -> Result<Identity, Failure> {
+    let directory = root.join(CLIENT);
+    let file = |name: String| directory.join(name);
+    let (certificate, key) = (file(format!("{CLIENT}.pem")), file(format!("{CLIENT}-key.pem")));
+    Ok(Identity::load(&certificate, &key, &file(AUTHORITY_FILE.to_owned()))?)
+}
+
 /// The last line that a node logged, for a failure.
-pub(super) fn last_words(place: &Place) -> String {
+pub(crate) fn last_words(place: &Place) -> String {
     let log = fs::read(place.log()).unwrap_or_default();
     let log = String::from_utf8_lossy(&log);
     let last = log.lines().rev().find(|line| !line.trim().is_empty());
@@ -99,6 +116,7 @@ mod tests {
         };
         let (first, second) = (start(8080), start(9090));
         assert_eq!((&first.0, &first.1), (&second.0, &second.1));
+        assert_eq!(client_identity(root.path()).unwrap().role(), Role::Client);
         assert!(first.2.contains("8080") && second.2.contains("9090"));
         let refusal = quic_ports(root.path(), 3).unwrap_err().to_string();
         assert!(refusal.contains("has 2 nodes"), "{refusal}");

@@ -4,26 +4,28 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 /// The cluster's name.
-pub(super) const CLUSTER: &str = "demo";
+pub(crate) const CLUSTER: &str = "demo";
 /// The directory of the authority, in the demo's.
 pub(super) const AUTHORITY: &str = "ca";
+/// The directory of the credential for clients, in the demo's, and the name it bears.
+pub(crate) const CLIENT: &str = "client";
 
 /// One node of the demo.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(crate) struct Place {
     /// Its name.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Its directory.
-    pub(super) directory: PathBuf,
+    pub(crate) directory: PathBuf,
     /// Where it serves HTTP.
-    pub(super) http: SocketAddr,
+    pub(crate) http: SocketAddr,
     /// Where its peers reach it.
-    pub(super) quic: SocketAddr,
+    pub(crate) quic: SocketAddr,
 }
 
 impl Place {
     /// The places of all nodes, below `root`.
-    pub(super) fn all(root: &Path, http: &[SocketAddr], quic: &[u16]) -> Vec<Self> {
+    pub(crate) fn all(root: &Path, http: &[SocketAddr], quic: &[u16]) -> Vec<Self> {
         let place = |(number, (&http, &port)): (u16, (&SocketAddr, &u16))| {
             let name = format!("node-{number}");
             Self { directory: root.join(&name), name, http, quic: (Ipv4Addr::LOCALHOST, port).into() }
@@ -32,23 +34,24 @@ impl Place {
     }
 
     /// Its configuration file.
-    pub(super) fn config(&self) -> PathBuf {
+    pub(crate) fn config(&self) -> PathBuf {
         self.directory.join("node.toml")
     }
 
     /// What it logs.
-    pub(super) fn log(&self) -> PathBuf {
+    pub(crate) fn log(&self) -> PathBuf {
         self.directory.join("log.txt")
     }
 
     /// The text of its configuration file, whose paths are relative to it.
-    pub(super) fn text(&self, all: &[Self]) -> String {
+    pub(crate) fn text(&self, all: &[Self]) -> String {
         let Self { name, http, quic, .. } = self;
         let mut text = format!(
             "# Written by synod demo at each start.\n\
              cluster = \"{CLUSTER}\"\nnode = \"{name}\"\ndirectory = \"data\"\n\n\
              [listen]\nquic = \"{quic}\"\nhttp = \"{http}\"\n\n\
              [tls]\nauthority = \"ca.pem\"\ncertificate = \"{name}.pem\"\nkey = \"{name}-key.pem\"\n\n\
+             [kv]\nclients = true\n\n\
              [peers]\n"
         );
         for peer in all.iter().filter(|peer| peer.name != *name) {
@@ -62,7 +65,7 @@ impl Place {
     }
 
     /// The command that starts the node by hand.
-    pub(super) fn command(&self, binary: &Path) -> String {
+    pub(crate) fn command(&self, binary: &Path) -> String {
         format!("{} node --config {}", quoted(binary), quoted(&self.config()))
     }
 }
@@ -89,6 +92,7 @@ mod tests {
         let places = three();
         let config =
             NodeConfig::parse(&places[1].text(&places), "node.toml", &places[1].directory, &[]).unwrap();
+        assert!(config.kv.clients, "the credential of the demo's client is of use");
         let http = config.http.unwrap();
         assert_eq!((http.address, http.peers.len()), (places[1].http, 2));
         assert_eq!(config.directory, Path::new("/tmp/a b/node-2/data"));

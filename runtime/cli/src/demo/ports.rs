@@ -25,11 +25,23 @@ pub(super) fn http(first: u16, nodes: u16) -> Result<Vec<SocketAddr>, Failure> {
     Ok(addresses)
 }
 
+/// An address for each node's HTTP that nobody uses.
+///
+/// # Errors
+/// When the operating system has none.
+pub(crate) fn choose_http(nodes: u16) -> Result<Vec<SocketAddr>, Failure> {
+    let none = |error| Failure::new(format!("no free TCP port on 127.0.0.1: {error}"));
+    // As below.
+    let listeners: Result<Vec<TcpListener>, _> =
+        (0..nodes).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).collect();
+    listeners.map_err(none)?.into_iter().map(|listener| listener.local_addr().map_err(none)).collect()
+}
+
 /// Ports for each node's QUIC that nobody uses.
 ///
 /// # Errors
 /// When the operating system has none.
-pub(super) fn choose_quic(nodes: u16) -> Result<Vec<u16>, Failure> {
+pub(crate) fn choose_quic(nodes: u16) -> Result<Vec<u16>, Failure> {
     let none = |error| Failure::new(format!("no free UDP port on 127.0.0.1: {error}"));
     // All are held until the last is chosen, or the same might be given twice.
     let sockets: Result<Vec<UdpSocket>, _> =

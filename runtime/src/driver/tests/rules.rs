@@ -159,6 +159,23 @@ fn a_record_that_the_log_cannot_take_stops_its_machine_and_no_other() {
 }
 
 #[test]
+fn room_is_found_again_while_nobody_writes() {
+    run(async {
+        let node = Node::new().await;
+        let (a, _) = node.machine("a").await;
+        node.disk.set_capacity(Some(0));
+        while !heard(&node, a).await.contains(&"space false".to_owned()) {
+            for _ in 0..100 {
+                node.driver.command(a, Command::Append(1), 8).await.unwrap();
+            }
+        }
+        node.disk.set_capacity(None);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert!(heard(&node, a).await.contains(&"space true".to_owned()));
+    });
+}
+
+#[test]
 fn a_full_disk_is_waited_out_and_told() {
     run(async {
         let node = Node::new().await;

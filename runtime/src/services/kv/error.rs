@@ -83,6 +83,9 @@ pub enum KvCause {
     /// This node does not serve the map any more, or its disk has failed.
     #[error("the service has stopped")]
     Stopped,
+    /// The map is on other nodes only, and this cannot be asked of them.
+    #[error("the map has no replica here")]
+    NoReplica,
 }
 
 /// Which rule a key breaks.

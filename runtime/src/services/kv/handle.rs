@@ -1,4 +1,4 @@
-//! The typed handle of the map: checks what callers ask, and hands it to the replicas.
+//! The typed handle of the map: checks what callers ask, and hands it to the replicas, one of which may be this node's.
 //!
 //! Not the map itself; a clone of the handle costs a few reference counts.
 
@@ -18,20 +18,35 @@ use crate::services::kv::model::{
     TxnOutcome, Versioned,
 };
 use crate::services::kv::watch::WatchStream;
-use crate::services::replicated::{DEADLINE, Replicated};
+use crate::services::replicated::{DEADLINE, Remote, ReplicaError, Replicated};
 
-/// A replicated ordered map from text to bytes. Any member answers.
+/// A replicated ordered map from text to bytes. Any member answers, and any client of a cluster that opened it to clients.
 #[derive(Clone, Debug)]
 pub struct Kv {
-    replicated: Replicated<Map>,
+    service: Service,
     limits: KvLimits,
+}
+
+/// Where the map is.
+#[derive(Clone, Debug)]
+enum Service {
+    /// Here, among other places.
+    Here(Replicated<Map>),
+    /// On other nodes only.
+    Elsewhere(Remote<Map>),
 }
 
 impl Kv {
     /// The map that `replicated` holds.
     #[must_use]
     pub fn new(replicated: Replicated<Map>, limits: KvLimits) -> Self {
-        Self { replicated, limits }
+        Self { service: Service::Here(replicated), limits }
+    }
+
+    /// The map of other nodes, which `remote` reaches.
+    #[must_use]
+    pub fn remote(remote: Remote<Map>, limits: KvLimits) -> Self {
+        Self { service: Service::Elsewhere(remote), limits }
     }
 
     /// Writes a key.
@@ -136,40 +151,66 @@ impl Kv {
     /// or from the next change on.
     ///
     /// # Errors
-    /// [`KvError`] with the cause `Compacted` when the history from there on is no longer held.
+    /// [`KvError`] with the cause `Compacted` when the history from there on is no longer held, and `NoReplica` at a client.
     pub fn watch(&self, prefix: &str, from: Option<LogIndex>) -> Result<WatchStream, KvError> {
-        self.replicated.inspect(|map| map.hub.watch(prefix, from))
+        self.here()?.inspect(|map| map.hub.watch(prefix, from))
     }
 
     /// How this node's replica stands.
     ///
     /// # Errors
-    /// [`KvError`] with the cause `Stopped` or `Busy`.
+    /// [`KvError`] with the cause `Stopped` or `Busy`, and `NoReplica` at a client.
     pub async fn status(&self) -> Result<Status, KvError> {
-        Ok(self.replicated.status().await?)
+        Ok(self.here()?.status().await?)
     }
 
-    /// The replicated service below.
+    /// The replicated service below; `None` at a client.
     #[must_use]
-    pub fn replicated(&self) -> &Replicated<Map> {
-        &self.replicated
+    pub const fn replicated(&self) -> Option<&Replicated<Map>> {
+        match &self.service {
+            Service::Here(replicated) => Some(replicated),
+            Service::Elsewhere(_) => None,
+        }
+    }
+
+    fn here(&self) -> Result<&Replicated<Map>, KvError> {
+        self.replicated().ok_or(KvError::not_executed(KvCause::NoReplica))
     }
 
     async fn execute(&self, command: Command, call: Call) -> Result<Reply, KvError> {
         let Call { session, idempotency_key, deadline } = call;
-        let reply = match session.or_else(|| idempotency_key.as_deref().map(idempotency_tag)) {
-            Some(tag) => self.replicated.execute_once(tag, &command, deadline).await?,
-            None => self.replicated.execute(&command, deadline).await?,
-        };
-        Ok(reply)
+        let tag = session.or_else(|| idempotency_key.as_deref().map(idempotency_tag));
+        Ok(self.service.execute(tag, &command, deadline).await?)
     }
 
     async fn query(&self, query: Query, consistency: Consistency) -> Result<Read<Answer>, KvError> {
-        let (value, index) = match consistency {
-            Consistency::Linearizable => self.replicated.query(&query, DEADLINE).await?,
-            Consistency::Stale => self.replicated.query_stale(query),
+        let (value, index) = match (&self.service, consistency) {
+            (Service::Here(replicated), Consistency::Linearizable) => {
+                replicated.query(&query, DEADLINE).await?
+            }
+            (Service::Here(replicated), Consistency::Stale) => replicated.query_stale(query),
+            // There is no state here that could be stale; the present one serves whoever would take an old one.
+            (Service::Elsewhere(remote), Consistency::Linearizable | Consistency::Stale) => {
+                remote.query(&query, DEADLINE).await?
+            }
         };
         Ok(Read { value, index })
+    }
+}
+
+impl Service {
+    async fn execute(
+        &self,
+        tag: Option<SessionTag>,
+        command: &Command,
+        deadline: Duration,
+    ) -> Result<Reply, ReplicaError> {
+        match (self, tag) {
+            (Self::Here(replicated), Some(tag)) => replicated.execute_once(tag, command, deadline).await,
+            (Self::Here(replicated), None) => replicated.execute(command, deadline).await,
+            (Self::Elsewhere(remote), Some(tag)) => remote.execute_once(tag, command, deadline).await,
+            (Self::Elsewhere(remote), None) => remote.execute(command, deadline).await,
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use synod_macros::{Wire, interface};
-use synod_protocols::NodeId;
+use synod_protocols::{NodeId, Outcome};
 use synod_transport::PeerName;
 
 use crate::actor::{ActorRef, ActorSystem, LookupError, Remote, Served, SpawnError};
@@ -104,13 +104,15 @@ impl Doors {
         Self { system, service: service.into(), members, known: Arc::default() }
     }
 
-    /// Asks the door on `to` and forgets its reference when that did not reach it.
+    /// Asks the door on `to`, and forgets its reference when that did not reach it. A door of an earlier process of that node is
+    /// looked for again at once: the node is back.
     fn ask<T: Send + 'static>(
         &self,
         to: NodeId,
         patience: Duration,
-        ask: impl FnOnce(ActorRef<ReplicaApi>) -> BoxFuture<'static, Result<Result<T, ReplicaError>, AskError>>
+        ask: impl Fn(ActorRef<ReplicaApi>) -> BoxFuture<'static, Result<Result<T, ReplicaError>, AskError>>
         + Send
+        + Sync
         + 'static,
     ) -> BoxFuture<'static, Result<T, ReplicaError>> {
         let (system, known) = (self.system.clone(), self.known.clone());
@@ -120,16 +122,21 @@ impl Doors {
                 return Err(ReplicaError::not_executed(ReplicaCause::Link(format!("{to} is no member"))));
             };
             let present = known.lock().unwrap_or_else(PoisonError::into_inner).get(&to).cloned();
-            let door = match present {
-                Some(door) => door,
-                None => {
-                    let search = tokio::time::timeout(patience, system.lookup::<ReplicaApi>(&name));
-                    let door = search.await.map_err(|_| ReplicaError::not_executed(ReplicaCause::Timeout))?;
-                    let door = door.map_err(|error| not_found(&error))?;
-                    known.lock().unwrap_or_else(PoisonError::into_inner).insert(to, door.clone());
-                    door
+            if let Some(door) = present {
+                match ask(door).await {
+                    Ok(answer) => return answer,
+                    Err(error) => {
+                        known.lock().unwrap_or_else(PoisonError::into_inner).remove(&to);
+                        if error.cause != Cause::StaleIncarnation || error.outcome != Outcome::NotExecuted {
+                            return Err(not_answered(error));
+                        }
+                    }
                 }
-            };
+            }
+            let search = tokio::time::timeout(patience, system.lookup::<ReplicaApi>(&name));
+            let door = search.await.map_err(|_| ReplicaError::not_executed(ReplicaCause::Timeout))?;
+            let door = door.map_err(|error| not_found(&error))?;
+            known.lock().unwrap_or_else(PoisonError::into_inner).insert(to, door.clone());
             ask(door).await.unwrap_or_else(|error| {
                 known.lock().unwrap_or_else(PoisonError::into_inner).remove(&to);
                 Err(not_answered(error))
@@ -146,6 +153,7 @@ impl Forward for Doors {
         patience: Duration,
     ) -> BoxFuture<'static, Result<Executed, ReplicaError>> {
         self.ask(to, patience, move |door| {
+            let request = request.clone();
             Box::pin(async move { door.ask(ExecuteHere { request }).deadline(patience).await })
         })
     }
@@ -157,6 +165,7 @@ impl Forward for Doors {
         patience: Duration,
     ) -> BoxFuture<'static, Result<Queried, ReplicaError>> {
         self.ask(to, patience, move |door| {
+            let payload = payload.clone();
             Box::pin(async move { door.ask(QueryHere { payload }).deadline(patience).await })
         })
     }

@@ -12,6 +12,7 @@ use synod_protocols::raft::{Event, Raft};
 use synod_protocols::session::{Sessions, Verdict};
 
 use crate::driver::{Effected, Frozen, Host};
+use crate::services::replicated::names::Names;
 use crate::services::replicated::payload::{Settled, unpack};
 use crate::services::replicated::shared::{Shared, Standing, State};
 use crate::services::state_machine::{Applied, StateMachine};
@@ -23,11 +24,12 @@ const SESSIONS_BYTES: u64 = 1 << 30;
 /// Applies a group's entries to one replica's state.
 pub(crate) struct ReplicaHost<S: StateMachine> {
     shared: Arc<Shared<S>>,
+    names: Names,
 }
 
 impl<S: StateMachine> ReplicaHost<S> {
-    pub(crate) fn new(shared: Arc<Shared<S>>) -> Self {
-        Self { shared }
+    pub(crate) fn new(shared: Arc<Shared<S>>, names: Names) -> Self {
+        Self { shared, names }
     }
 }
 
@@ -79,12 +81,15 @@ impl<S: StateMachine> Host<Raft> for ReplicaHost<S> {
     }
 
     fn event(&mut self, event: &Event) {
+        let Names { node, service, .. } = &self.names;
         match event {
             Event::RoleChanged { role, term, leader } => {
+                let leader_name = leader.map_or_else(|| "unknown".to_owned(), |leader| self.names.of(leader));
+                tracing::info!(node, service, ?role, term = term.0, leader = leader_name, "role changed");
                 self.shared.stand(Standing { role: *role, term: *term, leader: *leader });
             }
             Event::Rejected { from, reason } => {
-                tracing::warn!(peer = %from, %reason, "a peer's message was rejected");
+                tracing::warn!(node, service, peer = self.names.of(*from), %reason, "a peer's message was rejected");
             }
             Event::Reverted { last, acknowledged } => tracing::error!(
                 %last,
@@ -92,7 +97,7 @@ impl<S: StateMachine> Host<Raft> for ReplicaHost<S> {
                 "this node's disk lacks what it had acknowledged: it was replaced or set back, which the group does not tolerate"
             ),
             Event::SnapshotInstalled { index } => {
-                tracing::info!(%index, "the state was replaced by a snapshot")
+                tracing::info!(node, service, %index, "the state was replaced by a snapshot")
             }
         }
     }

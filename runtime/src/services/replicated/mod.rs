@@ -1,16 +1,20 @@
-//! A state machine replicated with Raft, behind a handle that any node may hold.
+//! A state machine replicated with Raft, behind a handle that any node may hold, and one for clients.
 //!
 //! [`Replicated`] encodes a command once, finds the leader, retries what is safe to retry, and says of every failure whether the
 //! command may have taken effect. Sessions (Raft dissertation §6.3) make retries take effect once; they are part of the
 //! replicated state. Reads are confirmed by the leader (§6.4).
 
+mod caller;
 mod door;
 mod error;
 mod forward;
+mod guess;
 mod handle;
 mod host;
 mod lanes;
+mod names;
 mod payload;
+mod remote;
 mod replica;
 mod search;
 mod shared;
@@ -22,4 +26,6 @@ pub use door::{Doors, ReplicaApi, open_door, open_door_to_clients};
 pub use error::{ReplicaCause, ReplicaError};
 pub use forward::{Execute, Executed, Forward, Queried};
 pub use handle::{DEADLINE, Replicated, Start};
+pub use names::Names;
+pub use remote::Remote;
 pub use replica::Replica;

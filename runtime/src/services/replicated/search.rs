@@ -1,14 +1,17 @@
 //! One request's search for the leader: whom to ask, when to stop waiting, when and whom to ask again.
 //!
-//! Does not judge whether asking again is safe; that is the handle's business.
+//! Does not judge whether asking again is safe; that is the caller's business.
 
+use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use synod_protocols::NodeId;
 use tokio::time::{Instant, sleep_until};
 
 use crate::services::replicated::error::{ReplicaCause, ReplicaError};
+use crate::services::replicated::guess::Guess;
 use crate::services::replicated::shared::Standing;
 use crate::services::replicated::watched::Watcher;
 
@@ -16,10 +19,13 @@ use crate::services::replicated::watched::Watcher;
 const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(200));
 /// How many hints in a row are followed without a wait: nodes that take each other for the leader must not make a storm.
 const HOPS: u32 = 3;
+/// How long a client waits for the first silent node before it asks others, and how long it leaves that one alone. A client has no
+/// replica that would tell it of an election. Longer than a disk takes to flush, and than an election.
+const SILENCE: Duration = Duration::from_millis(500);
 
 /// The state of one search.
 pub(crate) struct Search {
-    me: NodeId,
+    seat: Seat,
     until: Instant,
     standing: Watcher<Standing>,
     /// Whom the last node asked takes for the leader.
@@ -28,14 +34,44 @@ pub(crate) struct Search {
     pause: Duration,
 }
 
+/// From where the search starts.
+enum Seat {
+    /// From a member, which knows what its own replica knows.
+    Member(NodeId),
+    /// From a client, which knows what it was told.
+    Client { guess: Arc<Guess>, round: usize, silence: Duration, suspects: BTreeMap<NodeId, Instant> },
+}
+
 impl Search {
-    pub(crate) fn new(me: NodeId, until: Instant, standing: Watcher<Standing>) -> Self {
-        Self { me, until, standing, hint: None, hops: 0, pause: PAUSES.0 }
+    pub(crate) fn at_member(me: NodeId, until: Instant, standing: Watcher<Standing>) -> Self {
+        Self::new(Seat::Member(me), until, standing)
+    }
+
+    pub(crate) fn at_client(guess: Arc<Guess>, until: Instant) -> Self {
+        let standing = guess.standing();
+        Self::new(
+            Seat::Client { guess, round: 0, silence: SILENCE, suspects: BTreeMap::new() },
+            until,
+            standing,
+        )
+    }
+
+    fn new(seat: Seat, until: Instant, standing: Watcher<Standing>) -> Self {
+        Self { seat, until, standing, hint: None, hops: 0, pause: PAUSES.0 }
     }
 
     /// The other node to ask; `None` for this one, which also answers while nobody is known to lead.
-    pub(crate) fn target(&self) -> Option<NodeId> {
-        self.hint.or(self.standing.get().leader).filter(|&leader| leader != self.me)
+    pub(crate) fn target(&mut self) -> Option<NodeId> {
+        let leader = self.hint.or(self.standing.get().leader);
+        match &mut self.seat {
+            Seat::Member(me) => leader.filter(|leader| leader != me),
+            Seat::Client { guess, round, suspects, .. } => {
+                let now = Instant::now();
+                suspects.retain(|_, until| now < *until);
+                let trusted = leader.filter(|leader| !suspects.contains_key(leader));
+                Some(trusted.unwrap_or_else(|| guess.next(round, |node| suspects.contains_key(&node))))
+            }
+        }
     }
 
     /// How long an attempt may take.
@@ -43,7 +79,8 @@ impl Search {
         self.until.saturating_duration_since(Instant::now())
     }
 
-    /// Waits for an attempt to ask `target`, until the deadline, or until another node is known to lead instead.
+    /// Waits for an attempt to ask `target`, until the deadline, until another node is known to lead instead, or, at a client, until
+    /// the silence is too long.
     pub(crate) async fn attempt<T>(
         &mut self,
         target: Option<NodeId>,
@@ -51,12 +88,26 @@ impl Search {
     ) -> Result<T, ReplicaError> {
         let mut standing = self.standing.clone();
         standing.see();
-        tokio::select! {
+        let silent = match &self.seat {
+            Seat::Member(_) => self.until,
+            Seat::Client { silence, .. } => (Instant::now() + *silence).min(self.until),
+        };
+        let result = tokio::select! {
             biased;
             result = attempt => result,
-            () = replaced(target, standing) => Err(ReplicaError::unknown(ReplicaCause::LeadershipMoves)),
-            () = sleep_until(self.until) => Err(ReplicaError::unknown(ReplicaCause::Timeout)),
+            () = replaced(target, standing) => return Err(ReplicaError::unknown(ReplicaCause::LeadershipMoves)),
+            () = sleep_until(silent) => {
+                let late = Instant::now() >= self.until;
+                let cause = if late { ReplicaCause::Timeout } else { ReplicaCause::LeadershipMoves };
+                self.suspect(target);
+                self.bear_more();
+                return Err(ReplicaError::unknown(cause));
+            }
+        };
+        if let (Ok(_), Seat::Client { guess, .. }, Some(leader)) = (&result, &self.seat, target) {
+            guess.learn(leader);
         }
+        result
     }
 
     /// Waits until another attempt is worth while; says whether there is time for one, and any sense in it.
@@ -66,10 +117,11 @@ impl Search {
         if !failure.is_passing() && !elsewhere {
             return false;
         }
-        let asked = target.unwrap_or(self.me);
+        if elsewhere || matches!(failure.cause, ReplicaCause::Link(_)) {
+            self.suspect(target);
+        }
         if let ReplicaCause::NotLeader { leader: Some(leader) } = failure.cause
-            && leader != asked
-            && self.hops < HOPS
+            && self.is_worth_a_hop(target, leader)
         {
             (self.hint, self.hops) = (Some(leader), self.hops + 1);
             return Instant::now() < self.until;
@@ -83,6 +135,37 @@ impl Search {
             () = sleep_until(wake) => {}
         }
         Instant::now() < self.until
+    }
+
+    /// Whether the node that `target` takes for the leader is to be asked at once.
+    fn is_worth_a_hop(&self, target: Option<NodeId>, leader: NodeId) -> bool {
+        let asked = match &self.seat {
+            Seat::Member(me) => Some(target.unwrap_or(*me)),
+            Seat::Client { .. } => target,
+        };
+        Some(leader) != asked && !self.is_suspect(leader) && self.hops < HOPS
+    }
+
+    /// Leaves a node alone for a while that a client could not reach.
+    fn suspect(&mut self, target: Option<NodeId>) {
+        if let (Seat::Client { guess, suspects, .. }, Some(node)) = (&mut self.seat, target) {
+            suspects.insert(node, Instant::now() + SILENCE);
+            guess.doubt(node);
+        }
+    }
+
+    /// Waits longer for the next silent node: this one may have been busy, and asking again makes it no less so.
+    fn bear_more(&mut self) {
+        if let Seat::Client { silence, .. } = &mut self.seat {
+            *silence = (*silence * 2).min(SILENCE * 4);
+        }
+    }
+
+    fn is_suspect(&self, node: NodeId) -> bool {
+        match &self.seat {
+            Seat::Member(_) => false,
+            Seat::Client { suspects, .. } => suspects.get(&node).is_some_and(|until| Instant::now() < *until),
+        }
     }
 }
 

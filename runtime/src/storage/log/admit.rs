@@ -13,12 +13,26 @@ use crate::storage::log::record::{Kind, Record, SEGMENT_HEADER};
 use crate::storage::log::segment::{largest_body, limit};
 
 impl Engine {
-    /// Checks a batch and sees to it that there is room for all of it. Nothing is appended.
-    pub(super) fn admit(&mut self, batch: &[(MachineId, Vec<Write>)]) -> Result<(), WriteFault> {
-        self.check(batch)?;
+    /// Appends a batch if it may be appended and there is room for all of it; otherwise says why not, and nothing is appended.
+    ///
+    /// # Errors
+    /// The disk failed otherwise than for want of space.
+    pub(super) fn take(&mut self, batch: &[(MachineId, Vec<Write>)]) -> io::Result<Result<(), WriteFault>> {
+        if let Err(fault) = self.check(batch) {
+            return Ok(Err(fault));
+        }
+        let admitted = self.admit(batch)?;
+        if admitted.is_ok() {
+            self.append_all(batch)?;
+        }
+        Ok(admitted)
+    }
+
+    /// Sees to it that there is room for all of a batch.
+    fn admit(&mut self, batch: &[(MachineId, Vec<Write>)]) -> io::Result<Result<(), WriteFault>> {
         let (segments, offset) = self.pack(batch);
         // One more than needed: the next rotation must not be the first to find that there is no room.
-        self.reserve_ahead(segments + 1).map_err(|_| WriteFault::Failed)?;
+        self.reserve_ahead(segments + 1)?;
         let mut writes = batch.iter().flat_map(|(_, writes)| writes);
         let has_entries = writes.any(|write| matches!(write, Write::Entry { .. }));
         let last = if segments == 0 { self.head.capacity } else { self.options.segment_bytes };
@@ -28,13 +42,13 @@ impl Engine {
                 && offset + self.options.kept_for_cells > limit(last));
         if full {
             self.counters.refusals.inc();
-            return Err(WriteFault::NoSpace);
+            return Ok(Err(WriteFault::NoSpace));
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// Appends an admitted batch.
-    pub(super) fn append_all(&mut self, batch: &[(MachineId, Vec<Write>)]) -> io::Result<()> {
+    fn append_all(&mut self, batch: &[(MachineId, Vec<Write>)]) -> io::Result<()> {
         for (machine, writes) in batch {
             for write in writes {
                 let (kind, place) = match write {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use synod_protocols::LogIndex;
 
@@ -35,6 +36,16 @@ pub enum WriteFault {
         /// The index that would have followed.
         next: LogIndex,
     },
+}
+
+/// What ended a log: it accepts nothing any more until it is opened again.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{path}: cannot write or sync: {source}", path = path.display())]
+pub struct LogFailure {
+    /// The segment that was written.
+    pub path: PathBuf,
+    /// What the disk said.
+    pub source: Arc<io::Error>,
 }
 
 /// Why entries could not be read back.

@@ -8,7 +8,7 @@ use synod_protocols::LogIndex;
 use crate::address::MachineId;
 use crate::storage::disk::Disk;
 use crate::storage::log::counters::Counters;
-use crate::storage::log::fault::{OpenError, ReadFault, WriteFault};
+use crate::storage::log::fault::{LogFailure, OpenError, ReadFault, WriteFault};
 use crate::storage::log::open::{Opened, open};
 use crate::storage::log::options::{LogOptions, OpenReport, RecoveredLog, StoreId, Write};
 use crate::storage::log::shared::{Batch, Shared};
@@ -107,6 +107,21 @@ impl Log {
     /// Lets `subscriber` hear whether there is room for entries: the present state before this returns, then every change, on the worker.
     pub fn on_space(&self, subscriber: impl FnMut(bool) + Send + 'static) {
         self.shared.subscribe(Box::new(subscriber));
+    }
+
+    /// Completes when the log has failed for good; never, when it is closed before.
+    pub fn failed(&self) -> impl Future<Output = LogFailure> + Send + use<> {
+        let mut failure = self.shared.failure();
+        async move {
+            loop {
+                if let Some(failure) = &*failure.borrow_and_update() {
+                    return failure.clone();
+                }
+                if failure.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+        }
     }
 
     /// Tries again to reserve room if the last attempt failed; a commit does so by itself.

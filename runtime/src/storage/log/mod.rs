@@ -26,6 +26,6 @@ mod shared;
 #[cfg(test)]
 mod tests;
 
-pub use fault::{OpenError, ReadFault, WriteFault};
+pub use fault::{LogFailure, OpenError, ReadFault, WriteFault};
 pub use handle::Log;
 pub use options::{LogOptions, OpenReport, RecoveredLog, StoreId, Write};

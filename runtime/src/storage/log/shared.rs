@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{io, mem};
+
+use tokio::sync::watch;
 
 use crate::address::MachineId;
 use crate::storage::log::engine::Engine;
-use crate::storage::log::fault::WriteFault;
+use crate::storage::log::fault::{LogFailure, WriteFault};
 use crate::storage::log::options::{RecoveredLog, StoreId, Write};
+use crate::storage::log::segment::segment_path;
 use crate::storage::worker::Worker;
 
 /// Hears what became of a batch.
@@ -21,6 +25,8 @@ pub(super) struct Shared {
     engine: Mutex<Engine>,
     queue: Mutex<Queue>,
     space: Mutex<Space>,
+    /// What ended the log, once it has ended.
+    failure: watch::Sender<Option<LogFailure>>,
 }
 
 #[derive(Default)]
@@ -56,6 +62,7 @@ impl Shared {
             engine: Mutex::new(engine),
             queue: Mutex::default(),
             space: Mutex::new(space),
+            failure: watch::Sender::default(),
         }
     }
 
@@ -68,7 +75,7 @@ impl Shared {
                 return (batch.done)(Err(WriteFault::Failed));
             }
             queue.batches.push(batch);
-            !std::mem::replace(&mut queue.committing, true)
+            !mem::replace(&mut queue.committing, true)
         };
         if submit {
             let shared = Arc::clone(self);
@@ -82,6 +89,11 @@ impl Shared {
         space.subscribers.push(subscriber);
     }
 
+    /// Hears what ends the log.
+    pub(super) fn failure(&self) -> watch::Receiver<Option<LogFailure>> {
+        self.failure.subscribe()
+    }
+
     /// The engine, for a job.
     pub(super) fn engine(&self) -> MutexGuard<'_, Engine> {
         lock(&self.engine)
@@ -91,7 +103,7 @@ impl Shared {
     pub(super) fn tend_soon(self: &Arc<Self>) {
         let submit = {
             let mut queue = lock(&self.queue);
-            !queue.failed && !std::mem::replace(&mut queue.tending, true)
+            !queue.failed && !mem::replace(&mut queue.tending, true)
         };
         if submit {
             let shared = Arc::clone(self);
@@ -102,13 +114,15 @@ impl Shared {
     /// Leaves a durable mark of what is durable, and the disk to whoever opens it next.
     pub(super) fn close(&self) -> Result<(), WriteFault> {
         let mut engine = self.engine();
-        let failed = std::mem::replace(&mut lock(&self.queue).failed, true);
-        let synced = !failed && {
+        let synced = if lock(&self.queue).failed {
+            Err(WriteFault::Failed)
+        } else {
             engine.mark_durable();
-            engine.sync().inspect_err(|_| self.fail(&engine)).is_ok()
+            engine.sync().map_err(|error| self.fail(&engine, error))
         };
+        lock(&self.queue).failed = true;
         engine.disk.unlock();
-        if synced { Ok(()) } else { Err(WriteFault::Failed) }
+        synced
     }
 
     /// Makes durable whatever has arrived, with one sync, and tells everybody.
@@ -116,7 +130,7 @@ impl Shared {
         let batches = {
             let mut queue = lock(&self.queue);
             queue.committing = false;
-            std::mem::take(&mut queue.batches)
+            mem::take(&mut queue.batches)
         };
         let outcomes = self.make_durable(&batches);
         for (batch, outcome) in batches.into_iter().zip(outcomes) {
@@ -132,22 +146,11 @@ impl Shared {
         }
         let mut engine = self.engine();
         let before = engine.head.sequence;
-        let mut outcomes = Vec::with_capacity(batches.len());
-        let mut failed = false;
-        for batch in batches {
-            let outcome = engine
-                .admit(&batch.writes)
-                .and_then(|()| engine.append_all(&batch.writes).map_err(|_| WriteFault::Failed));
-            failed = outcome == Err(WriteFault::Failed);
-            outcomes.push(outcome);
-            if failed {
-                break;
-            }
-        }
-        if failed || engine.sync().is_err() {
-            self.fail(&engine);
-            return vec![Err(WriteFault::Failed); batches.len()];
-        }
+        let appended: io::Result<Vec<_>> = batches.iter().map(|batch| engine.take(&batch.writes)).collect();
+        let outcomes = match appended.and_then(|outcomes| engine.sync().map(|()| outcomes)) {
+            Ok(outcomes) => outcomes,
+            Err(error) => return vec![Err(self.fail(&engine, error)); batches.len()],
+        };
         engine.counters.records_per_commit.observe((engine.head.sequence - before) as f64);
         outcomes
     }
@@ -160,8 +163,11 @@ impl Shared {
             !queue.committing && !queue.failed
         };
         let mut engine = self.engine();
-        if idle && engine.mark_durable() && engine.flush().is_err() {
-            self.fail(&engine);
+        if idle
+            && engine.mark_durable()
+            && let Err(error) = engine.flush()
+        {
+            self.fail(&engine, error);
         }
         let chores = engine.wants_zeros() || engine.wants_cleaning();
         drop(engine);
@@ -182,12 +188,13 @@ impl Shared {
         let mut engine = self.engine();
         let tended =
             engine.reserve_ahead(1).and_then(|()| engine.write_zeros()).and_then(|()| engine.clean());
-        if tended.is_err() {
-            self.fail(&engine);
-        }
+        let again = tended.unwrap_or_else(|error| {
+            self.fail(&engine, error);
+            false
+        });
         drop(engine);
         self.tell_space();
-        if tended.is_ok_and(|again| again) {
+        if again {
             self.tend_soon();
         }
     }
@@ -195,14 +202,19 @@ impl Shared {
     fn tell_space(&self) {
         let available = self.engine().has_room();
         let mut space = lock(&self.space);
-        if std::mem::replace(&mut space.available, available) != available {
+        if mem::replace(&mut space.available, available) != available {
             space.subscribers.iter_mut().for_each(|subscriber| subscriber(available));
         }
     }
 
-    fn fail(&self, engine: &Engine) {
+    /// Ends the log. The first failure is the one that is told.
+    fn fail(&self, engine: &Engine, error: io::Error) -> WriteFault {
         engine.counters.failures.inc();
-        lock(&self.queue).failed = true;
+        if !mem::replace(&mut lock(&self.queue).failed, true) {
+            let path = segment_path(engine.head.segment);
+            self.failure.send_replace(Some(LogFailure { path, source: Arc::new(error) }));
+        }
+        WriteFault::Failed
     }
 }
 

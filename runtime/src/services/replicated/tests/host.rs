@@ -9,6 +9,7 @@ use synod_protocols::session::SessionLimits;
 use synod_protocols::{ClientId, LogIndex, LogTime, Term};
 
 use crate::driver::{Frozen, Host};
+use crate::services::replicated::Names;
 use crate::services::replicated::host::ReplicaHost;
 use crate::services::replicated::payload::{Settled, pack, read};
 use crate::services::replicated::shared::Shared;
@@ -65,7 +66,7 @@ impl StateMachine for Sum {
 fn host() -> (ReplicaHost<Sum>, Arc<Shared<Sum>>) {
     let limits = SessionLimits { max_sessions: 2, ..SessionLimits::default() };
     let shared = Arc::new(Shared::new(Sum::default(), limits));
-    (ReplicaHost::new(Arc::clone(&shared)), shared)
+    (ReplicaHost::new(Arc::clone(&shared), Names::default()), shared)
 }
 
 fn entry(index: u64, time: u64, body: Body) -> Entry {

@@ -1,5 +1,7 @@
 //! Writing: places, group commit and its cost, failure, reading back.
 
+use futures_util::FutureExt;
+
 use super::*;
 
 #[test]
@@ -199,4 +201,21 @@ fn zeros_ahead_are_no_torn_tail() {
     assert!(after.bytes - before.bytes > 20 * 2 * 48 + 2048, "zeros were written");
     let node = open(&node.disk.crash(3), options).unwrap();
     assert_eq!(node.log.recover(M).entries.len(), 20);
+}
+
+#[test]
+fn whoever_waits_for_the_end_of_the_log_hears_its_first_failure() {
+    let node = opened(&SimDisk::default());
+    let mut waits = Box::pin(node.log.failed());
+    node.write(M, vec![entry(1, "a")]).unwrap();
+    assert!(waits.as_mut().now_or_never().is_none());
+    node.disk.fail_next_sync();
+    assert_eq!(node.write(M, vec![entry(2, "b")]), Err(WriteFault::Failed));
+    let failure = waits.as_mut().now_or_never().expect("the log has failed");
+    assert_eq!(failure.path, segment_path(1), "{failure}");
+    node.disk.fail_writes();
+    assert_eq!(node.write(M, vec![entry(2, "b")]), Err(WriteFault::Failed));
+    assert_eq!(node.metric("synod_log_failures_total"), 1, "one failure, however often it is asked");
+    let again = node.log.failed().now_or_never().expect("who comes later hears it too");
+    assert_eq!(again.to_string(), failure.to_string());
 }

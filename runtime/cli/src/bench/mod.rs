@@ -1,0 +1,20 @@
+//! `synod bench`: how fast messages and durable writes are on this machine, measured between processes of this binary.
+
+mod cluster;
+mod cold_start;
+mod command;
+mod echo;
+mod figure;
+mod http;
+mod kv;
+mod latency;
+mod load;
+mod local;
+mod messages;
+mod messaging;
+mod recovery;
+mod remote;
+mod runs;
+mod writers;
+
+pub(crate) use command::BenchCommand;
