@@ -20,11 +20,12 @@ use crate::actor::{
     ActorRef, ActorSystem, Factory, Interface, LookupError, Remote, Scope, SpawnError, Spawned, Terminated,
 };
 use crate::address::{node_id, stable_hash};
-use crate::driver::{CreateError, DriverHandle, Host};
+use crate::driver::{DriverHandle, Host};
 use crate::env::Env;
 use crate::node::config::RaftConfig;
 use crate::node::drivers::Drivers;
 use crate::node::error::{NodeFailure, ServiceError};
+use crate::node::machine::Machine;
 use crate::services::StateMachine;
 use crate::services::kv::{Kv, KvLimits, Map};
 use crate::services::replicated::{self, Doors, Names, Replicated, Start, open_door, open_door_to_clients};
@@ -255,7 +256,7 @@ impl Node {
     ) -> Result<Machine<P>, ServiceError> {
         let driver = self.driver::<P>()?;
         let id = driver.create(name, config, host).await?;
-        Ok(Machine { driver, id })
+        Ok(Machine::new(driver, id))
     }
 
     /// The actors of this node.
@@ -374,34 +375,4 @@ fn members_by_id(
         }
     }
     Ok(members)
-}
-
-/// A machine that a node hosts, as its users hold it.
-pub struct Machine<P: Protocol> {
-    driver: DriverHandle<P>,
-    id: crate::address::MachineId,
-}
-
-impl<P: Protocol> Clone for Machine<P> {
-    fn clone(&self) -> Self {
-        Self { driver: self.driver.clone(), id: self.id }
-    }
-}
-
-impl<P: Protocol> Machine<P> {
-    /// Gives the machine a command and waits for its reply.
-    ///
-    /// # Errors
-    /// [`crate::driver::CommandError`] says whether the command may have taken effect.
-    pub async fn command(&self, command: P::Command) -> Result<P::Reply, crate::driver::CommandError> {
-        self.driver.command(self.id, command, std::mem::size_of::<P::Command>()).await
-    }
-
-    /// The machine's events from here on.
-    ///
-    /// # Errors
-    /// [`CreateError::Stopped`] when the machine has gone.
-    pub async fn events(&self) -> Result<tokio::sync::broadcast::Receiver<P::Event>, CreateError> {
-        self.driver.events(self.id).await.ok_or(CreateError::Stopped)
-    }
 }
