@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use synod::actor::{ActorSystem, LookupError, SpawnError};
 use synod::env::{Network, NetworkError, Open};
 use synod::prelude::*;
-use synod::transport::{Address, CloseReason, Link, PeerName, Transport};
+use synod::transport::{Address, CloseReason, Link, Metrics, PeerName, Transport};
 use tokio::sync::mpsc::unbounded_channel;
 
 use crate::subjects::*;
