@@ -3,6 +3,7 @@
 //! A node is an actix actor system; its actors talk to actors on other nodes through typed messages over QUIC, and consensus,
 //! storage and failure detection are actors like any other. This crate joins `synod-protocols`, which decides, and
 //! `synod-transport`, which carries bytes, and is the only place with actors.
+#![cfg_attr(doctest, doc = include_str!("../../README.md"))]
 
 pub mod actor;
 pub mod address;

@@ -1,6 +1,8 @@
 //! Whole nodes in virtual time: nothing acknowledged is lost, and a seed is one run.
 
+use synod::Node;
 use synod::protocols::sim::FaultKind;
+use synod::sim::simulate;
 use synod::sim::study::{Options, Studied, study};
 
 fn sound(seed: u64) -> Studied {
@@ -31,4 +33,19 @@ fn the_same_seed_is_the_same_run_and_another_is_not() {
     let (first, again, other) = (sound(100), sound(100), sound(101));
     assert_eq!(first, again);
     assert_ne!(first.hash, other.hash);
+}
+
+#[test]
+fn a_process_that_starts_again_is_a_later_one() {
+    for seed in 0..8 {
+        simulate(seed, &["a"], |simulation| async move {
+            let a = &simulation.names()[0];
+            let start =
+                || async { Node::builder("test", "a").env(simulation.boot(a)).start().await.unwrap() };
+            let earlier = start().await.system().incarnation();
+            assert!(simulation.kill(a));
+            // Its peers would refuse an earlier one for ever.
+            assert!(start().await.system().incarnation() > earlier, "seed {seed}");
+        });
+    }
 }

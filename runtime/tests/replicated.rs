@@ -223,6 +223,9 @@ fn a_key_that_names_a_request_makes_it_take_effect_once_wherever_it_is_retried()
         assert!(matches!(other, PutOutcome::Conflict { .. }));
         let reused = b.kv.delete("k", Expect::Any, call("r1")).await.unwrap_err();
         assert_eq!((reused.cause, reused.outcome), (KvCause::KeyReused, Outcome::NotExecuted));
+        let reused = b.kv.put(put("other", "1"), call("r1")).await.unwrap_err();
+        assert_eq!((reused.cause, reused.outcome), (KvCause::KeyReused, Outcome::NotExecuted));
+        assert_eq!(b.kv.get("other", Consistency::Linearizable).await.unwrap().value, None);
         let tag = SessionTag { client: ClientId(5), sequence: 1 };
         assert_eq!(a.counter.execute_once(tag, &3, DEADLINE).await, Ok(3));
         assert_eq!(b.counter.execute_once(tag, &3, DEADLINE).await, Ok(3));

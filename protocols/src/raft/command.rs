@@ -79,7 +79,7 @@ pub enum Refusal {
     /// Too much is waiting already. Nothing changed.
     #[error("too many requests are waiting")]
     Busy,
-    /// The payload alone exceeds what may wait. Nothing changed.
+    /// The payload alone exceeds what an entry may hold. Nothing changed.
     #[error("the payload exceeds {limit} bytes")]
     TooLarge {
         /// The limit in bytes.

@@ -25,6 +25,9 @@ pub struct Config {
     pub max_append_entries: usize,
     /// Bytes of entries in one append; one entry always fits. Keep it below the transport's frame limit.
     pub max_append_bytes: usize,
+    /// The largest entry in bytes; larger proposals are refused. Far below what the transport carries as one message: an entry
+    /// that no peer can receive would stand in the way of all later ones for ever.
+    pub max_entry_bytes: usize,
     /// Appends to one peer that may be unacknowledged at a time.
     pub max_inflight_appends: usize,
     /// Bytes of entries to one peer that may be unacknowledged at a time; one append always fits. Bandwidth times round trip.
@@ -77,6 +80,7 @@ impl Config {
             heartbeat_interval: Duration::from_millis(100),
             max_append_entries: 4096,
             max_append_bytes: 512 << 10,
+            max_entry_bytes: 8 << 20,
             max_inflight_appends: 64,
             max_inflight_bytes: 8 << 20,
             max_uncommitted_bytes: 64 << 20,
@@ -132,6 +136,7 @@ impl Config {
             ("heartbeat_interval", self.heartbeat_interval.is_zero()),
             ("max_append_entries", self.max_append_entries == 0),
             ("max_append_bytes", self.max_append_bytes == 0),
+            ("max_entry_bytes", self.max_entry_bytes == 0),
             ("max_inflight_appends", self.max_inflight_appends == 0),
             ("max_inflight_bytes", self.max_inflight_bytes == 0),
             ("max_uncommitted_bytes", self.max_uncommitted_bytes == 0),

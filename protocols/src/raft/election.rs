@@ -51,6 +51,11 @@ impl Raft {
 
     /// Starts an election: votes for itself, and asks the others once that vote is durable.
     pub(super) fn campaign(&mut self, now: Timestamp, reason: Campaign, out: &mut Outbox<Self>) {
+        if self.term.next() == self.term {
+            // Only a member that lies brings the last term about. A campaign within it could follow a vote for somebody else.
+            out.reached("no campaign after the last term");
+            return;
+        }
         self.term = self.term.next();
         self.vote = Some(self.config.id);
         self.leader = None;

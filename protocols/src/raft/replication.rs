@@ -286,8 +286,9 @@ impl Raft {
         }
         let limit = self.config.max_uncommitted_bytes;
         let bytes = body.size();
-        if bytes > limit {
-            return Err(Refusal::TooLarge { limit });
+        let largest = limit.min(self.config.max_entry_bytes);
+        if bytes > largest {
+            return Err(Refusal::TooLarge { limit: largest });
         }
         // Commits may run ahead of this node's own disk, but what it has not taken stays in memory.
         let disk_behind = self.log.cached_bytes() > limit.saturating_add(self.config.cache_bytes);

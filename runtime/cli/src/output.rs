@@ -28,7 +28,7 @@ pub(crate) fn print(text: impl AsRef<[u8]>) -> Result<(), Failure> {
 /// Prints a value as one line of JSON.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     let mut line =
         serde_json::to_string(value).map_err(|error| Failure::new(format!("cannot write JSON: {error}")))?;

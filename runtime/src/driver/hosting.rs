@@ -30,7 +30,7 @@ impl<P: Protocol> Driver<P> {
         if !created {
             return;
         }
-        if !self.space {
+        if !self.room.is_available() {
             self.step(now, machine, Input::Space { available: false });
         }
         let links: Vec<_> = self.links.up().collect();

@@ -2,7 +2,9 @@
 //!
 //! What is done with it stands in the driver's roles.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 
 use synod_protocols::log::SnapshotMeta;
 use synod_protocols::{Effect, NodeId, Outbox, Protocol, Token, WriteId};
@@ -66,12 +68,21 @@ impl<P: Protocol> Hosted<P> {
         self.answers.insert(self.last_token, answer);
         self.last_token
     }
+
+    /// Whether a snapshot from this peer waits for the machine's decision or to be installed. Another one would take its place.
+    pub(crate) fn has_snapshot_of(&self, peer: NodeId) -> bool {
+        let is_its =
+            |effect: &Effect<P>| matches!(effect, Effect::InstallSnapshot { from, .. } if *from == peer);
+        self.transfers.is_whole(peer) || self.held.iter().any(is_its)
+    }
 }
 
 /// The snapshots of one machine on their way, at most one to and one from each peer.
 #[derive(Debug, Default)]
 pub(crate) struct Transfers {
     tasks: BTreeMap<(Direction, NodeId), JoinHandle<()>>,
+    /// Whether the snapshot that comes from a peer is whole, and the machine has not decided about it.
+    whole: BTreeMap<NodeId, Rc<Cell<bool>>>,
 }
 
 /// Whether a snapshot goes or comes.
@@ -90,6 +101,23 @@ impl Transfers {
         if let Some(earlier) = self.tasks.insert((direction, peer), task) {
             earlier.abort();
         }
+    }
+
+    /// Where the transfer from a peer notes that its snapshot is whole; not so yet.
+    pub(crate) fn expect(&mut self, from: NodeId) -> Rc<Cell<bool>> {
+        let whole = Rc::new(Cell::new(false));
+        self.whole.insert(from, Rc::clone(&whole));
+        whole
+    }
+
+    /// Whether a whole snapshot from a peer is on its way to the machine.
+    pub(crate) fn is_whole(&self, from: NodeId) -> bool {
+        self.whole.get(&from).is_some_and(|whole| whole.get())
+    }
+
+    /// The machine has decided about the snapshot from a peer.
+    pub(crate) fn decided(&mut self, from: NodeId) {
+        self.whole.remove(&from);
     }
 }
 

@@ -22,6 +22,7 @@ mod links;
 mod machines;
 mod meters;
 mod persist;
+mod room;
 mod seat;
 mod snapshots;
 mod start;

@@ -3,6 +3,7 @@
 //! The stream's header names the machine and holds the message that goes with the snapshot; the stream itself is the storage
 //! room's.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -22,7 +23,7 @@ use crate::storage::{SnapshotBody, SnapshotFault, SnapshotReceiver, Snapshots, W
 use crate::wire::{Form, encode};
 
 /// The largest frame that is taken from a stream.
-const LARGE_FRAME_BYTES: usize = 16 << 20;
+pub(super) const LARGE_FRAME_BYTES: usize = 16 << 20;
 
 impl<P: Protocol> Driver<P> {
     /// Freezes the application's state.
@@ -123,12 +124,18 @@ impl<P: Protocol> Driver<P> {
         let Some(hosted) = self.machines.get_mut(&machine) else {
             return self.meters.dropped("no_such_machine");
         };
+        if hosted.has_snapshot_of(from) {
+            // The sender finds its stream closed, and tries again if the machine still needs it.
+            return self.meters.dropped("snapshot_pending");
+        }
+        let whole = hosted.transfers.expect(from);
         let (seat, feed) = (hosted.seat, Arc::clone(&self.feed));
         let (receiver, meters) = (self.store.snapshots().receive(machine, from), self.meters.clone());
         let task = actix::spawn(async move {
-            match receive(receiver, stream).await {
+            match receive(receiver, stream, &whole).await {
                 Ok(meta) => feed.push(Arrival::SnapshotReceived { seat, from, message, meta }),
                 Err(error) => {
+                    whole.set(false);
                     meters.bad.inc();
                     tracing::warn!(protocol = P::NAME, ?machine, peer = %from, %error, "a snapshot was not received");
                 }
@@ -218,10 +225,12 @@ enum SendFault {
 async fn receive(
     mut receiver: SnapshotReceiver,
     mut stream: Box<dyn BulkReceiver>,
+    whole: &Cell<bool>,
 ) -> Result<SnapshotMeta, SendFault> {
     while let Some(piece) = stream.read().await? {
         receiver.write(piece).await?;
     }
+    whole.set(true);
     Ok(receiver.finish().await?)
 }
 

@@ -17,6 +17,7 @@ use crate::driver::inbox::FeedInbox;
 use crate::driver::links::Links;
 use crate::driver::meters::DriverMeters;
 use crate::driver::persist::Writes;
+use crate::driver::room::Room;
 use crate::driver::state::Driver;
 use crate::env::{Clock, Spawner};
 use crate::storage::Store;
@@ -84,8 +85,7 @@ impl<P: Protocol> Driver<P> {
                 broken: Vec::new(),
                 deadline: Rc::new(Cell::new(Timestamp::NEVER)),
                 last_stay: 0,
-                space: true,
-                look_at: Timestamp::NEVER,
+                room: Room::new(),
                 stopping: Vec::new(),
             };
             Actor::start(driver);

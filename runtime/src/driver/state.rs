@@ -15,6 +15,7 @@ use crate::driver::links::Links;
 use crate::driver::machines::Hosted;
 use crate::driver::meters::Meters;
 use crate::driver::persist::Writes;
+use crate::driver::room::Room;
 use crate::driver::seat::Seat;
 use crate::env::Clock;
 use crate::storage::Store;
@@ -35,10 +36,8 @@ pub struct Driver<P: Protocol> {
     /// Read by the wakes after each turn.
     pub(crate) deadline: Rc<Cell<Timestamp>>,
     pub(crate) last_stay: u64,
-    /// Whether the log has room for entries, as it said last.
-    pub(crate) space: bool,
-    /// When to look whether it has room again; never, while it has.
-    pub(crate) look_at: Timestamp,
+    /// Whether entries may be written.
+    pub(crate) room: Room,
     /// Who waits until everything promised is durable; nothing is accepted then.
     pub(crate) stopping: Vec<oneshot::Sender<()>>,
 }

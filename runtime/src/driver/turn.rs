@@ -2,8 +2,6 @@
 //!
 //! What may go before the write is durable leaves before the write begins; what may not leaves in the turn in which it ends.
 
-use std::time::Duration;
-
 use actix::{Actor, ActorContext, AsyncContext, Context, StreamHandler};
 use bytes::Bytes;
 use synod_protocols::{Input, LogIndex, NodeId, Protocol, RequestId, SessionId, Timestamp};
@@ -19,8 +17,6 @@ use crate::wire::decode;
 
 /// How often in one turn machines may ask to be called at once; beyond it others come first.
 const ROUNDS: usize = 8;
-/// How often a full disk is looked at.
-const LOOK: Duration = Duration::from_millis(500);
 
 impl<P: Protocol> Actor for Driver<P> {
     type Context = Context<Self>;
@@ -56,9 +52,12 @@ impl<P: Protocol> Drop for Driver<P> {
 
 impl<P: Protocol> Driver<P> {
     fn turn(&mut self) {
+        // Taken before the clock is read: what arrives is never stamped with a time before it came, however long this thread is
+        // held up here, or a lease would end early.
+        let arrivals = self.feed.take();
         let now = self.clock.now();
         self.meters.turns.inc();
-        for arrival in self.feed.take() {
+        for arrival in arrivals {
             self.arrive(now, arrival);
         }
         if self.stopping.is_empty() {
@@ -67,10 +66,11 @@ impl<P: Protocol> Driver<P> {
         self.fail_broken(now);
         self.links.flush();
         self.begin_write(now);
-        self.look_for_space(now);
-        let own =
-            [self.deadlines.next(), Some(self.look_at)].map(|at| at.filter(|_| self.stopping.is_empty()));
-        let deadlines = [own[0], own[1], self.writes.retry_at()];
+        if self.room.probe(now) {
+            self.store.log().probe_space();
+        }
+        let machines = self.deadlines.next().filter(|_| self.stopping.is_empty());
+        let deadlines = [machines, self.writes.retry_at(), self.room.probe_at()];
         self.deadline.set(deadlines.into_iter().flatten().min().unwrap_or(Timestamp::NEVER));
     }
 
@@ -97,7 +97,13 @@ impl<P: Protocol> Driver<P> {
                 let _ = observer.send(self.machines.get(&machine).map(|hosted| hosted.events.subscribe()));
             }
             Arrival::Written(result) => self.written(now, result),
-            Arrival::Space(available) => self.space(now, available),
+            Arrival::Space(available) => {
+                if available {
+                    self.writes.retry();
+                }
+                let changed = self.room.log_says(now, available);
+                self.tell_space(now, changed);
+            }
             Arrival::Loaded { seat, request, result } => self.loaded(now, seat, request, result),
             Arrival::SnapshotTaken { seat, result } if self.is_seated(seat) => {
                 self.snapshot_taken(now, seat.machine, result);
@@ -107,6 +113,9 @@ impl<P: Protocol> Driver<P> {
             }
             Arrival::SnapshotReceived { seat, from, message, meta } if self.is_seated(seat) => {
                 self.step(now, seat.machine, Input::SnapshotReceived { from, message, meta });
+                if let Some(hosted) = self.machines.get_mut(&seat.machine) {
+                    hosted.transfers.decided(from);
+                }
             }
             Arrival::Installed { seat, result } if self.is_seated(seat) => {
                 self.installed(now, seat.machine, result)
@@ -165,6 +174,8 @@ impl<P: Protocol> Driver<P> {
     fn written(&mut self, now: Timestamp, result: Result<(), WriteFault>) {
         match result {
             Ok(()) => {
+                let changed = self.room.written(now, false);
+                self.tell_space(now, changed);
                 for (seat, id) in self.writes.finish() {
                     if self.is_seated(seat) {
                         self.durable(now, seat.machine, id);
@@ -174,7 +185,8 @@ impl<P: Protocol> Driver<P> {
             }
             Err(WriteFault::NoSpace) => {
                 self.writes.put_off(now);
-                self.space(now, false);
+                let changed = self.room.written(now, true);
+                self.tell_space(now, changed);
             }
             Err(fault @ WriteFault::TooLarge { limit, .. }) => {
                 let large = |write: &Write| write.body().len() as u64 > limit;
@@ -208,21 +220,10 @@ impl<P: Protocol> Driver<P> {
         }
     }
 
-    fn space(&mut self, now: Timestamp, available: bool) {
-        self.look_at = if available { Timestamp::NEVER } else { now.after(LOOK) };
-        if available {
-            self.writes.retry();
-        }
-        if std::mem::replace(&mut self.space, available) != available {
+    fn tell_space(&mut self, now: Timestamp, changed: bool) {
+        if changed {
+            let available = self.room.is_available();
             self.step_all(now, &Input::Space { available });
-        }
-    }
-
-    /// Machines without space write nothing, and a log to which nobody writes does not look by itself.
-    fn look_for_space(&mut self, now: Timestamp) {
-        if self.look_at <= now {
-            self.look_at = now.after(LOOK);
-            self.store.log().probe_space();
         }
     }
 

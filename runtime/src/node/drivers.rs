@@ -10,7 +10,7 @@ use synod_protocols::Protocol;
 use crate::actor::ActorSystem;
 use crate::address::ProtocolId;
 use crate::driver::{Context, Driver, DriverHandle, DriverMeters, Limits};
-use crate::storage::{LogFailure, Store};
+use crate::storage::{LogFailure, Store, WriteFault};
 use crate::telemetry::Metrics;
 
 /// The drivers, and the store they share.
@@ -79,6 +79,11 @@ impl Drivers {
         for driver in running {
             driver.shutdown().await;
         }
+    }
+
+    /// Closes the log and gives the disk back.
+    pub(crate) async fn close(&self) -> Result<(), WriteFault> {
+        self.store.close().await
     }
 
     fn running(&self) -> MutexGuard<'_, BTreeMap<ProtocolId, Arc<dyn Running>>> {

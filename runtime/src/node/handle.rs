@@ -3,6 +3,7 @@
 //! A value, never a global: a hundred of them live in one test. What each part does stands in its own room.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -41,6 +42,19 @@ struct Inner {
     started: Timestamp,
     /// What hands leadership over, for each replicated service.
     handovers: Mutex<Vec<Handover>>,
+    attached: Arc<Attached>,
+}
+
+/// The node as its actors find it. The node lives until it is shut down, whoever holds it, and no longer: its threads end then.
+#[derive(Default)]
+struct Attached(Mutex<Option<Arc<Inner>>>);
+
+impl Attached {
+    fn set(&self, inner: Option<Arc<Inner>>) {
+        let before = std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), inner);
+        // Dropped here, not under the lock: it may be the last one.
+        drop(before);
+    }
 }
 
 type Handover = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
@@ -53,17 +67,22 @@ impl Node {
         raft: RaftConfig,
     ) -> Self {
         let started = system.env().clock.now();
-        let handovers = Mutex::default();
-        let inner = Arc::new(Inner { system, drivers, directory, raft, started, handovers });
-        inner.system.attach(&inner);
+        let attached = Arc::<Attached>::default();
+        system.attach(&attached);
+        let inner =
+            Inner { system, drivers, directory, raft, started, handovers: Mutex::default(), attached };
+        let inner = Arc::new(inner);
+        inner.attached.set(Some(inner.clone()));
         Self { inner }
     }
 
-    /// The node on which an actor lives, for its factory: `|scope: &Scope| …`. `None` in an actor system without a node, and when
-    /// nobody else holds the node any longer.
+    /// The node on which an actor lives, for its factory: `|scope: &Scope| …`. `None` in an actor system without a node, and
+    /// once the node is shut down.
     #[must_use]
     pub fn of(scope: &Scope) -> Option<Self> {
-        Some(Self { inner: scope.attached()? })
+        let attached = scope.attached::<Attached>()?;
+        let inner = attached.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Some(Self { inner: inner? })
     }
 
     /// Brings an actor to life under a name: supervised, registered, found by [`Node::lookup`] from any node.
@@ -196,10 +215,39 @@ impl Node {
         self.inner.system.name()
     }
 
+    /// Where this node listens for its peers. When it was bound to port 0, the port is the one it was given.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.inner.system.transport().local_address()
+    }
+
     /// The number by which protocols name this node.
     #[must_use]
     pub fn id(&self) -> NodeId {
         node_id(self.name())
+    }
+
+    /// The numbers by which protocols name these members, of whom this node has to be one.
+    ///
+    /// # Errors
+    /// [`ServiceError::Name`], [`ServiceError::NotMember`], [`ServiceError::Settings`] when two names share a number.
+    pub fn members(
+        &self,
+        names: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Result<BTreeMap<NodeId, PeerName>, ServiceError> {
+        let mut members = BTreeMap::new();
+        for name in names {
+            let name = name.as_ref();
+            let name = PeerName::new(name).ok_or_else(|| ServiceError::Name(name.into()))?;
+            if let Some(other) = members.insert(node_id(&name), name.clone()) {
+                return Err(ServiceError::Settings(format!("the members {other} and {name} share an id")));
+            }
+        }
+        if members.contains_key(&self.id()) {
+            Ok(members)
+        } else {
+            Err(ServiceError::NotMember(self.name().to_string()))
+        }
     }
 
     /// Clock, spawner, seed, network and disk.
@@ -233,8 +281,8 @@ impl Node {
         }
     }
 
-    /// Ends the node in order: hands leadership over, lets actors and protocols finish, makes the log durable, closes the links.
-    /// Each phase takes at most `grace`. What is asked of the node meanwhile is refused.
+    /// Ends the node in order: hands leadership over, lets actors and protocols finish, makes the log durable, gives the
+    /// directory back, closes the links. Each phase takes at most `grace`. What is asked of the node meanwhile is refused.
     pub async fn shutdown(&self, grace: Duration) {
         tracing::info!(node = %self.name(), "shutting down: handing leadership over");
         let handovers =
@@ -247,33 +295,22 @@ impl Node {
         if let Some(drivers) = &self.inner.drivers {
             // What is not durable by then was not acknowledged either.
             let _late = tokio::time::timeout(grace, drivers.shutdown()).await;
+            match tokio::time::timeout(grace, drivers.close()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(fault)) => {
+                    tracing::error!(node = %self.name(), %fault, "the log was not closed in order")
+                }
+                Err(_late) => tracing::error!(node = %self.name(), "the disk did not answer in time"),
+            }
         }
         tracing::info!(node = %self.name(), "shutting down: closing the links");
         self.inner.system.shutdown(grace).await;
+        self.inner.attached.set(None);
     }
 
     fn driver<P: Protocol>(&self) -> Result<DriverHandle<P>, ServiceError> {
         let drivers = self.inner.drivers.as_ref().ok_or(ServiceError::NoDirectory)?;
         Ok(drivers.of::<P>(&self.inner.system))
-    }
-
-    fn members(
-        &self,
-        names: impl IntoIterator<Item = impl AsRef<str>>,
-    ) -> Result<BTreeMap<NodeId, PeerName>, ServiceError> {
-        let mut members = BTreeMap::new();
-        for name in names {
-            let name = name.as_ref();
-            let name = PeerName::new(name).ok_or_else(|| ServiceError::Name(name.into()))?;
-            if let Some(other) = members.insert(node_id(&name), name.clone()) {
-                return Err(ServiceError::Settings(format!("the members {other} and {name} share an id")));
-            }
-        }
-        if members.contains_key(&self.id()) {
-            Ok(members)
-        } else {
-            Err(ServiceError::NotMember(self.name().to_string()))
-        }
     }
 }
 

@@ -46,7 +46,6 @@ impl Arbiters {
     ///
     /// # Errors
     /// When no actix system runs on this thread, or the operating system gives no thread.
-    #[expect(clippy::disallowed_methods, reason = "the seam to the operating system's threads")]
     pub(crate) fn start(count: Option<NonZeroUsize>) -> io::Result<Self> {
         if System::try_current().is_none() {
             return Err(io::Error::other("a node starts inside an actix system: use #[actix::main]"));
@@ -81,6 +80,7 @@ impl Drop for Arbiters {
 }
 
 /// A seed that nobody can guess.
+#[expect(clippy::disallowed_methods, reason = "the seam to the operating system's chance")]
 pub(crate) fn entropy() -> io::Result<u64> {
     getrandom::u64().map_err(io::Error::other)
 }

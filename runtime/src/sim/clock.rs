@@ -12,12 +12,16 @@ const EPOCH: Duration = Duration::from_secs(1_767_225_600);
 
 /// A simulated node's clock.
 pub(crate) struct SimClock {
+    /// When the process started.
     origin: Instant,
+    /// When the simulation began. A wall clock goes on while a process is down: incarnations follow from it.
+    beginning: Instant,
 }
 
-impl Default for SimClock {
-    fn default() -> Self {
-        Self { origin: Instant::now() }
+impl SimClock {
+    /// The clock of a process that starts at this moment of a simulation.
+    pub(crate) fn new(beginning: Instant) -> Self {
+        Self { origin: Instant::now(), beginning }
     }
 }
 
@@ -27,6 +31,6 @@ impl Clock for SimClock {
     }
 
     fn wall(&self) -> Duration {
-        EPOCH + self.origin.elapsed()
+        EPOCH + self.beginning.elapsed()
     }
 }

@@ -15,6 +15,7 @@ use synod_protocols::prng::Prng;
 use synod_protocols::sim::{FaultKind, NetworkConfig, Tally};
 use synod_transport::PeerName;
 use synod_transport::memory::Network as Hub;
+use tokio::time::Instant;
 
 use crate::address::{node_id, stable_hash};
 use crate::env::Env;
@@ -40,6 +41,7 @@ struct Inner {
     weather: Weather,
     hub: Hub,
     trace: Trace,
+    beginning: Instant,
     state: RefCell<State>,
 }
 
@@ -80,7 +82,7 @@ where
             .expect("a runtime without I/O needs nothing of the operating system but memory")
     });
     system.block_on(async {
-        let start = tokio::time::Instant::now();
+        let start = Instant::now();
         let simulation = Simulation::new(seed, names);
         let value = program(simulation.clone()).await;
         simulation.inner.state.borrow_mut().processes.clear();
@@ -99,7 +101,8 @@ impl Simulation {
         let chance = Prng::fork(seed, 1).next_u64();
         let weather = Weather::new(chance, NetworkConfig::calm(), &names, trace.clone());
         let hub = weather.hub(&names);
-        let inner = Inner { seed, names, weather, hub, trace, state: RefCell::default() };
+        let (beginning, state) = (Instant::now(), RefCell::default());
+        let inner = Inner { seed, names, weather, hub, trace, beginning, state };
         Self { inner: Rc::new(inner) }
     }
 
@@ -146,7 +149,7 @@ impl Simulation {
         let disk = state.disks.entry(name.clone()).or_default().clone();
         let (entrance, door) = Entrance::new();
         let env = Env {
-            clock: Arc::new(SimClock::default()),
+            clock: Arc::new(SimClock::new(self.inner.beginning)),
             spawner: Arc::new(LocalSpawner::new(entrance.clone(), seed, LONGEST_DISK_JOB)),
             seed,
             network: Arc::new(SimNetwork::new(self.inner.hub.clone(), entrance)),
@@ -158,6 +161,21 @@ impl Simulation {
             program.await;
         });
         state.processes.insert(name.clone(), process);
+    }
+
+    /// Starts a process that does nothing by itself and gives its environment: a node that is started with it, from anywhere in
+    /// the simulation, lives in that process and dies with it.
+    ///
+    /// # Panics
+    /// When the process is running.
+    #[must_use]
+    pub fn boot(&self, name: &PeerName) -> Env {
+        let mut booted = None;
+        self.start(name, |env| {
+            booted = Some(env);
+            std::future::ready(())
+        });
+        booted.expect("a process is given its environment as it starts")
     }
 
     /// Kills a process, as `kill -9` and a power failure at once do: what its disk had not synced may be gone. Gives whether it

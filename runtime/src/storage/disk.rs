@@ -43,11 +43,14 @@ pub trait Disk: Send + Sync + 'static {
     /// Final: what was to be made durable may be lost.
     fn sync_directory(&self, directory: &Path) -> io::Result<()>;
 
-    /// Claims the tree for this process until the disk is dropped.
+    /// Claims the tree for this disk until [`Disk::unlock`], or until the disk is dropped.
     ///
     /// # Errors
-    /// When another process has claimed it.
+    /// When another process, or another disk of this one, has claimed it.
     fn lock(&self) -> io::Result<()>;
+
+    /// Gives the claim back; whoever calls this writes nothing any more.
+    fn unlock(&self);
 }
 
 /// An open file.

@@ -91,6 +91,11 @@ impl Disk for RealDisk {
             Err(TryLockError::Error(error)) => Err(named("lock", &path, error)),
         }
     }
+
+    fn unlock(&self) {
+        // The claim is the open file's.
+        drop(self.claim.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
 }
 
 struct RealFile {
@@ -195,14 +200,17 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_belongs_to_one_until_it_is_dropped() {
+    fn a_tree_belongs_to_one_until_it_is_given_back_or_dropped() {
         let directory = tempfile::tempdir().unwrap();
         let first = RealDisk::new(directory.path()).unwrap();
         first.lock().unwrap();
         first.lock().unwrap();
         let second = RealDisk::new(directory.path()).unwrap();
         assert_eq!(second.lock().unwrap_err().kind(), io::ErrorKind::WouldBlock);
-        drop(first);
+        first.unlock();
         second.lock().unwrap();
+        assert_eq!(first.lock().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        drop(second);
+        first.lock().unwrap();
     }
 }

@@ -10,7 +10,7 @@ use synod_protocols::log::SnapshotMeta;
 
 use crate::address::MachineId;
 use crate::storage::disk::Disk;
-use crate::storage::log::{Log, LogOptions, OpenError, OpenReport, RecoveredLog, Write};
+use crate::storage::log::{Log, LogOptions, OpenError, OpenReport, RecoveredLog, Write, WriteFault};
 use crate::storage::snapshot::{SnapshotFault, Snapshots, directory, snapshot_path};
 use crate::storage::worker::Worker;
 use crate::telemetry::Metrics;
@@ -126,6 +126,19 @@ impl Store {
         }
         entries.retain(|(index, _)| *index > covered);
         Ok(RecoveredMachine { cells, snapshot, entries })
+    }
+
+    /// Ends everything in order, after what was asked for before, and gives the disk back; nothing is written any more then,
+    /// whatever handles there still are.
+    ///
+    /// # Errors
+    /// [`WriteFault::Failed`] when the log had failed or could not be made durable, or was closed before.
+    pub async fn close(&self) -> Result<(), WriteFault> {
+        let (sender, closed) = tokio::sync::oneshot::channel();
+        let log = self.log.clone();
+        // Who asked may have lost interest.
+        self.snapshots.submit(move || log.close(move |result| drop(sender.send(result))));
+        closed.await.unwrap_or(Err(WriteFault::Failed))
     }
 
     /// Lets the log of a machine that ends before its snapshot begin behind it: the node went down while one was installed.

@@ -24,6 +24,7 @@ impl ThreadWorker {
     ///
     /// # Errors
     /// When the operating system gives no thread.
+    #[expect(clippy::disallowed_methods, reason = "the seam to the operating system's threads")]
     pub fn start(name: &str) -> io::Result<Self> {
         let (jobs, queue) = channel::<Box<dyn FnOnce() + Send>>();
         let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {

@@ -115,7 +115,8 @@ fn judge_map(source: &Source, items: &[syn::Item], derives: bool, found: &mut Ve
                 None => true,
             },
             syn::Item::Use(it) => derives || !matches!(it.vis, syn::Visibility::Inherited),
-            syn::Item::ExternCrate(it) => !matches!(it.vis, syn::Visibility::Inherited),
+            // `extern crate self` gives derives a path that is the same inside the crate as outside.
+            syn::Item::ExternCrate(it) => it.ident == "self" || !matches!(it.vis, syn::Visibility::Inherited),
             syn::Item::Fn(it) => derives && is_entry_point(&it.attrs),
             _ => false,
         };

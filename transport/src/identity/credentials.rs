@@ -59,6 +59,16 @@ impl Identity {
         )
     }
 
+    /// A member's identity that lives for a day and whose key is written nowhere: for tests, samples and demonstrations, in which
+    /// the authority is a value of the same process.
+    ///
+    /// # Errors
+    /// [`IdentityError::Peer`], [`IdentityError::Issue`].
+    pub fn brief(authority: &Authority, name: &str) -> Result<Self, IdentityError> {
+        let name = PeerName::new(name).ok_or_else(|| IdentityError::Peer(name.to_owned()))?;
+        Self::from_credential(&authority.issue(&name, Role::Member, Validity::days(1))?)
+    }
+
     /// An identity that proves nothing: its authority's key is printed in this source, so that anybody can be anybody. Links are
     /// encrypted and not authenticated. Only processes that ask for this themselves accept each other; a process with a real
     /// identity refuses this one, and is refused.

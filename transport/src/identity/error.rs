@@ -59,6 +59,9 @@ pub enum IdentityError {
     /// The cluster's name is no single DNS label.
     #[error("{0:?} is no cluster name: 1 to 63 of a-z, 0-9 and inner '-'")]
     Cluster(String),
+    /// The node's or client's name is no single DNS label.
+    #[error("{0:?} is no name: 1 to 63 of a-z, 0-9 and inner '-'")]
+    Peer(String),
     /// The certificate would end before it begins.
     #[error("the validity ends before it begins")]
     Validity,

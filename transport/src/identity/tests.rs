@@ -111,3 +111,11 @@ fn what_cannot_be_named_or_lived_is_not_issued() {
     let backwards = Validity { not_before: now, not_after: now - Duration::from_secs(1) };
     assert!(matches!(Authority::create("shop", backwards), Err(IdentityError::Validity)));
 }
+
+#[test]
+fn a_brief_identity_is_a_members_of_its_authoritys_cluster() {
+    let authority = Authority::create("shop", Validity::days(1)).unwrap();
+    let identity = Identity::brief(&authority, "a").unwrap();
+    assert_eq!((identity.name().as_str(), identity.role(), identity.cluster()), ("a", Role::Member, "shop"));
+    assert!(matches!(Identity::brief(&authority, "A b"), Err(IdentityError::Peer(name)) if name == "A b"));
+}

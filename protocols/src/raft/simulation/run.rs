@@ -153,9 +153,17 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// Waits until a command takes effect. A backlog of earlier ones, which comes first, may take long, standing still not.
     fn require_progress(&mut self, well: Timestamp) -> Result<(), Violation> {
-        let limit = well.after(RECOVERY);
+        let last = well.after(RECOVERY * 15);
+        let mut limit = well.after(RECOVERY);
+        let mut furthest = LogIndex::ZERO;
         while self.workload.last_ok() <= well {
+            let applied = self.core_ends().last().map_or(LogIndex::ZERO, |end| end.0);
+            if applied > furthest {
+                furthest = applied;
+                limit = self.world.now().after(RECOVERY).min(last);
+            }
             if self.world.now() >= limit {
                 let details =
                     format!("no command took effect within {RECOVERY:?} of {:?} being well", self.core);

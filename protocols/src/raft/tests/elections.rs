@@ -58,6 +58,22 @@ fn rt_02_a_candidate_asks_for_votes_only_once_its_own_is_on_disk() {
 }
 
 #[test]
+fn rt_03_whoever_voted_in_the_last_term_of_all_does_not_campaign_in_it() {
+    let mut cluster = Cluster::new(3);
+    let (term, last) = (Term(u64::MAX), Position { term: Term(9), index: LogIndex(9) });
+    cluster.isolate(1);
+    cluster.deliver(2, 1, Message::Vote { term, last, transfer: true });
+    assert_eq!(cluster.raft(1).status().vote, Some(n(2)));
+    let heartbeat =
+        Message::Heartbeat { term, epoch: Default::default(), round: 0, commit: LogIndex(0), probe: None };
+    cluster.deliver(2, 1, heartbeat);
+    cluster.deliver(2, 1, Message::TimeoutNow { term, last: Position::START });
+    cluster.run(LONG);
+    let status = cluster.raft(1).status();
+    assert_eq!((status.term, status.vote), (term, Some(n(2))), "one vote in one term");
+}
+
+#[test]
 fn rt_03_a_former_candidate_votes_for_nobody_else_in_its_term() {
     let mut cluster = Cluster::with(3, |c| crate::raft::Config { pre_vote: false, ..c });
     cluster.isolate(1);

@@ -346,6 +346,17 @@ fn more_than_may_wait_is_refused_and_room_comes_back() {
 }
 
 #[test]
+fn an_entry_that_no_peer_could_receive_is_refused_and_stands_in_nobodys_way() {
+    let mut cluster =
+        Cluster::with(3, |config| crate::raft::Config { max_entry_bytes: 1000, ..config }).elect(1);
+    let huge = cluster.propose(1, &"x".repeat(1000));
+    assert_eq!(cluster.refusal(1, huge), Some(Refusal::TooLarge { limit: 1000 }));
+    let token = cluster.propose(1, &"x".repeat(900));
+    cluster.run(Duration::from_millis(10));
+    assert!(matches!(cluster.reply(1, token), Some(Reply::Applied { .. })));
+}
+
+#[test]
 fn a_leader_whose_disk_stalls_does_not_gather_entries_without_end() {
     let mut cluster = Cluster::led_by(3, 1);
     let most = cluster.raft(1).config.cache_bytes + 2 * cluster.raft(1).config.max_uncommitted_bytes;

@@ -339,3 +339,44 @@ fn a_machine_that_leaves_takes_its_callers_along_and_keeps_its_records() {
         assert_eq!(super::world::found(&disk, a).await.1.len(), 1);
     });
 }
+
+#[test]
+fn a_disk_that_has_room_again_is_noticed_although_nothing_waits_to_be_written() {
+    run(async {
+        let node = Node::new().await;
+        let (a, _) = node.machine("a").await;
+        node.disk.set_capacity(Some(0));
+        let mut told = Vec::new();
+        while !told.contains(&"space false".to_owned()) {
+            node.driver.command(a, Command::Append(1), 8).await.unwrap();
+            told = heard(&node, a).await;
+        }
+        node.disk.set_capacity(None);
+        sleep(Duration::from_secs(5)).await;
+        assert!(heard(&node, a).await.contains(&"space true".to_owned()));
+        let turns = node.count("turns_total");
+        sleep(Duration::from_secs(3600)).await;
+        assert!(node.count("turns_total") - turns < 5, "nobody asks any more");
+    });
+}
+
+#[test]
+fn a_write_that_was_refused_while_the_log_had_some_room_does_not_stop_the_next_ones() {
+    run(async {
+        let node = Node::new().await;
+        let (a, _) = node.machine("a").await;
+        node.disk.set_capacity(Some(0));
+        // More than the segments that are left can hold, as one write.
+        let many = (0..10_000).map(|number| node.driver.command(a, Command::Append(number), 8));
+        let many = futures_util::future::join_all(many);
+        let room = async {
+            sleep(Duration::from_secs(2)).await;
+            assert!(heard(&node, a).await.contains(&"space false".to_owned()));
+            node.disk.set_capacity(None);
+        };
+        let (replies, ()) = tokio::join!(many, room);
+        assert!(replies.iter().all(|reply| *reply == Ok(Reply::Done)));
+        sleep(Duration::from_secs(5)).await;
+        assert!(heard(&node, a).await.contains(&"space true".to_owned()));
+    });
+}

@@ -121,3 +121,41 @@ impl synod_transport::BulkReceiver for Nothing {
         Box::pin(std::future::ready(Ok(None)))
     }
 }
+
+#[test]
+fn a_second_snapshot_of_a_peer_does_not_take_the_place_of_one_that_waits_to_be_installed() {
+    // Whenever the second one is sent: while the first comes, waits for the disk, or is in place.
+    for delay in (0..=500).step_by(20) {
+        run(async move {
+            let (near, far) = (Node::new().await, Node::new().await);
+            let ((a, _), (b, sum)) = (near.machine("a").await, far.machine("a").await);
+            for _ in 0..5 {
+                near.driver.command(a, Command::Append(1), 8).await.unwrap();
+            }
+            near.driver.command(a, Command::Apply, 0).await.unwrap();
+            near.driver.command(a, Command::Take, 0).await.unwrap();
+            *near.post.far.lock().unwrap() = Some(far.post.inbox());
+            near.driver.command(a, Command::Send, 0).await.unwrap();
+            // The receiver's log is busy for a while.
+            for _ in 0..30 {
+                far.store.log().read(b, LogIndex(1), LogIndex(1), 1, |_| {});
+            }
+            sleep(std::time::Duration::from_millis(delay)).await;
+            near.driver.command(a, Command::Append(1), 8).await.unwrap();
+            near.driver.command(a, Command::Take, 0).await.unwrap();
+            // Refused or not: that is for the sender to try again.
+            let _ = near.driver.command(a, Command::Send, 0).await;
+            sleep(std::time::Duration::from_secs(5)).await;
+            let alive = far.driver.command(b, Command::Append(7), 8).await;
+            assert_eq!(alive, Ok(Reply::Done), "the machine has stopped, {delay} ms between the two");
+            assert!(sum.0.lock().unwrap().0 >= 1005, "a snapshot was taken over, {delay} ms between the two");
+        });
+    }
+}
+
+#[test]
+fn the_largest_entry_of_a_group_fits_into_the_largest_message_that_is_taken() {
+    let config = synod_protocols::raft::Config::lan(NodeId(1), [NodeId(1)].into());
+    assert!(config.max_entry_bytes + config.max_append_bytes < crate::driver::snapshots::LARGE_FRAME_BYTES);
+    assert!((config.max_entry_bytes as u64) < crate::storage::LogOptions::default().segment_bytes / 2);
+}

@@ -63,7 +63,7 @@ pub enum KvCause {
     /// The map holds as many leases as it may; nothing changed.
     #[error("the map holds its limit of leases")]
     LeaseLimit,
-    /// The idempotency key was used before for a request of another kind; this one changed nothing.
+    /// The idempotency key, or the session's number, was used before for another request; this one changed nothing.
     #[error("the idempotency key was used for another request")]
     KeyReused,
     /// A transaction has too many conditions and steps; nothing changed.
@@ -74,7 +74,7 @@ pub enum KvCause {
         /// The limit.
         limit: usize,
     },
-    /// The request is older than what is remembered of its session, or used its session's number again.
+    /// The request is older than what is remembered of its session.
     #[error("the session no longer remembers this request")]
     SessionExpired,
     /// The command is of a form that the replicas do not understand; nothing changed.
@@ -130,6 +130,7 @@ impl From<ReplicaError> for KvError {
             ReplicaCause::Stopped => KvCause::Stopped,
             ReplicaCause::SessionExpired => KvCause::SessionExpired,
             ReplicaCause::Unsupported => KvCause::Unsupported,
+            ReplicaCause::TagReused => KvCause::KeyReused,
         };
         Self { cause, outcome: error.outcome }
     }

@@ -63,6 +63,9 @@ pub enum ReplicaCause {
     /// The replicas do not understand the request; it changed nothing on any of them.
     #[error("the replicas do not understand the request")]
     Unsupported,
+    /// The request's tag was used for another command, which took effect.
+    #[error("the request's tag was used for another command")]
+    TagReused,
 }
 
 impl ReplicaError {
@@ -91,7 +94,8 @@ impl ReplicaError {
             | ReplicaCause::Timeout
             | ReplicaCause::Stopped
             | ReplicaCause::SessionExpired
-            | ReplicaCause::Unsupported => false,
+            | ReplicaCause::Unsupported
+            | ReplicaCause::TagReused => false,
         }
     }
 

@@ -253,6 +253,8 @@ fn settle<R: DeserializeOwned>(executed: &Executed, uncertain: bool) -> Result<R
         Settled::Reply(reply) => read(&reply).ok_or(ReplicaError::unknown(ReplicaCause::Unsupported)),
         Settled::Unreadable => Err(ReplicaError::not_executed(ReplicaCause::Unsupported)),
         Settled::Expired if !uncertain => Err(ReplicaError::not_executed(ReplicaCause::SessionExpired)),
+        Settled::Reused if !uncertain => Err(ReplicaError::not_executed(ReplicaCause::TagReused)),
+        Settled::Reused => Err(ReplicaError::unknown(ReplicaCause::TagReused)),
         Settled::Stale | Settled::Expired => Err(ReplicaError::unknown(ReplicaCause::SessionExpired)),
     }
 }

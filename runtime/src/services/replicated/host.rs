@@ -1,12 +1,12 @@
 //! The application side of a Raft machine: sessions first, then the state machine, entry by entry.
 //!
-//! A snapshot holds both: the length of the session table, the table, and whatever the state machine writes.
+//! A snapshot holds both: the length of the session table, the table, and whatever the state machine writes. What the table
+//! remembers of a request is the mark of its command, then its result.
 
 use std::io::{self, Read};
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use synod_protocols::LogTime;
 use synod_protocols::log::{Body, Entry, SessionTag, SnapshotMeta};
 use synod_protocols::raft::{Event, Raft};
 use synod_protocols::session::{Sessions, Verdict};
@@ -106,10 +106,10 @@ impl<S: StateMachine> State<S> {
         match self.sessions.judge(tag, at.time) {
             Verdict::Fresh => {
                 let result = self.execute(at, payload);
-                self.remember(tag, at.time, &result);
+                self.sessions.record(tag, at.time, marked(payload, &result));
                 result
             }
-            Verdict::Duplicate(result) => result,
+            Verdict::Duplicate(remembered) => first_result(&remembered, payload),
             Verdict::Stale => Settled::stale(),
             Verdict::Expired => Settled::expired(),
         }
@@ -124,9 +124,25 @@ impl<S: StateMachine> State<S> {
             }
         }
     }
+}
 
-    fn remember(&mut self, tag: SessionTag, time: LogTime, result: &Bytes) {
-        self.sessions.record(tag, time, result.clone());
+/// Checksum and length of a command: enough to notice that a tag was used for another one by mistake.
+fn mark(payload: &[u8]) -> [u8; 8] {
+    (u64::from(crc32c::crc32c(payload)) << 32 | payload.len() as u64 & 0xFFFF_FFFF).to_le_bytes()
+}
+
+fn marked(payload: &[u8], result: &[u8]) -> Bytes {
+    let mut remembered = BytesMut::with_capacity(8 + result.len());
+    remembered.extend_from_slice(&mark(payload));
+    remembered.extend_from_slice(result);
+    remembered.freeze()
+}
+
+/// The result remembered under a tag, if it is that of this command: its caller must not take another one's for its own.
+fn first_result(remembered: &Bytes, payload: &[u8]) -> Bytes {
+    match remembered.split_first_chunk() {
+        Some((first, _)) if *first == mark(payload) => remembered.slice(first.len()..),
+        Some(_) | None => Settled::reused(),
     }
 }
 

@@ -18,6 +18,7 @@ const REPLY: u8 = 0;
 const UNREADABLE: u8 = 1;
 const STALE: u8 = 2;
 const EXPIRED: u8 = 3;
+const REUSED: u8 = 4;
 
 /// What became of a command in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub(crate) enum Settled {
     Stale,
     /// Its session is not known; it did not take effect.
     Expired,
+    /// Another command took effect under its tag; it did not.
+    Reused,
 }
 
 impl Settled {
@@ -59,12 +62,17 @@ impl Settled {
         Bytes::from_static(&[EXPIRED])
     }
 
+    pub(crate) const fn reused() -> Bytes {
+        Bytes::from_static(&[REUSED])
+    }
+
     /// Reads a result.
     pub(crate) fn read(result: &Bytes) -> Self {
         match result.first() {
             Some(&REPLY) => Self::Reply(result.slice(1..)),
             Some(&STALE) => Self::Stale,
             Some(&EXPIRED) => Self::Expired,
+            Some(&REUSED) => Self::Reused,
             Some(_) | None => Self::Unreadable,
         }
     }

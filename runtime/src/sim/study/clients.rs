@@ -1,8 +1,7 @@
-//! The clients of a study, and the ledger of what they asked and were told.
+//! The clients of a study.
 //!
 //! Each client writes fresh keys, counts in a key of its own, adds to a counter that all share, and reads what others count.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,67 +9,27 @@ use synod_protocols::Outcome;
 use synod_protocols::prng::Prng;
 use tokio::time::{Instant, sleep};
 
-use crate::services::kv::{Call, Consistency, Expect, Kv, KvError, Put, PutOutcome};
-use crate::sim::study::run::Cluster;
-
-/// The key to which every client adds.
-pub(crate) const SHARED: &str = "shared";
-
-/// What clients asked and were told.
-#[derive(Default)]
-pub(crate) struct Ledger {
-    pub(crate) ok: u64,
-    pub(crate) refused: u64,
-    pub(crate) unknown: u64,
-    /// Keys whose write was acknowledged, with their values.
-    pub(crate) written: BTreeMap<String, Bytes>,
-    /// Keys whose write was refused.
-    pub(crate) absent: BTreeSet<String>,
-    /// Keys whose write nobody knows of.
-    pub(crate) doubtful: BTreeSet<String>,
-    /// The last acknowledged count of each client.
-    pub(crate) counts: BTreeMap<String, u64>,
-    /// Acknowledged and doubtful additions to the shared counter.
-    pub(crate) added: (u64, u64),
-    /// What must not have happened.
-    pub(crate) complaints: Vec<String>,
-}
-
-impl Ledger {
-    /// Notes something that must not have happened.
-    pub(crate) fn complain(&mut self, complaint: String) {
-        self.complaints.push(complaint);
-    }
-
-    fn settle<T>(&mut self, result: &Result<T, KvError>) -> Option<Outcome> {
-        match result {
-            Ok(_) => {
-                self.ok += 1;
-                None
-            }
-            Err(error) => {
-                match error.outcome {
-                    Outcome::NotExecuted => self.refused += 1,
-                    Outcome::Unknown => self.unknown += 1,
-                }
-                Some(error.outcome)
-            }
-        }
-    }
-}
+use crate::services::kv::{Call, Consistency, Expect, Kv, Put, PutOutcome};
+use crate::sim::study::cluster::Cluster;
+use crate::sim::study::ledger::{SHARED, number};
 
 /// One client's life.
 pub(crate) async fn client(cluster: Cluster, number: usize, duration: Duration) -> Result<(), String> {
     let mut chance = Prng::fork(cluster.simulation.seed(), 0xC0 + number as u64);
     let until = Instant::now() + duration;
     let mut step = 0_u64;
+    let mut own = format!("count/{number}/0");
     while Instant::now() < until {
         sleep(chance.duration(Duration::from_millis(1), Duration::from_millis(60))).await;
         let Some(kv) = handle(&cluster, &mut chance) else { continue };
         step += 1;
         match chance.below(4) {
             0 => write(&cluster, &kv, format!("{number}/{step}"), &mut chance).await,
-            1 => count(&cluster, &kv, number, step).await,
+            1 => {
+                if count(&cluster, &kv, &own, step).await == Some(Outcome::Unknown) {
+                    own = format!("count/{number}/{step}");
+                }
+            }
             2 => add(&cluster, &kv).await,
             _ => read(&cluster, &kv, &mut chance).await?,
         }
@@ -116,14 +75,18 @@ async fn write(cluster: &Cluster, kv: &Kv, key: String, chance: &mut Prng) {
     }
 }
 
-/// Writes a growing number to the client's own key.
-async fn count(cluster: &Cluster, kv: &Kv, number: usize, step: u64) {
-    let key = format!("count/{number}");
-    let result = kv.put(put(&key, Bytes::from(step.to_string()), Expect::Any), call()).await;
+/// Writes a growing number to the client's own key. A write of which nobody knows may take effect at any later time, over
+/// later ones too: the client leaves such a key, and nothing more is expected of it.
+async fn count(cluster: &Cluster, kv: &Kv, key: &str, step: u64) -> Option<Outcome> {
+    let result = kv.put(put(key, Bytes::from(step.to_string()), Expect::Any), call()).await;
     let mut ledger = cluster.ledger.borrow_mut();
-    if ledger.settle(&result).is_none() {
-        ledger.counts.insert(key, step);
+    let failed = ledger.settle(&result);
+    match failed {
+        None => drop(ledger.counts.insert(key.to_owned(), step)),
+        Some(Outcome::Unknown) => drop(ledger.counts.remove(key)),
+        Some(Outcome::NotExecuted) => {}
     }
+    failed
 }
 
 /// Adds one to the shared counter by compare-and-set; a conflict is no addition.
@@ -155,13 +118,9 @@ async fn read(cluster: &Cluster, kv: &Kv, chance: &mut Prng) -> Result<(), Strin
     cluster.ledger.borrow_mut().settle(&result);
     let Ok(read) = result else { return Ok(()) };
     let seen = read.value.map_or(0, |value| number(&value.value));
+    // The write that made the key doubtful may have come in between, and is later than what was acknowledged.
     if seen < acknowledged {
         return Err(format!("a read of {key} saw {seen} after {acknowledged} had been acknowledged"));
     }
     Ok(())
-}
-
-/// The number that a value holds; zero for one that is none.
-pub(crate) fn number(value: &[u8]) -> u64 {
-    std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).unwrap_or_default()
 }

@@ -7,7 +7,7 @@ use synod_protocols::sim::NetworkConfig;
 use synod_transport::PeerName;
 use tokio::time::{Instant, sleep};
 
-use crate::sim::study::run::Cluster;
+use crate::sim::study::cluster::Cluster;
 
 /// Lets faults strike for so long.
 pub(crate) async fn strike(cluster: &Cluster, duration: Duration) {

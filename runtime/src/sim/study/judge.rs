@@ -8,8 +8,8 @@ use synod_transport::PeerName;
 use tokio::time::{Instant, sleep};
 
 use crate::services::kv::{Call, Consistency, Expect, KeyValue, Kv, Put, Range};
-use crate::sim::study::clients::{Ledger, SHARED, number};
-use crate::sim::study::run::Cluster;
+use crate::sim::study::cluster::Cluster;
+use crate::sim::study::ledger::{Ledger, SHARED, number};
 
 /// How long healed nodes may take to agree.
 const PATIENCE: Duration = Duration::from_secs(60);

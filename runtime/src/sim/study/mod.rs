@@ -5,8 +5,10 @@
 //! before they began, and all nodes end equal.
 
 mod clients;
+mod cluster;
 mod faults;
 mod judge;
+mod ledger;
 mod options;
 mod run;
 

@@ -1,26 +1,16 @@
 //! One study from first start to judgement.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::fmt;
-use std::rc::Rc;
 use std::time::Duration;
 
 use synod_protocols::sim::{NetworkConfig, Tally};
-use synod_transport::PeerName;
 
-use crate::env::Env;
-use crate::node::Node;
-use crate::services::kv::Kv;
-use crate::sim::simulation::{Simulation, simulate};
-use crate::sim::study::clients::{Ledger, client};
+use crate::sim::simulation::simulate;
+use crate::sim::study::clients::client;
+use crate::sim::study::cluster::Cluster;
 use crate::sim::study::faults::strike;
 use crate::sim::study::judge::judge;
 use crate::sim::study::options::Options;
-use crate::storage::LogOptions;
-
-/// Where every simulated node listens.
-const PORT: u16 = 7400;
 
 /// What a study came to.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,23 +35,14 @@ pub struct Studied {
     pub failure: Option<String>,
 }
 
-/// The cluster under study, as its clients and its faults see it.
-#[derive(Clone)]
-pub(crate) struct Cluster {
-    pub(crate) simulation: Simulation,
-    /// The map's handle on each node that runs.
-    pub(crate) handles: Rc<RefCell<BTreeMap<PeerName, Kv>>>,
-    pub(crate) ledger: Rc<RefCell<Ledger>>,
-}
-
 /// Runs the study of one seed.
 #[must_use]
 pub fn study(seed: u64, options: &Options) -> Studied {
     let names: Vec<String> = (1..=options.nodes).map(|number| format!("node-{number}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let outcome = simulate(seed, &names, |simulation| async {
-        let cluster = Cluster { simulation, handles: Rc::default(), ledger: Rc::default() };
-        let failure = cluster.play(options).await.err();
+        let cluster = Cluster::new(simulation);
+        let failure = play(&cluster, options).await.err();
         let ledger = cluster.ledger.borrow();
         (failure, ledger.ok, ledger.refused, ledger.unknown, cluster.simulation.faults())
     });
@@ -79,51 +60,25 @@ pub fn study(seed: u64, options: &Options) -> Studied {
     }
 }
 
-impl Cluster {
-    async fn play(&self, options: &Options) -> Result<(), String> {
-        for name in self.simulation.names() {
-            self.start(name);
-        }
-        let clients: Vec<_> = (0..options.clients)
-            .map(|number| tokio::task::spawn_local(client(self.clone(), number, options.duration)))
-            .collect();
-        strike(self, options.duration).await;
-        self.simulation.weather(NetworkConfig::calm());
-        for name in self.simulation.names() {
-            self.simulation.resume(name);
-            if !self.simulation.is_running(name) {
-                self.start(name);
-            }
-        }
-        for client in clients {
-            client.await.map_err(|panic| panic.to_string())??;
-        }
-        judge(self).await
+async fn play(cluster: &Cluster, options: &Options) -> Result<(), String> {
+    for name in cluster.simulation.names() {
+        cluster.start(name);
     }
-
-    /// Starts a node that keeps the map, with what its disk holds.
-    pub(crate) fn start(&self, name: &PeerName) {
-        let (cluster, own) = (self.clone(), name.clone());
-        self.simulation.start(name, move |env| async move {
-            match cluster.serve(&own, env).await {
-                Ok(()) => {}
-                Err(error) => cluster.ledger.borrow_mut().complain(format!("{own} did not start: {error}")),
-            }
-        });
-    }
-
-    async fn serve(&self, own: &PeerName, env: Env) -> Result<(), Box<dyn std::error::Error>> {
-        let simulation = &self.simulation;
-        let bind = simulation.endpoint(own, PORT).parse()?;
-        let mut builder = Node::builder("study", own.as_str()).env(env).bind(bind).log(LogOptions::sim());
-        for peer in simulation.names().iter().filter(|peer| *peer != own) {
-            builder = builder.peer(peer.as_str(), simulation.endpoint(peer, PORT))?;
+    let clients: Vec<_> = (0..options.clients)
+        .map(|number| tokio::task::spawn_local(client(cluster.clone(), number, options.duration)))
+        .collect();
+    strike(cluster, options.duration).await;
+    cluster.simulation.weather(NetworkConfig::calm());
+    for name in cluster.simulation.names() {
+        cluster.simulation.resume(name);
+        if !cluster.simulation.is_running(name) {
+            cluster.start(name);
         }
-        let node = builder.start().await?;
-        let kv = node.kv("study", simulation.names().iter().map(PeerName::as_str)).await?;
-        self.handles.borrow_mut().insert(own.clone(), kv);
-        Ok(())
     }
+    for client in clients {
+        client.await.map_err(|panic| panic.to_string())??;
+    }
+    judge(cluster).await
 }
 
 impl fmt::Display for Studied {

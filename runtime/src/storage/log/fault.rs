@@ -11,9 +11,9 @@ use crate::address::MachineId;
 /// Why a batch was not made durable.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WriteFault {
-    /// A write or a sync of the log has failed, this one or an earlier one. Final: what became of the batch is unknown until
-    /// the log is opened again, and no later batch is accepted.
-    #[error("the log has failed and accepts nothing any more")]
+    /// A write or a sync of the log has failed, this one or an earlier one, or the log was closed. Final: what became of the
+    /// batch is unknown until the log is opened again, and no later batch is accepted.
+    #[error("the log has failed or was closed and accepts nothing any more")]
     Failed,
     /// There is no room beyond what is kept for cells. Nothing of the batch was written; the log goes on.
     #[error("no space is left for the log")]

@@ -129,8 +129,8 @@ impl Log {
         self.shared.tend_soon();
     }
 
-    /// Makes the position up to which the log is durable itself durable, after all earlier batches; `done` runs on the worker.
-    /// For an orderly end. The disk stays claimed until the last handle and the workers are gone.
+    /// Makes the position up to which the log is durable itself durable, after all earlier batches, accepts nothing any more and
+    /// gives the disk back, whatever handles there still are; `done` runs on the worker then. For an orderly end.
     ///
     /// # Errors
     /// [`WriteFault::Failed`] is given to `done`.

@@ -34,6 +34,7 @@ struct Queue {
     batches: Vec<Batch>,
     committing: bool,
     tending: bool,
+    /// Nothing is written any more: the log has failed, or was closed.
     failed: bool,
 }
 
@@ -110,14 +111,18 @@ impl Shared {
         }
     }
 
-    /// Leaves a durable mark of what is durable.
+    /// Leaves a durable mark of what is durable, and the disk to whoever opens it next.
     pub(super) fn close(&self) -> Result<(), WriteFault> {
-        if lock(&self.queue).failed {
-            return Err(WriteFault::Failed);
-        }
         let mut engine = self.engine();
-        engine.mark_durable();
-        engine.sync().map_err(|error| self.fail(&engine, error))
+        let synced = if lock(&self.queue).failed {
+            Err(WriteFault::Failed)
+        } else {
+            engine.mark_durable();
+            engine.sync().map_err(|error| self.fail(&engine, error))
+        };
+        lock(&self.queue).failed = true;
+        engine.disk.unlock();
+        synced
     }
 
     /// Makes durable whatever has arrived, with one sync, and tells everybody.

@@ -232,6 +232,8 @@ impl Disk for SimDisk {
         // Processes follow one another: the earlier one's handles have failed before the next one has any.
         self.alive().map(drop)
     }
+
+    fn unlock(&self) {}
 }
 
 #[derive(Debug)]

@@ -122,6 +122,11 @@ impl Snapshots {
         }));
     }
 
+    /// Runs a job after everything asked for before.
+    pub(in crate::storage) fn submit(&self, job: impl FnOnce() + Send + 'static) {
+        self.shelf.worker.submit(Box::new(job));
+    }
+
     /// Forgets what was received from `from` and not installed.
     pub fn drop_received(&self, machine: MachineId, from: NodeId) {
         let shelf = Arc::clone(&self.shelf);

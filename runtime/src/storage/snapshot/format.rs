@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use synod_protocols::log::SnapshotMeta;
 
 use crate::address::MachineId;
+use crate::wire::decode;
 
 /// The newest format this program reads, and the one it writes.
 pub(super) const VERSION: u32 = 1;
@@ -166,7 +167,7 @@ impl Chain {
         if bytes.len() != header.length || self.seeded(u64::MAX, bytes) != header.checksum {
             return Err(FormatFault::Manifest);
         }
-        let manifest: Manifest = rmp_serde::from_slice(bytes).map_err(|_| FormatFault::Manifest)?;
+        let manifest: Manifest = decode(bytes, bytes.len()).map_err(|_| FormatFault::Manifest)?;
         let said =
             (manifest.machine, manifest.meta.index.0, manifest.chunks, manifest.bytes, manifest.checksum);
         let seen = (self.machine, self.index, self.chunks, self.bytes, self.checksum);

@@ -438,7 +438,7 @@ fn a_directory_is_taken_up_again_and_belongs_to_one_process() {
         let (sender, receiver) = std::sync::mpsc::channel();
         store.log().close(move |outcome| sender.send(outcome).unwrap());
         receiver.recv().unwrap().unwrap();
-        // Nothing but the handle keeps the disk once the workers have come to their end.
+        // The handle is still there, and keeps nothing from the next one.
         first.iter().for_each(|worker| worker.shutdown());
         store.log().store_id()
     };

@@ -76,7 +76,7 @@ fn command(client: Option<(u64, u64)>, amount: u64) -> Body {
 fn reply(result: &Bytes) -> Option<u64> {
     match Settled::read(result) {
         Settled::Reply(reply) => read(&reply),
-        Settled::Unreadable | Settled::Stale | Settled::Expired => None,
+        Settled::Unreadable | Settled::Stale | Settled::Expired | Settled::Reused => None,
     }
 }
 
@@ -95,6 +95,20 @@ fn a_repeated_request_gets_the_first_reply_and_takes_effect_once() {
     assert_eq!(replies, [(1, 5), (2, 6), (3, 5), (4, 11)]);
     assert_eq!(shared.state().machine.sum, 11);
     assert_eq!(shared.state().applied, LogIndex(4));
+}
+
+#[test]
+fn another_command_under_a_used_tag_changes_nothing_and_does_not_get_the_first_ones_reply() {
+    let (mut host, shared) = host();
+    let entries = vec![
+        entry(1, 1, command(Some((7, 1)), 5)),
+        entry(2, 2, command(Some((7, 1)), 6)),
+        entry(3, 3, command(Some((7, 1)), 5)),
+    ];
+    let effected = host.apply(entries);
+    assert_eq!(Settled::read(&effected.results[1].1), Settled::Reused);
+    assert_eq!(reply(&effected.results[2].1), Some(5));
+    assert_eq!(shared.state().machine.sum, 5);
 }
 
 #[test]

@@ -105,6 +105,7 @@ fn closing_makes_the_durable_position_durable() {
     node.log.close(move |outcome| sender.send(outcome).unwrap());
     node.worker.run();
     assert_eq!(receiver.recv().unwrap(), Ok(()));
+    assert_eq!(node.write(M, vec![cell(1, "y")]), Err(WriteFault::Failed), "closed");
     let place = node.records(1)[0].0;
     for seed in 0..20 {
         let disk = node.disk.crash(seed);
