@@ -14,6 +14,11 @@ use tokio::time::{Instant, sleep};
 const PATIENCE: Duration = Duration::from_secs(20);
 const GRACE: Duration = Duration::from_secs(1);
 
+#[expect(clippy::disallowed_methods, reason = "the test is the caller that has the system")]
+fn run(test: impl Future<Output = ()>) {
+    actix_rt::System::new().block_on(test);
+}
+
 fn authority() -> Authority {
     Authority::create("test", Validity::days(1)).expect("an authority")
 }
@@ -42,7 +47,7 @@ async fn start_after(authority: &Authority, directory: &Path) -> Node {
 #[test]
 #[expect(clippy::disallowed_methods, reason = "the test is the caller, whose system ends with it")]
 fn a_node_that_has_gone_leaves_its_directory_to_the_next_of_its_process() {
-    actix_rt::System::new().block_on(async {
+    run(async {
         let (authority, directory) = (authority(), tempfile::tempdir().expect("a directory"));
         let node = start_after(&authority, directory.path()).await;
         let kv = node.kv("kv", ["a"]).await.expect("a map");
@@ -62,7 +67,7 @@ fn a_node_that_has_gone_leaves_its_directory_to_the_next_of_its_process() {
 #[test]
 #[expect(clippy::disallowed_methods, reason = "the test is the caller, whose system ends with it")]
 fn the_metrics_show_whom_the_network_refused() {
-    actix_rt::System::new().block_on(async {
+    run(async {
         let node = builder(&authority(), "a").start().await.expect("a node");
         let refusals = |kind: &str| {
             let text = node.metrics().render();

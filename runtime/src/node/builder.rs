@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use synod_protocols::Incarnation;
+use synod_transport::quic::acceptable;
 use synod_transport::{Address, Identity, PeerName, Role};
 
 use crate::actor::{ActorSystem, DeadLetterHook, Limits, Settings};
@@ -64,10 +65,13 @@ impl NodeBuilder {
     /// A node as its configuration file describes it.
     ///
     /// # Errors
-    /// [`StartError::Identity`] names the file of the credential and what is wrong with it.
+    /// [`StartError::Identity`] names the file of the credential and what is wrong with it, [`StartError::Unacceptable`] why no
+    /// peer would take it.
     pub fn from_config(config: &NodeConfig) -> Result<Self, StartError> {
         let tls = &config.tls;
         let identity = Identity::load(&tls.certificate, &tls.key, &tls.authority)?;
+        acceptable(&identity)
+            .map_err(|reason| StartError::Unacceptable { certificate: tls.certificate.clone(), reason })?;
         let mut builder = Self::new(&config.cluster, config.node.as_str(), Role::Member)
             .bind(config.quic)
             .tls(identity)

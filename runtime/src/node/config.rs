@@ -141,3 +141,15 @@ impl Default for RaftConfig {
         }
     }
 }
+
+impl ConfigError {
+    /// The same, blaming the override that set the value instead of the file. A later override wins.
+    pub(crate) fn of_its_origin(mut self, overrides: &[Override]) -> Self {
+        if let Self::Value { origin, key, .. } = &mut self
+            && let Some(change) = overrides.iter().rev().find(|change| change.key == *key)
+        {
+            origin.clone_from(&change.origin);
+        }
+        self
+    }
+}

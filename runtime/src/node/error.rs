@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use synod_transport::IdentityError;
+use synod_transport::{IdentityError, TransportError};
 
 use crate::actor::{SpawnError, SystemError};
 use crate::driver::CreateError;
@@ -21,6 +21,14 @@ pub enum StartError {
     /// The credential could not be read.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// Every peer would refuse the node's certificate.
+    #[error("{}: {reason}, so every peer would refuse this node", certificate.display())]
+    Unacceptable {
+        /// The certificate's file.
+        certificate: PathBuf,
+        /// What the peers would say.
+        reason: TransportError,
+    },
     /// The operating system gave no threads, or no actix system runs here.
     #[error("cannot start the node's threads: {0}")]
     Threads(io::Error),

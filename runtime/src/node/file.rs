@@ -49,7 +49,7 @@ impl NodeConfig {
             }
             table.try_into().map_err(syntax)?
         };
-        file.check(origin, base)
+        file.check(origin, base).map_err(|error| error.of_its_origin(overrides))
     }
 }
 
@@ -375,6 +375,8 @@ mod tests {
         );
         let error = parse(&TEXT.replace("127.0.0.1:7401", "here"), &[]).expect_err("no address");
         assert!(error.contains("listen.quic") && error.contains("here"), "{error}");
+        let error = parse(TEXT, &[change("listen.quic", "here")]).expect_err("no address");
+        assert!(error.starts_with("--set: listen.quic"), "the file is not to blame: {error}");
         let error = parse(TEXT, &[change("raft.tempo", "1")]).expect_err("unknown override");
         assert!(error.contains("--set") && error.contains("raft.tempo"), "{error}");
         let error = parse(TEXT, &[change("http.peers.node-2", "here")]).expect_err("no endpoint");

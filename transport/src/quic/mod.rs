@@ -21,3 +21,4 @@ mod tls;
 mod verify;
 
 pub use endpoint::QuicTransport;
+pub use verify::acceptable;

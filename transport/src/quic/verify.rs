@@ -17,7 +17,7 @@ use rustls::{
 };
 
 use crate::contract::TransportError;
-use crate::identity::{Certificate, Subject};
+use crate::identity::{Certificate, Identity, Subject};
 use crate::peer::{PeerName, Role};
 
 /// Judges the certificate of one peer.
@@ -92,32 +92,7 @@ impl Examiner {
 
     /// Keeps the typed reason for an error of the chain.
     fn chain_error(&self, error: Error, certificate: &CertificateDer<'_>) -> Error {
-        let reason = match &error {
-            Error::InvalidCertificate(fault) => match fault {
-                CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                    TransportError::Expired
-                }
-                CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                    TransportError::NotYetValid
-                }
-                // Two authorities of clusters with one name bear one name too: then the signature tells them apart.
-                CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-                    TransportError::WrongAuthority
-                }
-                // Client certificates are issued for dialling only.
-                CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
-                    match subject_of(certificate) {
-                        Ok(Subject { name, role: Role::Client, .. }) => {
-                            TransportError::WrongRole { name, found: Role::Client }
-                        }
-                        Ok(_) | Err(_) => TransportError::BadCertificate(fault.to_string()),
-                    }
-                }
-                other => TransportError::BadCertificate(other.to_string()),
-            },
-            other => TransportError::BadCertificate(other.to_string()),
-        };
-        self.refuse(reason, error)
+        self.refuse(chain_fault(&error, certificate), error)
     }
 
     fn verify_signature(
@@ -131,6 +106,51 @@ impl Examiner {
             let reason = TransportError::BadCertificate("its key was not proved".to_owned());
             self.refuse(reason, error)
         })
+    }
+}
+
+/// Why no peer would accept this identity as a member: its certificate is outside its validity, or of another authority than the
+/// one it trusts. Found out before anybody is dialled.
+///
+/// # Errors
+/// What a peer would refuse it with.
+pub fn acceptable(identity: &Identity) -> Result<(), TransportError> {
+    let (certificate, intermediates) =
+        identity.chain.split_first().expect("a parsed chain has a first certificate");
+    let provider = rustls::crypto::ring::default_provider();
+    let algorithms = provider.signature_verification_algorithms.all;
+    ParsedCertificate::try_from(certificate)
+        .and_then(|parsed| {
+            let (roots, now) = (&identity.roots, UnixTime::now());
+            verify_server_cert_signed_by_trust_anchor(&parsed, roots, intermediates, now, algorithms)
+        })
+        .map_err(|error| chain_fault(&error, certificate))
+}
+
+/// The typed reason in an error of the chain.
+fn chain_fault(error: &Error, certificate: &CertificateDer<'_>) -> TransportError {
+    match error {
+        Error::InvalidCertificate(fault) => match fault {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => TransportError::Expired,
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                TransportError::NotYetValid
+            }
+            // Two authorities of clusters with one name bear one name too: then the signature tells them apart.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                TransportError::WrongAuthority
+            }
+            // Client certificates are issued for dialling only.
+            CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+                match subject_of(certificate) {
+                    Ok(Subject { name, role: Role::Client, .. }) => {
+                        TransportError::WrongRole { name, found: Role::Client }
+                    }
+                    Ok(_) | Err(_) => TransportError::BadCertificate(fault.to_string()),
+                }
+            }
+            other => TransportError::BadCertificate(other.to_string()),
+        },
+        other => TransportError::BadCertificate(other.to_string()),
     }
 }
 

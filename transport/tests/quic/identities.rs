@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use synod_transport::quic::acceptable;
 use synod_transport::{Address, Identity, Role, TransportError, Validity};
 
 use crate::recorder::Node;
@@ -147,4 +148,23 @@ fn insecure_processes_accept_each_other_and_nobody_else() {
         c.recorder.refused("an insecure identity", |error| *error == TransportError::WrongAuthority).await;
         assert!(c.recorder.is_untouched());
     });
+}
+
+#[test]
+fn an_identity_that_all_would_refuse_is_known_before_it_is_shown() {
+    let (ours, theirs) = (authority(), authority());
+    let of = |credential| acceptable(&Identity::from_credential(&credential).expect("an identity"));
+    assert_eq!(of(credential(&ours, "a")), Ok(()));
+    let mut foreign = credential(&theirs, "a");
+    foreign.authority_pem = ours.certificate_pem().to_owned();
+    assert_eq!(of(foreign), Err(TransportError::WrongAuthority));
+    let now = SystemTime::now();
+    for (not_before, not_after, reason) in [
+        (now - 2 * DAY, now - DAY, TransportError::Expired),
+        (now + DAY, now + 2 * DAY, TransportError::NotYetValid),
+    ] {
+        let late =
+            ours.issue(&name("a"), Role::Member, Validity { not_before, not_after }).expect("a credential");
+        assert_eq!(of(late), Err(reason));
+    }
 }

@@ -12,7 +12,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 use synod_transport::quic::QuicTransport;
-use synod_transport::{Authority, Config, Credential, Identity, PeerName, Role, Transport, Validity};
+use synod_transport::{Authority, Config, Credential, Identity, PeerName, Role, Transport as _, Validity};
 
 use crate::recorder::{Node, Recorder};
 

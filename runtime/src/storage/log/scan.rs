@@ -16,7 +16,9 @@ use crate::storage::log::options::{OpenReport, StoreId};
 use crate::storage::log::record::{
     HeaderFault, Kind, RECORD_HEADER, Record, SEGMENT_HEADER, Seal, SegmentHeader, VERSION,
 };
-use crate::storage::log::segment::{SegmentFile, directory, is_spare, segment_number, segment_path};
+use crate::storage::log::segment::{
+    SegmentFile, directory, is_spare, segment_number, segment_path, spare_path,
+};
 
 /// What a log consists of.
 pub(super) struct Scan {
@@ -54,6 +56,18 @@ pub(super) fn files(disk: &dyn Disk) -> Result<(Vec<u64>, Vec<PathBuf>), OpenErr
     let names = disk.list(directory()).map_err(|source| io_error("list", directory().into(), source))?;
     let mut numbers: Vec<u64> = names.iter().filter_map(|name| segment_number(name)).collect();
     numbers.sort_unstable();
+    // A second spare segment is made beside a first segment that is there for good.
+    if numbers.is_empty()
+        && let Some(later) =
+            names.iter().find(|name| is_spare(name) && directory().join(name) != spare_path(1))
+    {
+        let reason = "its segments are gone: a log that was in use has at least one";
+        return Err(OpenError::Corrupt {
+            path: directory().join(later),
+            offset: 0,
+            reason: reason.to_owned(),
+        });
+    }
     let spares = names.into_iter().filter(|name| is_spare(name)).map(|name| directory().join(name)).collect();
     Ok((numbers, spares))
 }

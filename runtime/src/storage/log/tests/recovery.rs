@@ -265,3 +265,13 @@ fn a_cut_is_repeated_after_a_crash_in_the_middle_of_it() {
         }
     }
 }
+
+#[test]
+fn a_log_that_lost_all_its_segments_is_not_taken_for_a_new_one() {
+    let node = opened(&SimDisk::default());
+    node.write(M, vec![entry(1, "a"), cell(7, "x")]).unwrap();
+    let disk = node.disk.restart();
+    disk.remove(&segment_path(1)).unwrap();
+    let refused = open(&disk, small()).err().map(|error| error.to_string()).expect("refused");
+    assert!(refused.contains("0000000000000002.spare") && refused.contains("segments are gone"), "{refused}");
+}
