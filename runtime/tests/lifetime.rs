@@ -45,7 +45,6 @@ async fn start_after(authority: &Authority, directory: &Path) -> Node {
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "the test is the caller, whose system ends with it")]
 fn a_node_that_has_gone_leaves_its_directory_to_the_next_of_its_process() {
     run(async {
         let (authority, directory) = (authority(), tempfile::tempdir().expect("a directory"));
@@ -65,7 +64,6 @@ fn a_node_that_has_gone_leaves_its_directory_to_the_next_of_its_process() {
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "the test is the caller, whose system ends with it")]
 fn the_metrics_show_whom_the_network_refused() {
     run(async {
         let node = builder(&authority(), "a").start().await.expect("a node");
