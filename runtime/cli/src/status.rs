@@ -11,7 +11,7 @@ use ureq::Agent;
 use crate::client::{Connection, Endpoint, Path, Request, attempt};
 use crate::failure::Failure;
 use crate::output::{Form, print, print_json};
-use crate::table::{Align, Table};
+use crate::table::{Align, Table, printable};
 
 /// Shows how every node stands: those addressed, and those of which they know where their HTTP is.
 ///
@@ -102,12 +102,14 @@ fn text(answers: &[Answered]) -> String {
         ("links", Align::Right),
         ("up", Align::Right),
     ]);
+    let mut silences = String::new();
     for Answered { address, status, error } in answers {
         let Some(status) = status else {
-            let error = error.clone().unwrap_or_default();
-            let mut row = vec!["?".to_owned(), address.clone(), "-".to_owned(), error];
+            let mut row = vec!["?".to_owned(), address.clone(), "-".to_owned(), "silent".to_owned()];
             row.resize(10, "-".to_owned());
             table.row(row);
+            let error = error.as_deref().unwrap_or("no answer");
+            silences.push_str(&format!("{address}: {}\n", printable(error)));
             continue;
         };
         table.row(vec![
@@ -123,7 +125,7 @@ fn text(answers: &[Answered]) -> String {
             format!("{:?}", Duration::from_secs(status.uptime_ms / 1000)),
         ]);
     }
-    table.render()
+    table.render() + &silences
 }
 
 /// What is wrong with the cluster, as far as was asked.
@@ -187,7 +189,8 @@ mod tests {
             text.lines().nth(1).unwrap().starts_with("node-1  127.0.0.1:8080   41  follower  node-1"),
             "{text}"
         );
-        assert!(text.lines().nth(2).unwrap().contains("refused"), "{text}");
+        assert!(text.lines().nth(2).unwrap().contains("silent"), "{text}");
+        assert_eq!(text.lines().nth(3), Some("127.0.0.1:9: refused"), "{text}");
         assert_eq!(complaint(std::slice::from_ref(&good)), None);
         assert_eq!(complaint(&[good.clone(), silent]).unwrap(), "no status from 127.0.0.1:9");
         assert_eq!(complaint(&[good, answered("node-3", None, &[])]).unwrap(), "node-3 knows no leader");

@@ -37,6 +37,9 @@ pub(crate) enum Fault {
     /// The body broke off; nothing changed.
     #[error("the body broke off: {0}")]
     BrokenBody(String),
+    /// The body did not come in time; nothing changed.
+    #[error("the body did not come within {0:?}")]
+    SlowBody(Duration),
     /// A read was not answered in time; nothing changed.
     #[error("no answer within {0:?}")]
     Late(Duration),
@@ -65,6 +68,7 @@ impl Fault {
             | Self::Method { .. }
             | Self::TooLarge { .. }
             | Self::BrokenBody(_)
+            | Self::SlowBody(_)
             | Self::Late(_)
             | Self::NotReady(_) => Outcome::NotExecuted,
         }
@@ -75,6 +79,7 @@ impl ResponseError for Fault {
     fn status_code(&self) -> StatusCode {
         match self {
             Self::Malformed(_) | Self::BrokenBody(_) => StatusCode::BAD_REQUEST,
+            Self::SlowBody(_) => StatusCode::REQUEST_TIMEOUT,
             Self::NoRoute(_) => StatusCode::NOT_FOUND,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -98,6 +103,7 @@ impl ResponseError for Fault {
             | Self::NoRoute(_)
             | Self::TooLarge { .. }
             | Self::BrokenBody(_)
+            | Self::SlowBody(_)
             | Self::Late(_)
             | Self::NotReady(_)
             | Self::Map(_) => {}

@@ -32,7 +32,7 @@ pub(crate) async fn put(
     let query = Query::of(&request, WRITE)?;
     let call = query::call(&request, &query, &gate.config)?;
     let expect = query.expect()?;
-    let value = body::read(&request, payload, gate.config.body_limit).await?;
+    let value = body::read(&request, payload, gate.config.body_limit, call.deadline).await?;
     let outcome = gate.service.map().put(Put { key, value, expect, lease: None }, call).await?;
     Ok(match outcome {
         PutOutcome::Created { index } => indexed(HttpResponse::Created(), index).finish(),

@@ -1,5 +1,6 @@
 //! `synod kv import`
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -20,7 +21,8 @@ const NAMED: usize = 20;
 /// Writes every row of a file: the key is the first field, the value the whole row.
 ///
 /// A row is read first and written only when the map has another value, so that a second import changes nothing. Every write
-/// bears an idempotency key and is repeated until a node acknowledges it.
+/// bears an idempotency key and is repeated until a node acknowledges it. When no node answers for as long as a row may take,
+/// the import ends.
 #[derive(Args, Debug)]
 pub(crate) struct Import {
     #[command(flatten)]
@@ -65,8 +67,10 @@ impl Import {
         let client = Client::new(connection)?;
         let patience = Patience(connection.timeout.unwrap_or(ROW_PATIENCE));
         let begun = Instant::now();
-        let fates =
-            pool::each(&rows, usize::from(self.jobs), "importing", |row| import(&client, row, patience));
+        let gone = AtomicBool::new(false);
+        let fates = pool::each(&rows, usize::from(self.jobs), "importing", |row| {
+            import_unless(&gone, &client, row, patience)
+        });
         let report = Report::of(fates, begun.elapsed());
         match form {
             Form::People => print(report.text())?,
@@ -80,20 +84,35 @@ impl Import {
     }
 }
 
-fn import(client: &Client, row: &Row, patience: Patience) -> Fate {
+/// As [`import`], unless nobody answered for as long as a row is tried: then the rest is not tried either.
+fn import_unless(gone: &AtomicBool, client: &Client, row: &Row, patience: Patience) -> Fate {
+    if gone.load(Ordering::Relaxed) {
+        let reason = format!("not tried: nobody answered for {:?}", patience.0);
+        return Fate::Failed(FailedRow { line: row.line, key: row.key.clone(), reason });
+    }
+    import(client, row, patience).unwrap_or_else(|reason| {
+        gone.store(true, Ordering::Relaxed);
+        Fate::Failed(FailedRow { line: row.line, key: row.key.clone(), reason })
+    })
+}
+
+/// What becomes of a row; an error when no node answered in time.
+fn import(client: &Client, row: &Row, patience: Patience) -> Result<Fate, String> {
     let failed = |reason: String| Fate::Failed(FailedRow { line: row.line, key: row.key.clone(), reason });
     let path = Path::of_key(&row.key);
-    match client.call(&Request::read(path.clone()), patience) {
-        Ok(present) if present.status == 200 && present.body == row.value => return Fate::Unchanged,
-        Ok(present) if matches!(present.status, 200 | 404) => {}
-        Ok(answer) => return failed(refused(&row.key, &answer).to_string()),
-        Err(error) => return failed(error.to_string()),
+    let present =
+        client.call(&Request::read(path.clone()), patience).map_err(|silence| silence.to_string())?;
+    match present.status {
+        200 if present.body == row.value => return Ok(Fate::Unchanged),
+        200 | 404 => {}
+        _ => return Ok(failed(refused(&row.key, &present).to_string())),
     }
-    match client.call(&Request::put(path, client.idempotency_key(), row.value.clone()), patience) {
-        Ok(answer) if matches!(answer.status, 200 | 201) => Fate::Acknowledged,
-        Ok(answer) => failed(refused(&row.key, &answer).to_string()),
-        Err(error) => failed(error.to_string()),
-    }
+    let put = Request::put(path, client.idempotency_key(), row.value.clone());
+    let answer = client.call(&put, patience).map_err(|silence| silence.to_string())?;
+    Ok(match answer.status {
+        200 | 201 => Fate::Acknowledged,
+        _ => failed(refused(&row.key, &answer).to_string()),
+    })
 }
 
 impl Report {

@@ -96,6 +96,19 @@ fn an_import_that_is_refused_fails() {
 }
 
 #[test]
+fn an_import_gives_up_when_no_node_serves_for_as_long_as_a_row_may_take() {
+    let node = Scripted::start(|_: &Asked| Deed::Answer(503, Vec::new(), b"{}".to_vec()));
+    let rows: String = (0..60).map(|row| format!("{row};x\n")).collect();
+    let (_file, path) = file(rows.as_bytes());
+    let path = path.to_str().unwrap();
+    let refusal =
+        run(&["--addr", &node.address, "--timeout", "0.05", "import", path, "--jobs", "1"]).unwrap_err();
+    assert!(refusal.starts_with("60 of 60 rows"), "{refusal}");
+    let asked = node.asked().len();
+    assert!((1..60).contains(&asked), "{asked} requests for one row that was tried");
+}
+
+#[test]
 fn a_range_reads_page_after_page_until_one_is_empty() {
     let node = Scripted::start(|asked: &Asked| {
         let body = match asked.line.as_str() {

@@ -129,3 +129,13 @@ async fn a_client_that_sends_too_much_hears_so() {
     }
     gateway.stop().await;
 }
+
+#[actix_web::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let gateway = start(&Memory::new()).await;
+    let head = "PUT /kv/slow?timeout_ms=50 HTTP/1.1\r\nContent-Length: 100";
+    let mut stalled = Reader::ask(&gateway, head).await;
+    assert_eq!(stalled.line("HTTP").await, "HTTP/1.1 408 Request Timeout");
+    drop(stalled);
+    gateway.stop().await;
+}
