@@ -6,6 +6,7 @@
 
 mod application;
 mod arrive;
+pub mod check;
 mod clock;
 mod disk;
 mod drive;

@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::bench::BenchCommand;
 use crate::ca::CaCommand;
+use crate::check::CheckCommand;
 use crate::demo::DemoCommand;
 use crate::failure::Failure;
 use crate::kv::KvCommand;
@@ -34,6 +35,7 @@ enum Command {
     Ca(CaCommand),
     Sim(SimCommand),
     Bench(BenchCommand),
+    Check(CheckCommand),
 }
 
 impl Cli {
@@ -51,6 +53,7 @@ impl Cli {
             Command::Ca(ca) => ca.run(form),
             Command::Sim(sim) => sim.run(form),
             Command::Bench(bench) => bench.run(form),
+            Command::Check(check) => check.run(form),
         }
     }
 }

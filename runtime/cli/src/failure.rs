@@ -7,12 +7,23 @@ use std::path::Path;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     sentence: String,
+    code: u8,
 }
 
 impl Failure {
     /// A failure with this sentence.
     pub(crate) fn new(sentence: impl Into<String>) -> Self {
-        Self { sentence: sentence.into() }
+        Self { sentence: sentence.into(), code: 1 }
+    }
+
+    /// The same failure with the exit code that the command promises for it.
+    pub(crate) fn with_code(self, code: u8) -> Self {
+        Self { code, ..self }
+    }
+
+    /// The exit code: 1 unless the command promises another.
+    pub(crate) fn code(&self) -> u8 {
+        self.code
     }
 
     /// A failure of a deed on a file or directory.

@@ -2,6 +2,7 @@
 
 mod bench;
 mod ca;
+mod check;
 mod client;
 mod command;
 mod demo;
@@ -22,12 +23,23 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+/// The exit code for arguments that make no sense (`EX_USAGE`); 1 and 2 are verdicts of some commands.
+const USAGE: u8 = 64;
+
 fn main() -> ExitCode {
-    match command::Cli::parse().run() {
+    let cli = match command::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nobody is left to tell when neither help nor a complaint can be written.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    match cli.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("synod: {failure}");
-            ExitCode::FAILURE
+            ExitCode::from(failure.code())
         }
     }
 }

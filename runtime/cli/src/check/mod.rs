@@ -1,0 +1,13 @@
+//! `synod check`: whether a recorded history is linearizable.
+
+mod command;
+mod drawing;
+mod line;
+mod record;
+mod report;
+mod shape;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use command::CheckCommand;
