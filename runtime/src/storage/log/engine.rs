@@ -121,6 +121,7 @@ impl Engine {
     /// its records before anything is written to the next one.
     fn rotate(&mut self) -> io::Result<()> {
         self.flush()?;
+        let spare = self.spares.pop_front().ok_or(io::ErrorKind::StorageFull)?;
         let mut end = Vec::new();
         let record = self.next_record(Kind::End, MachineId(0), self.head.segment + 1);
         let checksum = record.encode(&[], self.seal(), &mut end);
@@ -132,8 +133,8 @@ impl Engine {
             durable: self.head.durable,
             oldest: self.cleaning.oldest,
             previous: checksum,
+            capacity: spare.segment.capacity,
         };
-        let spare = self.spares.pop_front().ok_or(io::ErrorKind::StorageFull)?;
         let segment = begin_segment(&*self.disk, spare, &header)?;
 
         let ended = self.head_file();

@@ -73,8 +73,15 @@ fn create(
 ) -> Result<Opened, OpenError> {
     const FIRST: u64 = 1;
     let store = StoreId(Prng::fork(seed, 0x5704E).next_u64());
-    let header =
-        SegmentHeader { store, number: FIRST, first_sequence: 1, durable: 0, oldest: FIRST, previous: 0 };
+    let header = SegmentHeader {
+        store,
+        number: FIRST,
+        first_sequence: 1,
+        durable: 0,
+        oldest: FIRST,
+        previous: 0,
+        capacity: options.segment_bytes,
+    };
     let made = || {
         disk.create_directory(directory())?;
         disk.sync_directory(Path::new(""))?;

@@ -67,6 +67,8 @@ pub(super) struct SegmentHeader {
     pub(super) durable: u64,
     pub(super) oldest: u64,
     pub(super) previous: u32,
+    /// How long the file is in bytes, a multiple of eight, so that one that was cut is known by its length.
+    pub(super) capacity: u64,
 }
 
 /// Why a segment's header is refused.
@@ -160,7 +162,8 @@ impl SegmentHeader {
             out.extend_from_slice(&number.to_le_bytes());
         }
         out.extend_from_slice(&self.previous.to_le_bytes());
-        out.resize(SEGMENT_HEADER as usize, 0);
+        let units = u32::try_from(self.capacity / ALIGNMENT).expect("a segment is shorter than 32 GiB");
+        out.extend_from_slice(&units.to_le_bytes());
         let checksum = crc32c::crc32c(&out);
         out[12..16].copy_from_slice(&checksum.to_le_bytes());
         out
@@ -187,6 +190,7 @@ impl SegmentHeader {
             durable: u64_at(header, 40),
             oldest: u64_at(header, 48),
             previous: u32_at(header, 56),
+            capacity: u64::from(u32_at(header, 60)) * ALIGNMENT,
         })
     }
 }
@@ -257,6 +261,7 @@ mod tests {
             durable: 0,
             oldest: 1,
             previous: 0,
+            capacity: 64 << 20,
         };
         let bytes = header.encode();
         assert_eq!(SegmentHeader::decode(&bytes), Ok(header));

@@ -133,6 +133,10 @@ impl Scan {
         if header.number != number {
             return Err(corrupt(number, 0, format!("this is segment {:016x}", header.number)));
         }
+        if length < header.capacity {
+            let reason = format!("the file is cut: {length} of {} bytes are there", header.capacity);
+            return Err(corrupt(number, length, reason));
+        }
         if !self.segments.is_empty() && header.store != self.store {
             return Err(corrupt(number, 0, "this is a segment of another log"));
         }

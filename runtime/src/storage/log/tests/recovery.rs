@@ -275,3 +275,18 @@ fn a_log_that_lost_all_its_segments_is_not_taken_for_a_new_one() {
     let refused = open(&disk, small()).err().map(|error| error.to_string()).expect("refused");
     assert!(refused.contains("0000000000000002.spare") && refused.contains("segments are gone"), "{refused}");
 }
+
+#[test]
+fn a_file_that_was_cut_is_damage_wherever_it_was_cut() {
+    let node = opened(&SimDisk::default());
+    node.write(M, vec![entry(1, "a"), entry(2, "b")]).unwrap();
+    let whole = node.disk.restart();
+    let length = whole.open(&segment_path(1), false).unwrap().length().unwrap();
+    let mut disk = whole;
+    for cut in [length - 1, length / 2, 400, 100, 64] {
+        disk.open(&segment_path(1), false).unwrap().set_length(cut).unwrap();
+        let refused = open(&disk, small()).err().map(|error| error.to_string()).expect("refused");
+        assert!(refused.contains("the file is cut"), "cut at {cut}: {refused}");
+        disk = disk.restart();
+    }
+}
