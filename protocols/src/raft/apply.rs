@@ -11,6 +11,10 @@ use crate::raft::record::Record;
 use crate::raft::state::{Load, Raft, Timer};
 use crate::types::{LogIndex, LogTime, RequestId, Timestamp};
 
+/// How much the application is given at once. Not what a message may carry: however small that is, a backlog that is read back
+/// from the disk must shrink faster than new entries arrive.
+const BATCH: (usize, usize) = (1_024, 1 << 20);
+
 impl Raft {
     /// Gives the application the next committed entries, unless it is busy with earlier ones.
     pub(super) fn apply_committed(&mut self, out: &mut Outbox<Self>) {
@@ -21,7 +25,7 @@ impl Raft {
             return;
         }
         let from = self.applying.applied.next();
-        let (count, bytes) = (self.config.max_append_entries, self.config.max_append_bytes);
+        let (count, bytes) = BATCH;
         match self.log.range(from, self.commit, count, bytes) {
             Some(entries) => self.issue(entries, out),
             None if self.loads.values().any(|load| matches!(load, Load::Apply(_))) => {}
