@@ -16,6 +16,6 @@ pub mod types;
 
 pub use protocol::{Effect, Input, Outbox, Place, Placed, Protocol, Recovered};
 pub use types::{
-    ClientId, Incarnation, LogIndex, LogTime, NodeId, Outcome, RequestId, SessionId, Term, Timestamp, Token,
-    WriteId,
+    ClientId, Incarnation, LogIndex, LogTime, NodeId, Outcome, RequestId, SessionId, StoreId, Term,
+    Timestamp, Token, WriteId,
 };

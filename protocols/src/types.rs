@@ -82,6 +82,11 @@ number!(
     ClientId, "c"
 );
 number!(
+    /// The identity of one disk: drawn when its log is made, kept in the header of each of its segments, never given twice. A
+    /// member that lost its disk, or found it damaged, has another one.
+    StoreId, "store"
+);
+number!(
     /// Monotonic local time in nanoseconds since an arbitrary origin of this process. Never compared between nodes.
     Timestamp, "@"
 );

@@ -16,7 +16,7 @@ mod worker;
 
 pub use disk::{Disk, DiskFile};
 pub use log::{Log, LogFailure, LogOptions, OpenError, OpenReport, ReadFault};
-pub use log::{RecoveredLog, StoreId, Write, WriteFault};
+pub use log::{RecoveredLog, Write, WriteFault};
 pub use real_disk::RealDisk;
 pub use sim_disk::{DiskCosts, DiskFaults, SimDisk};
 pub use snapshot::{SnapshotBody, SnapshotFault, SnapshotReader, SnapshotReceiver, Snapshots};

@@ -6,11 +6,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 
+use synod_protocols::StoreId;
+
 use crate::address::MachineId;
 use crate::storage::disk::Disk;
 use crate::storage::log::counters::Counters;
 use crate::storage::log::index::{Index, Slot};
-use crate::storage::log::options::{LogOptions, StoreId};
+use crate::storage::log::options::LogOptions;
 use crate::storage::log::record::{Kind, Record, SEGMENT_HEADER, Seal, SegmentHeader};
 use crate::storage::log::segment::{
     SegmentFile, Spare, directory, limit, marks_limit, segment_path, spare_path,

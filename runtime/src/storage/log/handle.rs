@@ -3,14 +3,14 @@
 use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
-use synod_protocols::LogIndex;
+use synod_protocols::{LogIndex, StoreId};
 
 use crate::address::MachineId;
 use crate::storage::disk::Disk;
 use crate::storage::log::counters::Counters;
 use crate::storage::log::fault::{LogFailure, OpenError, ReadFault, WriteFault};
 use crate::storage::log::open::{Opened, open};
-use crate::storage::log::options::{LogOptions, OpenReport, RecoveredLog, StoreId, Write};
+use crate::storage::log::options::{LogOptions, OpenReport, RecoveredLog, Write};
 use crate::storage::log::shared::{Batch, Shared};
 use crate::storage::worker::Worker;
 use crate::telemetry::Metrics;

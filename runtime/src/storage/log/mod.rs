@@ -28,4 +28,4 @@ mod tests;
 
 pub use fault::{LogFailure, OpenError, ReadFault, WriteFault};
 pub use handle::Log;
-pub use options::{LogOptions, OpenReport, RecoveredLog, StoreId, Write};
+pub use options::{LogOptions, OpenReport, RecoveredLog, Write};

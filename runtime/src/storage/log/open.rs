@@ -8,8 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use synod_protocols::LogIndex;
 use synod_protocols::prng::Prng;
+use synod_protocols::{LogIndex, StoreId};
 
 use crate::address::MachineId;
 use crate::storage::disk::Disk;
@@ -17,7 +17,7 @@ use crate::storage::log::counters::Counters;
 use crate::storage::log::engine::{Cleaning, Engine, Head, begin_segment, reserve};
 use crate::storage::log::fault::OpenError;
 use crate::storage::log::index::{Index, Slot};
-use crate::storage::log::options::{LogOptions, OpenReport, RecoveredLog, StoreId};
+use crate::storage::log::options::{LogOptions, OpenReport, RecoveredLog};
 use crate::storage::log::record::{SEGMENT_HEADER, SegmentHeader};
 use crate::storage::log::scan::{Scan, Torn, files, io_error, scan};
 use crate::storage::log::segment::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, directory, segment_path};
@@ -72,7 +72,8 @@ fn create(
     counters: &Counters,
 ) -> Result<Opened, OpenError> {
     const FIRST: u64 = 1;
-    let store = StoreId(Prng::fork(seed, 0x5704E).next_u64());
+    // Zero would mean that there is none.
+    let store = StoreId(Prng::fork(seed, 0x5704E).next_u64().max(1));
     let header = SegmentHeader {
         store,
         number: FIRST,

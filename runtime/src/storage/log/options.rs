@@ -3,13 +3,7 @@
 //! No behaviour beyond defaults and sizes.
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 use synod_protocols::LogIndex;
-
-/// Names one log for ever: drawn when the log is made, kept in the header of each of its segments.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct StoreId(pub u64);
 
 /// One record to be appended for a machine.
 #[derive(Clone, Debug, PartialEq, Eq)]

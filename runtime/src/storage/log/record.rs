@@ -5,8 +5,9 @@
 //! (CRC-32C) covers everything behind it and begins with the segment's [`Seal`], so that a record which turns up in another
 //! segment or another log does not verify.
 
+use synod_protocols::StoreId;
+
 use crate::address::MachineId;
-use crate::storage::log::options::StoreId;
 
 /// The newest format this program reads, and the one it writes.
 pub(super) const VERSION: u32 = 1;

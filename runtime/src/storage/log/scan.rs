@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use bytes::Bytes;
+use synod_protocols::StoreId;
 
 use crate::storage::disk::Disk;
 use crate::storage::log::engine::Head;
 use crate::storage::log::fault::OpenError;
 use crate::storage::log::index::{Index, MachineIndex, Slot};
-use crate::storage::log::options::{OpenReport, StoreId};
+use crate::storage::log::options::OpenReport;
 use crate::storage::log::record::{
     HeaderFault, Kind, RECORD_HEADER, Record, SEGMENT_HEADER, Seal, SegmentHeader, VERSION,
 };

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::{io, mem};
 
+use synod_protocols::StoreId;
 use tokio::sync::watch;
 
 use crate::address::MachineId;
 use crate::storage::log::engine::Engine;
 use crate::storage::log::fault::{LogFailure, WriteFault};
-use crate::storage::log::options::{RecoveredLog, StoreId, Write};
+use crate::storage::log::options::{RecoveredLog, Write};
 use crate::storage::log::segment::segment_path;
 use crate::storage::worker::Worker;
 

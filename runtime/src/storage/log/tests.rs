@@ -9,12 +9,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use synod_protocols::LogIndex;
+use synod_protocols::{LogIndex, StoreId};
 
 use crate::address::MachineId;
 use crate::storage::log::record::{Kind, Record, SEGMENT_HEADER, Seal};
 use crate::storage::log::segment::segment_path;
-use crate::storage::log::{Log, LogOptions, OpenError, OpenReport, ReadFault, RecoveredLog, StoreId};
+use crate::storage::log::{Log, LogOptions, OpenError, OpenReport, ReadFault, RecoveredLog};
 use crate::storage::log::{Write, WriteFault};
 use crate::storage::steps::Steps;
 use crate::storage::{Disk, SimDisk, Worker};
