@@ -12,6 +12,7 @@ mod kv;
 mod logging;
 mod node;
 mod output;
+mod processes;
 #[cfg(test)]
 mod scripted;
 mod signals;

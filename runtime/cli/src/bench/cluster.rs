@@ -12,8 +12,10 @@ use tokio::time::{Instant, sleep};
 
 use crate::bench::echo::failure;
 use crate::bench::http::HttpClient;
-use crate::demo::{CLIENT, CLUSTER, Children, Place, choose_http, choose_quic, client_identity, prepare};
 use crate::failure::Failure;
+use crate::processes::{
+    CLIENT, CLUSTER, Children, Place, choose_http, choose_quic, client_identity, prepare,
+};
 
 const NODES: u16 = 3;
 /// How long a node may take to hand over, flush and close.
@@ -78,7 +80,7 @@ impl Cluster {
             let mut leaders = Vec::new();
             for (number, place) in self.places.iter().enumerate() {
                 if let Some(status) = self.children.ended(number) {
-                    let words = crate::demo::last_words(place);
+                    let words = crate::processes::last_words(place);
                     return Err(Failure::new(format!("{} has ended ({status}): {words}", place.name)));
                 }
                 leaders.extend(status(place).await.and_then(|status| status.leader));

@@ -9,16 +9,13 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use tempfile::TempDir;
 
-use super::child::Children;
-use super::files;
-use super::layout::Place;
-use super::ports;
 use super::row::{Process, Row};
 use super::sample::{History, Sampler};
 use super::screen::Screen;
 use crate::client::seconds;
 use crate::failure::Failure;
 use crate::output::Form;
+use crate::processes::{Children, Place, consecutive_http, last_words, prepare, quic_ports};
 use crate::signals::Signals;
 
 const TICK: Duration = Duration::from_secs(1);
@@ -54,10 +51,10 @@ impl DemoCommand {
     pub(crate) fn run(self, form: Form) -> Result<(), Failure> {
         let stop = stop_requests()?;
         let root = Root::open(self.dir.as_deref())?;
-        let http = ports::http(self.port, self.nodes)?;
-        let quic = files::quic_ports(root.path(), self.nodes)?;
+        let http = consecutive_http(self.port, self.nodes)?;
+        let quic = quic_ports(root.path(), self.nodes)?;
         let places = Place::all(root.path(), &http, &quic);
-        files::prepare(root.path(), &places)?;
+        prepare(root.path(), &places)?;
         let binary = std::env::current_exe()
             .map_err(|error| Failure::new(format!("cannot find the path of this program: {error}")))?;
         let children = Children::start(&places, GRACE, |place| {
@@ -149,7 +146,7 @@ impl Demo {
             match (alive, ended, self.seen[index]) {
                 (true, _, Seen::Dead) => self.screen.say(&format!("{} is back", place.name))?,
                 (false, Some(_), _) if !self.ready => {
-                    let words = files::last_words(place);
+                    let words = last_words(place);
                     return Err(Failure::new(format!("{} did not start: {words}", place.name)));
                 }
                 (false, Some(status), Seen::Nothing | Seen::Alive) => {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::layout::Place;
 use super::sample::History;
+use crate::processes::Place;
 use crate::table::{Align, Table};
 
 /// A node at one moment.

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use synod_gateway::Status;
 use ureq::Agent;
 
-use super::layout::Place;
 use super::percentile::Puts;
 use crate::client::{Endpoint, Path, Request, attempt, local_agent};
+use crate::processes::Place;
 
 /// How long an answer may take before a node counts as silent.
 const PATIENCE: Duration = Duration::from_millis(800);

@@ -1,4 +1,4 @@
-//! Where everything of a demo is: names, addresses, files. Decides and writes nothing.
+//! Where everything of a cluster of processes is: names, addresses, files. Decides and writes nothing.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -43,11 +43,11 @@ impl Place {
         self.directory.join("log.txt")
     }
 
-    /// The text of its configuration file, whose paths are relative to it.
-    pub(crate) fn text(&self, all: &[Self]) -> String {
+    /// The text of its configuration file, whose paths are relative to it. `way` gives where it reaches a peer.
+    pub(crate) fn text(&self, all: &[Self], way: impl Fn(&Self) -> SocketAddr) -> String {
         let Self { name, http, quic, .. } = self;
         let mut text = format!(
-            "# Written by synod demo at each start.\n\
+            "# Written at each start.\n\
              cluster = \"{CLUSTER}\"\nnode = \"{name}\"\ndirectory = \"data\"\n\n\
              [listen]\nquic = \"{quic}\"\nhttp = \"{http}\"\n\n\
              [tls]\nauthority = \"ca.pem\"\ncertificate = \"{name}.pem\"\nkey = \"{name}-key.pem\"\n\n\
@@ -55,7 +55,7 @@ impl Place {
              [peers]\n"
         );
         for peer in all.iter().filter(|peer| peer.name != *name) {
-            text.push_str(&format!("{} = \"{}\"\n", peer.name, peer.quic));
+            text.push_str(&format!("{} = \"{}\"\n", peer.name, way(peer)));
         }
         text.push_str("\n[http.peers]\n");
         for peer in all.iter().filter(|peer| peer.name != *name) {
@@ -90,8 +90,13 @@ mod tests {
     #[test]
     fn the_configuration_is_one_that_a_node_takes() {
         let places = three();
-        let config =
-            NodeConfig::parse(&places[1].text(&places), "node.toml", &places[1].directory, &[]).unwrap();
+        let config = NodeConfig::parse(
+            &places[1].text(&places, |peer| peer.quic),
+            "node.toml",
+            &places[1].directory,
+            &[],
+        )
+        .unwrap();
         assert!(config.kv.clients, "the credential of the demo's client is of use");
         let http = config.http.unwrap();
         assert_eq!((http.address, http.peers.len()), (places[1].http, 2));

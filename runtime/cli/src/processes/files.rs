@@ -1,6 +1,7 @@
-//! The files of a demo: written at the first start, found again at the next.
+//! The files of a cluster of processes: written at the first start, found again at the next.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -24,7 +25,7 @@ const DAYS: u32 = 3650;
 ///
 /// # Errors
 /// When the demo there has another number of nodes, a port is taken, or files cannot be read or written.
-pub(super) fn quic_ports(root: &Path, nodes: u16) -> Result<Vec<u16>, Failure> {
+pub(crate) fn quic_ports(root: &Path, nodes: u16) -> Result<Vec<u16>, Failure> {
     let path = root.join(MEMORY);
     if !path.exists() {
         let quic_ports = ports::choose_quic(nodes)?;
@@ -47,11 +48,24 @@ pub(super) fn quic_ports(root: &Path, nodes: u16) -> Result<Vec<u16>, Failure> {
     Ok(memory.quic_ports)
 }
 
-/// Writes what the nodes need to start: authority and certificates, if they are missing, and configurations.
+/// Writes what the nodes need to start: authority and certificates, if they are missing, and configurations, in which each node
+/// reaches its peers where they listen.
 ///
 /// # Errors
 /// Names the file.
 pub(crate) fn prepare(root: &Path, places: &[Place]) -> Result<(), Failure> {
+    prepare_by(root, places, |_, peer| peer.quic)
+}
+
+/// The same, with the addresses at which the first of two nodes reaches the second.
+///
+/// # Errors
+/// Names the file.
+pub(crate) fn prepare_by(
+    root: &Path,
+    places: &[Place],
+    way: impl Fn(&Place, &Place) -> SocketAddr,
+) -> Result<(), Failure> {
     let authority_directory = root.join(AUTHORITY);
     if !authority_directory.join(AUTHORITY_FILE).exists() {
         Authority::create(CLUSTER, Validity::days(DAYS))?.save(&authority_directory)?;
@@ -59,7 +73,7 @@ pub(crate) fn prepare(root: &Path, places: &[Place]) -> Result<(), Failure> {
     let authority = Authority::load(&authority_directory)?;
     for place in places {
         issue(&authority, &place.name, Role::Member, &place.directory)?;
-        write(&place.config(), &place.text(places))?;
+        write(&place.config(), &place.text(places, |peer| way(place, peer)))?;
     }
     issue(&authority, CLIENT, Role::Client, &root.join(CLIENT))
 }

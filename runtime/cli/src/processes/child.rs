@@ -1,4 +1,4 @@
-//! The processes of a demo. They end with it, in order or not: each watches its standard input, which ends when the demo does.
+//! The processes of a command. They end with it, in order or not: each watches its standard input, which ends when the command does.
 
 use std::fs::OpenOptions;
 use std::path::Path;
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_standard_input_is_the_end_of_the_demo() {
+    fn the_end_of_standard_input_is_the_end_of_the_command() {
         let root = tempfile::tempdir().unwrap();
         let places = places(root.path(), 1);
         let mut children = Children::start(&places, Duration::from_secs(20), shell("cat; exit 7")).unwrap();

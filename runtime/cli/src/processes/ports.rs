@@ -8,7 +8,7 @@ use crate::failure::Failure;
 ///
 /// # Errors
 /// Names the port that is taken, and the option that chooses others.
-pub(super) fn http(first: u16, nodes: u16) -> Result<Vec<SocketAddr>, Failure> {
+pub(crate) fn consecutive_http(first: u16, nodes: u16) -> Result<Vec<SocketAddr>, Failure> {
     let last = first.checked_add(nodes - 1).filter(|_| first > 0);
     let last =
         last.ok_or_else(|| Failure::new(format!("--port: {nodes} ports from {first} on do not exist")))?;
@@ -74,10 +74,10 @@ mod tests {
     fn a_taken_http_port_is_named_with_the_option_that_helps() {
         let holder = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = holder.local_addr().unwrap().port();
-        let refusal = http(port, 1).unwrap_err().to_string();
+        let refusal = consecutive_http(port, 1).unwrap_err().to_string();
         assert!(refusal.contains(&port.to_string()) && refusal.contains("--port"), "{refusal}");
-        assert!(http(65_535, 2).is_err());
-        assert!(http(0, 1).is_err());
+        assert!(consecutive_http(65_535, 2).is_err());
+        assert!(consecutive_http(0, 1).is_err());
     }
 
     #[test]
