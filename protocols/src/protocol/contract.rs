@@ -2,6 +2,7 @@
 //!
 //! No rule of any protocol, and nothing that carries an effect out.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 use bytes::Bytes;
@@ -81,6 +82,12 @@ pub enum Input<P: Protocol> {
     },
     /// The link to a peer went down.
     Unreachable {
+        /// The peer.
+        peer: NodeId,
+    },
+    /// The node of a peer named by [`crate::Effect::Watch`] has not been heard for too long. Told once for each watch. The link may
+    /// be up all the same, or may never have been.
+    Suspected {
         /// The peer.
         peer: NodeId,
     },
@@ -218,6 +225,12 @@ pub enum Effect<P: Protocol> {
         /// Whose snapshot.
         from: NodeId,
     },
+    /// Tell the machine by [`crate::Input::Suspected`] when the node of one of these peers falls silent; takes the place of the
+    /// watch before. For machines that say nothing while all is well: what is heard of a node is shared by all of them.
+    Watch {
+        /// Whose nodes; nobody's ends the watch.
+        peers: BTreeSet<NodeId>,
+    },
 }
 
 /// The effects of one machine that have not been carried out.
@@ -311,6 +324,11 @@ impl<P: Protocol> Outbox<P> {
     /// Drops the snapshot received from `from`.
     pub fn drop_snapshot(&mut self, from: NodeId) {
         self.effects.push(Effect::DropSnapshot { from });
+    }
+
+    /// Asks to hear of these peers' silence, and of nobody else's.
+    pub fn watch(&mut self, peers: BTreeSet<NodeId>) {
+        self.effects.push(Effect::Watch { peers });
     }
 
     /// Says that a rare path was taken, so that a simulation can prove that it was.

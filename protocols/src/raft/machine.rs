@@ -67,6 +67,7 @@ impl Raft {
             }
             Input::Reachable { peer, session } => self.on_reachable(now, peer, session, out),
             Input::Unreachable { peer } => self.on_unreachable(peer),
+            Input::Suspected { .. } => {}
             Input::Loaded { request, records } => self.on_loaded(now, request, records, out),
             Input::Applied { upto, results, wake } => self.on_applied(now, upto, results, wake, out),
             Input::SnapshotTaken(meta) => self.on_snapshot_taken(&meta, out),

@@ -72,7 +72,12 @@ impl<P: Subject, A: Application> World<P, A> {
             Arrival::Peer { peer, session: Some(session) } => {
                 self.input(node, Input::Reachable { peer, session })
             }
-            Arrival::Peer { peer, session: None } => self.input(node, Input::Unreachable { peer }),
+            Arrival::Peer { peer, session: None } => {
+                self.input(node, Input::Unreachable { peer })?;
+                self.suspect(node, peer)
+            }
+            Arrival::Doubt { peer } if self.is_linked(node, peer) => Ok(()),
+            Arrival::Doubt { peer } => self.suspect(node, peer),
             Arrival::Space(available) => self.input(node, Input::Space { available }),
         }
     }

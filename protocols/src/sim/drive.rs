@@ -61,6 +61,7 @@ impl<P: Subject, A: Application> World<P, A> {
             Effect::DropSnapshot { from } => {
                 self.process(node).received.remove(&from);
             }
+            Effect::Watch { peers } => self.watch(node, peers),
         }
         Ok(())
     }
@@ -162,7 +163,8 @@ impl<P: Subject, A: Application> World<P, A> {
             | Effect::TakeSnapshot { .. }
             | Effect::SendSnapshot { .. }
             | Effect::InstallSnapshot { .. }
-            | Effect::DropSnapshot { .. } => {}
+            | Effect::DropSnapshot { .. }
+            | Effect::Watch { .. } => {}
         }
     }
 

@@ -113,6 +113,11 @@ pub(super) enum Arrival<P: Subject> {
         /// The session; `None` when the link went down.
         session: Option<SessionId>,
     },
+    /// A peer that is watched would have been heard by this time, if it were to be heard at all.
+    Doubt {
+        /// The peer.
+        peer: NodeId,
+    },
     /// The disk has room, or has none.
     Space(bool),
 }
@@ -132,6 +137,7 @@ impl<P: Subject> Arrival<P> {
             Self::SnapshotSent { .. } => "snapshot sent",
             Self::Load { .. } => "load",
             Self::Peer { .. } => "peer",
+            Self::Doubt { .. } => "doubt",
             Self::Space(_) => "disk space",
         }
     }
@@ -151,6 +157,7 @@ impl<P: Subject> Arrival<P> {
             Self::SnapshotSent { to, index, delivered } => index.0 ^ to.0 << 32 ^ u64::from(*delivered) << 63,
             Self::Load { request, from, .. } => request.0 ^ from.0 << 32,
             Self::Peer { peer, session } => peer.0 ^ session.map_or(0, |session| session.0 << 32),
+            Self::Doubt { peer } => peer.0,
             Self::Space(available) => u64::from(*available),
         }
     }

@@ -26,6 +26,7 @@ mod schedule;
 mod subject;
 mod trace;
 mod violation;
+mod watch;
 mod world;
 
 #[cfg(test)]

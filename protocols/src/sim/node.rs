@@ -2,7 +2,7 @@
 //!
 //! Holds state only; `world.rs` and `drive.rs` move it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::protocol::{Effect, Outbox};
@@ -43,6 +43,8 @@ pub(super) struct Process<P: Subject, A> {
     pub(super) applied: LogIndex,
     pub(super) jobs: VecDeque<Job>,
     pub(super) received: BTreeMap<NodeId, Snapshot>,
+    /// The peers of whose silence the machine wants to hear.
+    pub(super) watched: BTreeSet<NodeId>,
     pub(super) paused_until: Option<Timestamp>,
     pub(super) backlog: Vec<Arrival<P>>,
 }

@@ -3,7 +3,7 @@
 //! Carries out every effect of every machine by the rules of [`crate::protocol`]. It decides nothing about protocols and
 //! checks no invariant of theirs; it does refuse effects that no driver could carry out. Equal seeds give equal runs.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::prng::Prng;
@@ -283,6 +283,7 @@ impl<P: Subject, A: Application> World<P, A> {
             applied,
             jobs: VecDeque::new(),
             received: BTreeMap::new(),
+            watched: BTreeSet::new(),
             paused_until: None,
             backlog: Vec::new(),
         });

@@ -76,6 +76,11 @@ impl<P: Protocol> Driver<P> {
             Effect::SendSnapshot { to, message } => self.send_snapshot(machine, to, message),
             Effect::InstallSnapshot { from, meta, .. } => self.begin_install(machine, from, meta),
             Effect::DropSnapshot { from } => self.store.snapshots().drop_received(machine, from),
+            Effect::Watch { peers } => {
+                for peer in self.watches.set(machine, peers) {
+                    self.feed.push(Arrival::Silent { peer });
+                }
+            }
         }
         None
     }
@@ -141,7 +146,8 @@ fn waits_for_installation<P: Protocol>(effect: &Effect<P>) -> bool {
         | Effect::Emit { .. }
         | Effect::Load { .. }
         | Effect::SendSnapshot { .. }
-        | Effect::DropSnapshot { .. } => false,
+        | Effect::DropSnapshot { .. }
+        | Effect::Watch { .. } => false,
     }
 }
 

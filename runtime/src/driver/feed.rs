@@ -28,6 +28,8 @@ pub(crate) enum Arrival<P: Protocol> {
     Reachable { peer: NodeId, session: SessionId },
     /// A link went down.
     Unreachable { peer: NodeId, session: SessionId },
+    /// A watched peer has fallen silent.
+    Silent { peer: NodeId },
     /// A user's request.
     Command { machine: MachineId, command: P::Command, answer: Answer<P> },
     /// A machine is to be hosted.

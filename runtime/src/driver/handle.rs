@@ -12,7 +12,7 @@ use tokio::sync::{broadcast, oneshot};
 use crate::address::MachineId;
 use crate::driver::feed::{Answer, Arrival, Creation, Feed, Refused, Unanswered, Uncreated};
 use crate::driver::host::Host;
-use crate::storage::{RecoverError, SnapshotFault, Store};
+use crate::storage::{RecoverError, RecoveredMachine, SnapshotFault, Store};
 
 /// A driver, as its users hold it; clones reach the same one.
 pub struct DriverHandle<P: Protocol> {
@@ -140,6 +140,37 @@ impl<P: Protocol> DriverHandle<P> {
             Ok(Err(Unanswered::Stopped)) => Err(CommandError::Stopped),
             Err(_) => Err(CommandError::Lost),
         }
+    }
+
+    /// Hosts a machine that keeps nothing on the disk, before anything that is asked later. Who hosts it sees to it that its name is
+    /// used once.
+    pub(crate) fn host_bare(
+        &self,
+        name: &str,
+        config: P::Config,
+        host: impl FnOnce() -> Box<dyn Host<P>> + Send + 'static,
+    ) -> MachineId {
+        let machine = MachineId::of(P::NAME, name);
+        let (name, host) = (name.to_owned(), Box::new(host));
+        // A driver that has stopped hosts nothing, which whoever asks the machine is told.
+        let (done, _) = oneshot::channel();
+        let recovered = RecoveredMachine::default();
+        self.feed.push(Arrival::Create(Box::new(Creation {
+            machine,
+            name,
+            config,
+            recovered,
+            body: None,
+            host,
+            done,
+        })));
+        machine
+    }
+
+    /// Gives a machine a command whose reply nobody wants to hear. For commands of which there are few.
+    pub(crate) fn tell(&self, machine: MachineId, command: P::Command) {
+        let (sender, _) = oneshot::channel();
+        self.feed.push(Arrival::Command { machine, command, answer: Answer(sender) });
     }
 
     /// The events of a machine from here on; `None` when it is not hosted. Who lags behind by more than 1,024 events misses some and is told.

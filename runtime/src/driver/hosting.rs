@@ -2,6 +2,7 @@
 //!
 //! A machine that leaves keeps its records on the disk.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use synod_protocols::prng::Prng;
@@ -42,6 +43,7 @@ impl<P: Protocol> Driver<P> {
     /// Ends the hosting of a machine; says whether it was hosted. Its unanswered callers learn that the outcome is unknown.
     pub(crate) fn remove(&mut self, machine: MachineId) -> bool {
         self.deadlines.set(machine, None);
+        self.watches.set(machine, BTreeSet::new());
         self.machines.remove(&machine).is_some()
     }
 

@@ -30,6 +30,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod vigil;
 mod wakes;
 
 pub use frozen::Frozen;
@@ -38,3 +39,4 @@ pub use host::{Effected, Host, PlainHost};
 pub use meters::DriverMeters;
 pub use start::{Context, Limits};
 pub use state::Driver;
+pub use vigil::Vigil;

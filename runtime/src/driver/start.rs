@@ -19,6 +19,7 @@ use crate::driver::meters::DriverMeters;
 use crate::driver::persist::Writes;
 use crate::driver::room::Room;
 use crate::driver::state::Driver;
+use crate::driver::vigil::{Vigil, Watches};
 use crate::env::{Clock, Spawner};
 use crate::storage::Store;
 
@@ -41,6 +42,8 @@ pub struct Context {
     pub meters: DriverMeters,
     /// How much may wait for the driver.
     pub limits: Limits,
+    /// Who watches the nodes of peers; without it, machines that want to rely on that are told that nobody can be relied on.
+    pub vigil: Option<Arc<dyn Vigil>>,
 }
 
 /// How much may wait for a driver.
@@ -62,7 +65,7 @@ impl<P: Protocol> Driver<P> {
     /// Starts the driver of a protocol at a place. It runs until [`DriverHandle::shutdown`].
     #[must_use]
     pub fn start(context: Context) -> DriverHandle<P> {
-        let Context { seed, clock, spawner, place, courier, store, meters, limits } = context;
+        let Context { seed, clock, spawner, place, courier, store, meters, limits, vigil } = context;
         let meters = meters.of(P::NAME);
         let feed = Feed::new(FeedLimits { user_bytes: limits.user_bytes, peer_bytes: limits.peer_bytes });
         let handle = DriverHandle::new(Arc::clone(&feed), store.clone());
@@ -70,6 +73,10 @@ impl<P: Protocol> Driver<P> {
         courier.subscribe(ProtocolId::of(P::NAME), Arc::new(inbox));
         let space = Arc::clone(&feed);
         store.log().on_space(move |available| space.push(Arrival::Space(available)));
+        if let Some(vigil) = &vigil {
+            let silences = Arc::clone(&feed);
+            vigil.subscribe(Box::new(move |peer| silences.push(Arrival::Silent { peer })));
+        }
         let start = move || {
             let links = Links::new(courier, meters.clone());
             let driver = Self {
@@ -86,6 +93,7 @@ impl<P: Protocol> Driver<P> {
                 deadline: Rc::new(Cell::new(Timestamp::NEVER)),
                 last_stay: 0,
                 room: Room::new(),
+                watches: Watches::new(vigil),
                 stopping: Vec::new(),
             };
             Actor::start(driver);

@@ -17,6 +17,7 @@ use crate::driver::meters::Meters;
 use crate::driver::persist::Writes;
 use crate::driver::room::Room;
 use crate::driver::seat::Seat;
+use crate::driver::vigil::Watches;
 use crate::env::Clock;
 use crate::storage::Store;
 
@@ -38,6 +39,8 @@ pub struct Driver<P: Protocol> {
     pub(crate) last_stay: u64,
     /// Whether entries may be written.
     pub(crate) room: Room,
+    /// Of whose silence machines want to hear.
+    pub(crate) watches: Watches,
     /// Who waits until everything promised is durable; nothing is accepted then.
     pub(crate) stopping: Vec<oneshot::Sender<()>>,
 }

@@ -87,6 +87,11 @@ impl<P: Protocol> Driver<P> {
                     self.step_all(now, &Input::Unreachable { peer });
                 }
             }
+            Arrival::Silent { peer } => {
+                for machine in self.watches.silent(peer) {
+                    self.step(now, machine, Input::Suspected { peer });
+                }
+            }
             Arrival::Command { machine, command, answer } => self.command(now, machine, command, answer),
             Arrival::Create(creation) => self.create(now, *creation),
             Arrival::Remove { machine, done } => {

@@ -234,6 +234,6 @@ impl NodeBuilder {
             created = report.created,
             "the log is open"
         );
-        Ok(Some(Drivers::new(store, metrics)))
+        Ok(Some(Drivers::new(store, metrics, self.raft)))
     }
 }

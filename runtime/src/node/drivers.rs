@@ -2,14 +2,17 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use futures_util::future::BoxFuture;
 use synod_protocols::Protocol;
+use synod_protocols::liveness::{Config, Liveness};
 
 use crate::actor::ActorSystem;
-use crate::address::ProtocolId;
-use crate::driver::{Context, Driver, DriverHandle, DriverMeters, Limits};
+use crate::address::{ProtocolId, node_id};
+use crate::driver::{Context, Driver, DriverHandle, DriverMeters, Limits, Vigil};
+use crate::node::config::RaftConfig;
+use crate::node::pairs::Pairs;
 use crate::storage::{LogFailure, Store, WriteFault};
 use crate::telemetry::Metrics;
 
@@ -17,6 +20,9 @@ use crate::telemetry::Metrics;
 pub(crate) struct Drivers {
     store: Store,
     meters: DriverMeters,
+    /// How soon the silence of a peer is to be noticed: as soon as by the groups that rely on it.
+    pace: RaftConfig,
+    pairs: OnceLock<Arc<Pairs>>,
     running: Mutex<BTreeMap<ProtocolId, Arc<dyn Running>>>,
 }
 
@@ -39,8 +45,9 @@ impl<P: Protocol> Running for DriverHandle<P> {
 
 impl Drivers {
     /// No drivers yet, for machines that keep their records in `store`.
-    pub(crate) fn new(store: Store, metrics: &Metrics) -> Self {
-        Self { store, meters: DriverMeters::new(metrics), running: Mutex::default() }
+    pub(crate) fn new(store: Store, metrics: &Metrics, pace: RaftConfig) -> Self {
+        let meters = DriverMeters::new(metrics);
+        Self { store, meters, pace, pairs: OnceLock::new(), running: Mutex::default() }
     }
 
     /// The driver of a protocol, begun if this is the first time it is asked for.
@@ -48,6 +55,20 @@ impl Drivers {
     /// # Panics
     /// When two protocols share a name.
     pub(crate) fn of<P: Protocol>(&self, system: &ActorSystem) -> DriverHandle<P> {
+        self.start::<P>(system, Some(self.pairs(system)))
+    }
+
+    /// What watches the nodes of peers: begun with the first driver, so that a node answers its peers as soon as it has machines.
+    fn pairs(&self, system: &ActorSystem) -> Arc<Pairs> {
+        let begin = || {
+            let RaftConfig { election_timeout: timeout, heartbeat: interval, .. } = self.pace;
+            let config = Config { id: node_id(system.name()), interval, timeout };
+            Arc::new(Pairs::start(self.start::<Liveness>(system, None), config))
+        };
+        self.pairs.get_or_init(begin).clone()
+    }
+
+    fn start<P: Protocol>(&self, system: &ActorSystem, vigil: Option<Arc<Pairs>>) -> DriverHandle<P> {
         let id = ProtocolId::of(P::NAME);
         let mut running = self.running();
         let driver = running.entry(id).or_insert_with(|| {
@@ -61,6 +82,7 @@ impl Drivers {
                 store: self.store.clone(),
                 meters: self.meters.clone(),
                 limits: Limits::default(),
+                vigil: vigil.map(|pairs| pairs as Arc<dyn Vigil>),
             };
             Arc::new(Driver::<P>::start(context))
         });

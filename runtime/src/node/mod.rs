@@ -10,6 +10,7 @@ mod file;
 mod handle;
 mod machine;
 mod network;
+mod pairs;
 mod production;
 mod start;
 

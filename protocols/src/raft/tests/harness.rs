@@ -44,6 +44,8 @@ pub(super) struct Node {
     reports: VecDeque<Input<Raft>>,
     pub(super) state: Vec<Bytes>,
     pub(super) received: BTreeMap<NodeId, (SnapshotMeta, Vec<Bytes>)>,
+    /// Of whose silence the machine wants to hear.
+    pub(super) watched: BTreeSet<NodeId>,
     pub(super) events: Vec<Event>,
     pub(super) replies: BTreeMap<Token, Reply>,
     pub(super) asked: BTreeSet<Token>,
@@ -90,6 +92,7 @@ impl Node {
             reports: VecDeque::new(),
             state,
             received: BTreeMap::new(),
+            watched: BTreeSet::new(),
             events: Vec::new(),
             replies: BTreeMap::new(),
             asked: BTreeSet::new(),
@@ -369,6 +372,7 @@ impl Cluster {
             Effect::DropSnapshot { from } => {
                 node.received.remove(&from);
             }
+            Effect::Watch { peers } => node.watched = peers,
         }
     }
 

@@ -135,6 +135,7 @@ impl Protocol for Toy {
             Input::Space { available } => self.heard.push(format!("space {available}")),
             Input::Reachable { peer, .. } => self.heard.push(format!("reachable {peer}")),
             Input::Unreachable { peer } => self.heard.push(format!("unreachable {peer}")),
+            Input::Suspected { peer } => self.heard.push(format!("suspected {peer}")),
             Input::Loaded { records, .. } => {
                 let number = |record| match record {
                     Record::Entry(_, number) => number,

@@ -269,6 +269,7 @@ impl Node {
             store: store.clone(),
             meters: DriverMeters::new(&metrics),
             limits,
+            vigil: None,
         };
         Self { post, driver: Driver::start(context), metrics, disk, store }
     }
