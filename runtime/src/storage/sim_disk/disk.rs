@@ -208,9 +208,7 @@ impl Disk for SimDisk {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.changing()?;
-        state.names.find(from).ok_or(ErrorKind::NotFound)?;
-        state.names.rename(from, to);
-        Ok(())
+        if state.names.rename(from, to) { Ok(()) } else { Err(ErrorKind::NotFound.into()) }
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {

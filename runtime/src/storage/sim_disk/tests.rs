@@ -150,3 +150,39 @@ fn a_stopped_disk_changes_nothing_until_the_next_process() {
     file(&disk, false).write_at(1, &[1]).unwrap();
     assert_eq!(content(&disk)[..2], [1, 1]);
 }
+
+#[test]
+fn a_directory_that_is_renamed_keeps_what_is_in_it() {
+    let (old, new, inside) = (Path::new("old"), Path::new("new"), Path::new("old/file"));
+    let (mut kept, mut lost) = (0, 0);
+    for seed in 0..60 {
+        let disk = SimDisk::default();
+        disk.create_directory(old).unwrap();
+        disk.sync_directory(Path::new("")).unwrap();
+        disk.open(inside, true).unwrap().write_at(0, &[7]).unwrap();
+        disk.rename(old, new).unwrap();
+        assert!(disk.open(inside, false).is_err() && disk.open(Path::new("new/file"), false).is_ok());
+        // The file's name is made durable through the directory's other name.
+        disk.sync_directory(new).unwrap();
+        let disk = disk.crash(seed);
+        match (disk.list(old).unwrap().len(), disk.list(new).unwrap().len()) {
+            (1, 0) => lost += 1,
+            (0, 1) => kept += 1,
+            other => panic!("seed {seed}: {other:?}"),
+        }
+    }
+    assert!(kept > 5 && lost > 5, "{kept} kept, {lost} lost");
+}
+
+#[test]
+fn a_directory_does_not_replace_one_that_is_not_empty() {
+    let disk = SimDisk::default();
+    for name in ["one", "two"] {
+        disk.create_directory(Path::new(name)).unwrap();
+        disk.open(&Path::new(name).join("file"), true).unwrap();
+    }
+    assert!(disk.rename(Path::new("one"), Path::new("two")).is_err());
+    disk.remove(Path::new("two/file")).unwrap();
+    disk.rename(Path::new("one"), Path::new("two")).unwrap();
+    assert_eq!(disk.list(Path::new("")).unwrap(), vec![Path::new("two")]);
+}

@@ -18,6 +18,7 @@ fn written() -> (SimDisk, StoreId, Vec<(u64, Record, u64)>) {
 fn copy_of(disk: &SimDisk) -> SimDisk {
     let copy = SimDisk::default();
     copy.create_directory(Path::new("log")).unwrap();
+    copy.sync_directory(Path::new("")).unwrap();
     for name in segments(disk) {
         let path = Path::new("log").join(name);
         let from = disk.open(&path, false).unwrap();
