@@ -20,7 +20,7 @@ use crate::node::error::StartError;
 use crate::node::handle::Node;
 use crate::node::network::QuicNetwork;
 use crate::node::production::{Arbiters, SystemClock, entropy};
-use crate::storage::{LogOptions, OpenStore, RealDisk, Store};
+use crate::storage::{DamagedLog, LogOptions, OpenStore, RealDisk, Store};
 use crate::telemetry::Metrics;
 
 /// What a node is told before it starts.
@@ -38,6 +38,7 @@ pub struct NodeBuilder {
     raft: RaftConfig,
     open: BTreeSet<String>,
     log: LogOptions,
+    damaged: DamagedLog,
     limits: Limits,
     dead_letters: DeadLetterHook,
 }
@@ -57,6 +58,7 @@ impl NodeBuilder {
             raft: RaftConfig::default(),
             open: BTreeSet::new(),
             log: LogOptions::default(),
+            damaged: DamagedLog::Refuse,
             limits: Limits::default(),
             dead_letters: DeadLetterHook::default(),
         }
@@ -151,6 +153,12 @@ impl NodeBuilder {
         self
     }
 
+    /// What the node does when its log is found damaged.
+    pub fn damaged_log(mut self, damaged: DamagedLog) -> Self {
+        self.damaged = damaged;
+        self
+    }
+
     /// Bounds and waits of the actor system.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -221,6 +229,7 @@ impl NodeBuilder {
             log_worker,
             snapshot_worker,
             options: self.log.clone(),
+            damaged: self.damaged,
             seed: env.seed,
             metrics: metrics.clone(),
         };

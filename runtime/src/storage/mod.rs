@@ -8,6 +8,7 @@ mod log;
 mod real_disk;
 mod sim_disk;
 mod snapshot;
+mod start;
 #[cfg(test)]
 mod steps;
 mod store;
@@ -15,11 +16,12 @@ mod thread_worker;
 mod worker;
 
 pub use disk::{Disk, DiskFile};
-pub use log::{Log, LogFailure, LogOptions, OpenError, OpenReport, ReadFault};
-pub use log::{RecoveredLog, Write, WriteFault};
+pub use log::{DamagedLog, Log, LogFailure, LogOptions, OpenError, OpenReport, ReadFault};
+pub use log::{RecoveredLog, SetAside, Write, WriteFault};
 pub use real_disk::RealDisk;
 pub use sim_disk::{DiskCosts, DiskFaults, SimDisk};
 pub use snapshot::{SnapshotBody, SnapshotFault, SnapshotReader, SnapshotReceiver, Snapshots};
-pub use store::{OpenStore, RecoverError, RecoveredMachine, Store};
+pub use start::OpenStore;
+pub use store::{RecoverError, RecoveredMachine, Store};
 pub use thread_worker::ThreadWorker;
 pub use worker::Worker;

@@ -1,41 +1,20 @@
-//! Log and snapshots of a node together: opened as one, and a machine recovered from both.
+//! Log and snapshots of a node together, and a machine recovered from both.
 
-use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use synod_protocols::LogIndex;
 use synod_protocols::log::SnapshotMeta;
 
 use crate::address::MachineId;
-use crate::storage::disk::Disk;
-use crate::storage::log::{Log, LogOptions, OpenError, OpenReport, RecoveredLog, Write, WriteFault};
-use crate::storage::snapshot::{SnapshotFault, Snapshots, directory, snapshot_path};
-use crate::storage::worker::Worker;
-use crate::telemetry::Metrics;
+use crate::storage::log::{Log, RecoveredLog, WriteFault};
+use crate::storage::snapshot::{Snapshots, snapshot_path};
 
 /// Everything a node keeps; clones share it.
 #[derive(Clone)]
 pub struct Store {
     log: Log,
     snapshots: Snapshots,
-}
-
-/// What it takes to open a [`Store`].
-pub struct OpenStore {
-    /// Where everything is kept.
-    pub disk: Arc<dyn Disk>,
-    /// Runs the log's jobs.
-    pub log_worker: Arc<dyn Worker>,
-    /// Runs the snapshots' jobs, so that a commit never waits for a snapshot.
-    pub snapshot_worker: Arc<dyn Worker>,
-    /// How the log is laid out.
-    pub options: LogOptions,
-    /// Names a log that is made.
-    pub seed: u64,
-    /// Where the store counts.
-    pub metrics: Metrics,
 }
 
 /// What a machine finds on its disk.
@@ -65,39 +44,8 @@ pub enum RecoverError {
 }
 
 impl Store {
-    /// Claims the disk and opens log and snapshots in a job of the log's worker; `done` runs there.
-    ///
-    /// # Errors
-    /// [`OpenError`] is given to `done`.
-    pub fn open(
-        request: OpenStore,
-        done: impl FnOnce(Result<(Self, OpenReport), OpenError>) + Send + 'static,
-    ) {
-        let OpenStore { disk, log_worker, snapshot_worker, options, seed, metrics } = request;
-        let log_disk = Arc::clone(&disk);
-        let log_metrics = metrics.clone();
-        Log::open(log_disk, log_worker, options, seed, &log_metrics, move |opened| {
-            let joined = opened.and_then(|(log, report)| {
-                let snapshots =
-                    Snapshots::open(disk, snapshot_worker, log.clone(), &metrics).map_err(open_error)?;
-                Ok((Self { log, snapshots }, report))
-            });
-            match joined {
-                Ok((store, report)) => store.catch_up(report, done),
-                Err(error) => done(Err(error)),
-            }
-        });
-    }
-
-    /// As [`Store::open`], as a future of any runtime.
-    ///
-    /// # Errors
-    /// As [`Store::open`], and [`OpenError::Stopped`] when a worker went away.
-    pub async fn opened(request: OpenStore) -> Result<(Self, OpenReport), OpenError> {
-        let (sender, receiver) = tokio::sync::oneshot::channel();
-        // Nobody is left to be told when the receiver is gone.
-        Self::open(request, move |result| drop(sender.send(result)));
-        receiver.await.unwrap_or(Err(OpenError::Stopped))
+    pub(super) fn new(log: Log, snapshots: Snapshots) -> Self {
+        Self { log, snapshots }
     }
 
     /// The log.
@@ -139,49 +87,6 @@ impl Store {
         // Who asked may have lost interest.
         self.snapshots.submit(move || log.close(move |result| drop(sender.send(result))));
         closed.await.unwrap_or(Err(WriteFault::Failed))
-    }
-
-    /// Lets the log of a machine that ends before its snapshot begin behind it: the node went down while one was installed.
-    fn catch_up(
-        self,
-        report: OpenReport,
-        done: impl FnOnce(Result<(Self, OpenReport), OpenError>) + Send + 'static,
-    ) {
-        let behind = self
-            .snapshots
-            .all()
-            .into_iter()
-            .filter(|(machine, meta)| self.log.recovered_last(*machine) < meta.index);
-        let batch: Vec<_> =
-            behind.map(|(machine, meta)| (machine, vec![Write::Compact { upto: meta.index }])).collect();
-        if batch.is_empty() {
-            return done(Ok((self, report)));
-        }
-        self.log.clone().write(batch, move |outcome| {
-            done(match outcome {
-                Ok(()) => Ok((self, report)),
-                Err(fault) => Err(OpenError::Refused(fault)),
-            });
-        });
-    }
-}
-
-/// A snapshot that cannot be read when the node starts is a disk that cannot be opened.
-fn open_error(fault: SnapshotFault) -> OpenError {
-    match fault {
-        SnapshotFault::Io { operation, path, source } => {
-            OpenError::Io { operation, path, source: io::Error::new(source.kind(), source) }
-        }
-        SnapshotFault::Version { path, found, known } => OpenError::Version { path, found, known },
-        SnapshotFault::Damaged { path, reason } => OpenError::Corrupt { path, offset: 0, reason },
-        fault @ (SnapshotFault::DamagedChunk { .. }
-        | SnapshotFault::Missing
-        | SnapshotFault::Outdated { .. }
-        | SnapshotFault::Different
-        | SnapshotFault::LogFailed
-        | SnapshotFault::Stopped) => {
-            OpenError::Corrupt { path: directory().into(), offset: 0, reason: fault.to_string() }
-        }
     }
 }
 

@@ -19,7 +19,7 @@ use crate::cluster::{Courier, Inbox};
 use crate::driver::frame;
 use crate::driver::{Context, Driver, DriverHandle, DriverMeters, Effected, Frozen, Host, Limits};
 use crate::env::{Clock, Spawner};
-use crate::storage::{LogOptions, OpenStore, SimDisk, Store, Worker};
+use crate::storage::{DamagedLog, LogOptions, OpenStore, SimDisk, Store, Worker};
 use crate::telemetry::Metrics;
 
 /// How long each job of a disk takes.
@@ -91,6 +91,7 @@ pub(crate) async fn store(disk: &SimDisk) -> Store {
         log_worker: slow_worker(),
         snapshot_worker: slow_worker(),
         options: LogOptions::sim(),
+        damaged: DamagedLog::Refuse,
         seed: 1,
         metrics: Metrics::default(),
     };

@@ -11,6 +11,8 @@ pub(super) struct Counters {
     pub(super) records_per_commit: Histogram,
     pub(super) torn_bytes: Counter,
     pub(super) corruptions: Counter,
+    pub(super) repairs: Counter,
+    pub(super) set_aside: Gauge,
     pub(super) refusals: Counter,
     pub(super) failures: Counter,
     pub(super) segments: Gauge,
@@ -33,6 +35,9 @@ impl Counters {
             torn_bytes: metrics
                 .counter("synod_log_torn_bytes", "Bytes of torn tails cut when the log was opened"),
             corruptions: metrics.counter("synod_log_corruptions", "Durable records found damaged"),
+            repairs: metrics.counter("synod_log_repairs", "Damaged logs that were set aside and replaced"),
+            set_aside: metrics
+                .gauge("synod_log_set_aside", "Damaged logs that are kept in the node's directory"),
             refusals: metrics.counter("synod_log_space_refusals", "Batches refused for want of space"),
             failures: metrics.counter("synod_log_failures", "Writes or syncs that failed, which is final"),
             segments: metrics.gauge("synod_log_segments", "Segments of the log"),

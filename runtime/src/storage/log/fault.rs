@@ -110,6 +110,14 @@ pub enum OpenError {
     /// The log did not take the record that lets it begin behind an installed snapshot.
     #[error("the log cannot begin behind an installed snapshot: {0}")]
     Refused(#[source] WriteFault),
+    /// A damaged log was to be replaced and was not; the next opening tries again.
+    #[error("{damage}; no other log can be put in its place: {reason}")]
+    NotRepaired {
+        /// What is wrong with the log.
+        damage: String,
+        /// What went wrong with its replacement.
+        reason: String,
+    },
     /// The worker stopped before the log was open.
     #[error("the disk worker stopped before the log was open")]
     Stopped,

@@ -1,19 +1,17 @@
 //! The handle to a log: callers on any thread queue their batches, one job at a time commits all that is queued.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
 use synod_protocols::{LogIndex, StoreId};
 
 use crate::address::MachineId;
-use crate::storage::disk::Disk;
-use crate::storage::log::counters::Counters;
-use crate::storage::log::fault::{LogFailure, OpenError, ReadFault, WriteFault};
-use crate::storage::log::open::{Opened, open};
-use crate::storage::log::options::{LogOptions, OpenReport, RecoveredLog, Write};
+use crate::storage::log::fault::{LogFailure, ReadFault, WriteFault};
+use crate::storage::log::open::Opened;
+use crate::storage::log::options::{OpenReport, RecoveredLog, Write};
 use crate::storage::log::shared::{Batch, Shared};
 use crate::storage::worker::Worker;
-use crate::telemetry::Metrics;
 
 /// A log that is open; clones share it. Nothing here blocks.
 #[derive(Clone)]
@@ -22,26 +20,16 @@ pub struct Log {
 }
 
 impl Log {
-    /// Opens the log below `log/` of the disk, or makes it, in a job of `worker`; `done` runs there. `seed` names a log that
-    /// is made.
-    ///
-    /// # Errors
-    /// [`OpenError`] is given to `done`; the disk is as it was then.
-    pub fn open(
-        disk: Arc<dyn Disk>,
-        worker: Arc<dyn Worker>,
-        options: LogOptions,
-        seed: u64,
-        metrics: &Metrics,
-        done: impl FnOnce(Result<(Self, OpenReport), OpenError>) + Send + 'static,
-    ) {
-        let counters = Counters::new(metrics);
-        let jobs = Arc::clone(&worker);
-        worker.submit(Box::new(move || {
-            done(open(&disk, options, seed, &counters).map(|Opened { engine, recovered, report }| {
-                (Self { shared: Arc::new(Shared::new(jobs, engine, recovered)) }, report)
-            }));
-        }));
+    /// The handle of a log that was opened, and what was found.
+    pub(super) fn new(worker: Arc<dyn Worker>, mut opened: Opened) -> (Self, OpenReport) {
+        let report = std::mem::take(&mut opened.report);
+        (Self { shared: Arc::new(Shared::new(worker, opened)) }, report)
+    }
+
+    /// How far the log says that snapshots reach, of the machines found and not handed over.
+    pub(in crate::storage) fn compacted(&self) -> BTreeMap<MachineId, LogIndex> {
+        let recovered = self.shared.recovered.lock().unwrap_or_else(PoisonError::into_inner);
+        recovered.iter().map(|(&machine, log)| (machine, log.compacted)).collect()
     }
 
     /// Appends the batch in order after all earlier ones and makes it durable; `done` runs on the worker then. After the log
@@ -102,6 +90,14 @@ impl Log {
     #[must_use]
     pub fn store_id(&self) -> StoreId {
         self.shared.store
+    }
+
+    /// The log in whose place this one is, because that one was damaged; zero when its name could not be read, `None` when this
+    /// log is in the place of none. What the other one had promised this one does not know: its machines may not vote nor lead
+    /// until the configuration names this one.
+    #[must_use]
+    pub fn replaces(&self) -> Option<StoreId> {
+        self.shared.replaces
     }
 
     /// Lets `subscriber` hear whether there is room for entries: the present state before this returns, then every change, on the worker.

@@ -11,15 +11,20 @@
 
 mod admit;
 mod counters;
+mod create;
+mod elsewhere;
 mod engine;
 mod fault;
 mod handle;
 mod index;
 mod open;
+mod opening;
 mod options;
+mod origin;
 mod read;
 mod reclaim;
 mod record;
+mod repair;
 mod scan;
 mod segment;
 mod shared;
@@ -28,4 +33,5 @@ mod tests;
 
 pub use fault::{LogFailure, OpenError, ReadFault, WriteFault};
 pub use handle::Log;
-pub use options::{LogOptions, OpenReport, RecoveredLog, Write};
+pub(super) use opening::Opening;
+pub use options::{DamagedLog, LogOptions, OpenReport, RecoveredLog, SetAside, Write};

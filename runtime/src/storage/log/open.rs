@@ -4,21 +4,21 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use synod_protocols::prng::Prng;
 use synod_protocols::{LogIndex, StoreId};
 
 use crate::address::MachineId;
 use crate::storage::disk::Disk;
 use crate::storage::log::counters::Counters;
-use crate::storage::log::engine::{Cleaning, Engine, Head, begin_segment, reserve};
+use crate::storage::log::create::create;
+use crate::storage::log::engine::{Cleaning, Engine};
 use crate::storage::log::fault::OpenError;
 use crate::storage::log::index::{Index, Slot};
 use crate::storage::log::options::{LogOptions, OpenReport, RecoveredLog};
-use crate::storage::log::record::{SEGMENT_HEADER, SegmentHeader};
+use crate::storage::log::origin::{OWN, origin, write_origin};
+use crate::storage::log::repair::{attend, set_aside};
 use crate::storage::log::scan::{Scan, Torn, files, io_error, scan};
 use crate::storage::log::segment::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, directory, segment_path};
 
@@ -27,6 +27,8 @@ pub(super) struct Opened {
     pub(super) engine: Engine,
     pub(super) recovered: BTreeMap<MachineId, RecoveredLog>,
     pub(super) report: OpenReport,
+    /// The log in whose place this one is, if it is in the place of one.
+    pub(super) replaces: Option<StoreId>,
 }
 
 /// Opens the log of a disk; makes it, with a name drawn from `seed`, when there is none.
@@ -38,10 +40,9 @@ pub(super) fn open(
 ) -> Result<Opened, OpenError> {
     options.segment_bytes = options.segment_bytes.clamp(SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX) / 8 * 8;
     options.kept_for_cells = options.kept_for_cells.min(options.segment_bytes / 2);
-    disk.lock().map_err(|source| match source.kind() {
-        io::ErrorKind::WouldBlock => OpenError::Locked(source),
-        _ => io_error("lock", "LOCK".into(), source),
-    })?;
+    claim(&**disk)?;
+    attend(&**disk)?;
+    let set_aside = set_aside(&**disk)?;
     let (numbers, spares) = files(&**disk)?;
     let scanned = match numbers.as_slice() {
         [] => None,
@@ -55,65 +56,45 @@ pub(super) fn open(
         disk.remove(&spare).map_err(|source| io_error("remove", spare, source))?;
     }
     let mut opened = match scanned {
-        None => create(disk, options, seed, counters)?,
+        // Whoever takes the log away that replaced a damaged one does not make its promises unsaid.
+        None if !set_aside.is_empty() => create_in_place_of_another(disk, options, seed, counters)?,
+        None => empty(create(disk, options, seed, counters)?),
         Some(scan) => take_up(disk, options, scan, counters)?,
     };
     let engine = &mut opened.engine;
     engine.reserve_ahead(1).map_err(|source| io_error("reserve room in", directory().into(), source))?;
     engine.counters.segments.set(engine.segments.len() as i64);
     engine.counters.torn_bytes.inc_by(opened.report.torn_bytes);
+    engine.counters.set_aside.set(set_aside.len() as i64);
+    opened.report.set_aside = set_aside;
     Ok(opened)
 }
 
-fn create(
+/// Claims the disk for this process.
+pub(super) fn claim(disk: &dyn Disk) -> Result<(), OpenError> {
+    disk.lock().map_err(|source| match source.kind() {
+        io::ErrorKind::WouldBlock => OpenError::Locked(source),
+        _ => io_error("lock", "LOCK".into(), source),
+    })
+}
+
+fn create_in_place_of_another(
     disk: &Arc<dyn Disk>,
     options: LogOptions,
     seed: u64,
     counters: &Counters,
 ) -> Result<Opened, OpenError> {
-    const FIRST: u64 = 1;
-    // Zero would mean that there is none.
-    let store = StoreId(Prng::fork(seed, 0x5704E).next_u64().max(1));
-    let header = SegmentHeader {
-        store,
-        number: FIRST,
-        first_sequence: 1,
-        durable: 0,
-        oldest: FIRST,
-        previous: 0,
-        capacity: options.segment_bytes,
-    };
-    let made = || {
-        disk.create_directory(directory())?;
-        disk.sync_directory(Path::new(""))?;
-        let spare = reserve(&**disk, FIRST, options.segment_bytes)?;
-        begin_segment(&**disk, spare, &header)
-    };
-    let segment = made().map_err(|source| io_error("make the log in", directory().into(), source))?;
-    let head = Head {
-        segment: FIRST,
-        capacity: segment.capacity,
-        offset: SEGMENT_HEADER,
-        sequence: 0,
-        checksum: 0,
-        durable: 0,
-        unsaid: 0,
-    };
-    let engine = Engine {
-        disk: Arc::clone(disk),
-        options,
-        counters: counters.clone(),
-        store,
-        segments: BTreeMap::from([(FIRST, segment)]),
-        head,
-        buffer: Vec::new(),
-        spares: VecDeque::new(),
-        index: Index::default(),
-        zeroed: 0,
-        cleaning: Cleaning { oldest: FIRST, ..Cleaning::default() },
-    };
+    let failed = |source| io_error("make the log in", directory().into(), source);
+    let mut engine = create(disk, options, seed, counters)?;
+    write_origin(&mut engine, StoreId::ZERO).map_err(failed)?;
+    engine.sync().map_err(failed)?;
+    Ok(Opened { replaces: Some(StoreId::ZERO), ..empty(engine) })
+}
+
+/// A log that was made, and holds nothing of a machine.
+fn empty(engine: Engine) -> Opened {
     let report = OpenReport { created: true, segments: 1, ..OpenReport::default() };
-    Ok(Opened { engine, recovered: BTreeMap::new(), report })
+    Opened { engine, recovered: BTreeMap::new(), report, replaces: None }
 }
 
 fn take_up(
@@ -126,6 +107,7 @@ fn take_up(
         cut(&**disk, &mut scan, torn)
             .map_err(|source| io_error("cut the torn tail of", segment_path(torn.segment), source))?;
     }
+    let replaces = origin(&scan.index, &scan.bodies);
     let recovered = recovered(&scan.index, &mut scan.bodies);
     let Scan { store, index, segments, head, oldest, report, .. } = scan;
     let mut opened = Opened {
@@ -144,6 +126,7 @@ fn take_up(
         },
         recovered,
         report,
+        replaces,
     };
     settle(&mut opened)
         .map_err(|source| io_error("make durable what was found in", directory().into(), source))?;
@@ -192,7 +175,7 @@ fn settle(opened: &mut Opened) -> io::Result<()> {
 fn recovered(index: &Index, bodies: &mut BTreeMap<Slot, Bytes>) -> BTreeMap<MachineId, RecoveredLog> {
     let mut take = |slot: &Slot| bodies.remove(slot).expect("the body of a record of use was kept");
     let mut recovered = BTreeMap::new();
-    for (id, machine) in index.machines() {
+    for (id, machine) in index.machines().filter(|(id, _)| *id != OWN) {
         let cells = machine.cells.iter().map(|(&key, slot)| (key, take(slot))).collect();
         let entries = machine.entries.iter().map(|(&index, slot)| (LogIndex(index), take(slot))).collect();
         let compacted = LogIndex(machine.compacted_upto());

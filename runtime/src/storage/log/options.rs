@@ -2,6 +2,8 @@
 //!
 //! No behaviour beyond defaults and sizes.
 
+use std::path::PathBuf;
+
 use bytes::Bytes;
 use synod_protocols::LogIndex;
 
@@ -48,6 +50,17 @@ impl Write {
     }
 }
 
+/// What is done when a log is damaged below the position that is known to have been durable, or when a snapshot is that it
+/// relies on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DamagedLog {
+    /// It is set aside whole, and a log with another identity takes its place, whose machines neither vote nor lead until a
+    /// leader has taken the node in again under that identity.
+    Repair,
+    /// The node does not start, and says what is damaged.
+    Refuse,
+}
+
 /// How the log is laid out on the disk. May differ from one opening to the next.
 #[derive(Clone, Debug)]
 pub struct LogOptions {
@@ -75,8 +88,17 @@ impl LogOptions {
     }
 }
 
+/// A damaged log that was set aside, whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetAside {
+    /// Where it is, relative to the disk's root.
+    pub directory: PathBuf,
+    /// What was wrong with it.
+    pub reason: String,
+}
+
 /// What was found when the log was opened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OpenReport {
     /// Segments read.
     pub segments: u64,
@@ -88,6 +110,12 @@ pub struct OpenReport {
     pub segments_removed: u64,
     /// Whether the log was made by this opening.
     pub created: bool,
+    /// The damaged log in whose place this opening put another one.
+    pub replaced: Option<SetAside>,
+    /// Where damaged logs are kept that were set aside by this opening and by earlier ones, relative to the disk's root.
+    pub set_aside: Vec<PathBuf>,
+    /// Snapshots that were damaged and set aside by this opening.
+    pub snapshots_set_aside: Vec<PathBuf>,
 }
 
 /// What the log holds of one machine.

@@ -1,14 +1,16 @@
 //! Reading records back, verified.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
-use synod_protocols::LogIndex;
+use synod_protocols::{LogIndex, StoreId};
 
 use crate::address::MachineId;
 use crate::storage::log::engine::Engine;
 use crate::storage::log::fault::ReadFault;
 use crate::storage::log::index::Slot;
 use crate::storage::log::record::{Found, RECORD_HEADER, Record, Seal};
-use crate::storage::log::segment::segment_path;
+use crate::storage::log::segment::{SegmentFile, segment_path};
 
 impl Engine {
     /// The entries `from..=to` as far as they are there and as `max_bytes` allows.
@@ -38,21 +40,35 @@ impl Engine {
 
     /// The body of the record at `slot`, which is that of `place`.
     pub(super) fn load(&self, machine: MachineId, place: u64, slot: Slot) -> Result<Bytes, ReadFault> {
-        let path = || segment_path(slot.segment);
-        let segment = self.segments.get(&slot.segment);
-        let segment = segment.ok_or_else(|| ReadFault::Damaged { path: path(), offset: slot.offset })?;
-        let mut bytes = vec![0; slot.size() as usize];
-        let read = segment.file.read_at(slot.offset, &mut bytes);
-        read.map_err(|source| ReadFault::Io { path: path(), offset: slot.offset, source })?;
-        let found = Record::decode(&bytes, Seal::new(self.store, slot.segment));
-        let meant = found.is_some_and(|Found { record, body, .. }| {
-            (record.machine, record.place, body.len()) == (machine, place, slot.length as usize)
-        });
-        if !meant {
-            self.counters.corruptions.inc();
-            return Err(ReadFault::Damaged { path: path(), offset: slot.offset });
-        }
-        let body = RECORD_HEADER as usize..RECORD_HEADER as usize + slot.length as usize;
-        Ok(Bytes::from(bytes).slice(body))
+        load(&self.segments, self.store, machine, place, slot).inspect_err(|fault| {
+            if matches!(fault, ReadFault::Damaged { .. }) {
+                self.counters.corruptions.inc();
+            }
+        })
     }
+}
+
+/// The body of the record at `slot` of a log, which is that of `place`.
+pub(super) fn load(
+    segments: &BTreeMap<u64, SegmentFile>,
+    store: StoreId,
+    machine: MachineId,
+    place: u64,
+    slot: Slot,
+) -> Result<Bytes, ReadFault> {
+    let path = || segment_path(slot.segment);
+    let segment = segments.get(&slot.segment);
+    let segment = segment.ok_or_else(|| ReadFault::Damaged { path: path(), offset: slot.offset })?;
+    let mut bytes = vec![0; slot.size() as usize];
+    let read = segment.file.read_at(slot.offset, &mut bytes);
+    read.map_err(|source| ReadFault::Io { path: path(), offset: slot.offset, source })?;
+    let found = Record::decode(&bytes, Seal::new(store, slot.segment));
+    let meant = found.is_some_and(|Found { record, body, .. }| {
+        (record.machine, record.place, body.len()) == (machine, place, slot.length as usize)
+    });
+    if !meant {
+        return Err(ReadFault::Damaged { path: path(), offset: slot.offset });
+    }
+    let body = RECORD_HEADER as usize..RECORD_HEADER as usize + slot.length as usize;
+    Ok(Bytes::from(bytes).slice(body))
 }

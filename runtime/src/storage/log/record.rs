@@ -10,7 +10,10 @@ use synod_protocols::StoreId;
 use crate::address::MachineId;
 
 /// The newest format this program reads, and the one it writes.
-pub(super) const VERSION: u32 = 1;
+///
+/// 1: the first one. 2: the log may say of itself that it replaces another one, which no program may overlook that lets machines
+/// vote.
+pub(super) const VERSION: u32 = 2;
 /// The size of a segment's header.
 pub(super) const SEGMENT_HEADER: u64 = 64;
 /// The size of a record without its body.
@@ -272,8 +275,8 @@ mod tests {
             assert!(SegmentHeader::decode(&flipped).is_err(), "byte {at}");
         }
         let mut later = bytes.clone();
-        later[8] = 2;
-        assert_eq!(SegmentHeader::decode(&later), Err(HeaderFault::Version(2)));
+        later[8] = 9;
+        assert_eq!(SegmentHeader::decode(&later), Err(HeaderFault::Version(9)));
         assert_eq!(SegmentHeader::decode(&bytes[..40]), Err(HeaderFault::Garbage));
     }
 }

@@ -76,32 +76,17 @@ pub(super) fn files(disk: &dyn Disk) -> Result<(Vec<u64>, Vec<PathBuf>), OpenErr
 /// Reads the segments `numbers`, at least one.
 pub(super) fn scan(disk: &dyn Disk, numbers: &[u64]) -> Result<Scan, OpenError> {
     let mut scan = Scan::new();
-    let mut rest = numbers;
-    while let Some((&number, later)) = rest.split_first() {
-        rest = later;
-        let segment = scan.load(disk, number)?;
-        if number == numbers[0] {
-            scan.begin(&segment.header);
-        } else {
-            scan.join(&segment)?;
-        }
-        let stopped = scan.walk(&segment);
-        match (stopped, later.first()) {
-            (None, Some(_)) => {}
-            (None, None) => return Err(missing(number + 1)),
-            (Some(offset), _) => {
-                scan.judge(disk, &segment, offset, later)?;
-                break;
-            }
-        }
-    }
-    if numbers[0] > scan.oldest {
-        return Err(missing(scan.oldest));
-    }
-    for (_, machine) in scan.index.machines() {
-        check_entries(machine)?;
-    }
+    scan.read(disk, numbers)?;
     Ok(scan)
+}
+
+/// Reads the segments `numbers` up to the first damage.
+pub(super) fn scan_as_far_as_possible(disk: &dyn Disk, numbers: &[u64]) -> Result<Scan, OpenError> {
+    let mut scan = Scan::new();
+    match if numbers.is_empty() { Ok(()) } else { scan.read(disk, numbers) } {
+        Ok(()) | Err(OpenError::Corrupt { .. }) => Ok(scan),
+        Err(error) => Err(error),
+    }
 }
 
 impl Scan {
@@ -120,12 +105,43 @@ impl Scan {
         }
     }
 
+    fn read(&mut self, disk: &dyn Disk, numbers: &[u64]) -> Result<(), OpenError> {
+        let mut rest = numbers;
+        while let Some((&number, later)) = rest.split_first() {
+            rest = later;
+            let segment = self.load(disk, number)?;
+            if number == numbers[0] {
+                self.begin(&segment.header);
+            } else {
+                self.join(&segment)?;
+            }
+            let stopped = self.walk(&segment);
+            match (stopped, later.first()) {
+                (None, Some(_)) => {}
+                (None, None) => return Err(missing(number + 1)),
+                (Some(offset), _) => {
+                    self.judge(disk, &segment, offset, later)?;
+                    break;
+                }
+            }
+        }
+        if numbers[0] > self.oldest {
+            return Err(missing(self.oldest));
+        }
+        for (_, machine) in self.index.machines() {
+            check_entries(machine)?;
+        }
+        Ok(())
+    }
+
     fn load(&mut self, disk: &dyn Disk, number: u64) -> Result<Loaded, OpenError> {
         let path = || segment_path(number);
         let file = disk.open(&path(), false).map_err(|source| io_error("open", path(), source))?;
         let length = file.length().map_err(|source| io_error("measure", path(), source))?;
         let mut bytes = vec![0; length as usize];
-        let read = file.read_at(0, &mut bytes).map_err(|source| io_error("read", path(), source))?;
+        // A disk that does not give back what it took is as damaged as one that gives back something else.
+        let read = file.read_at(0, &mut bytes);
+        let read = read.map_err(|error| corrupt(number, 0, format!("cannot be read: {error}")))?;
         bytes.truncate(read);
         let header = SegmentHeader::decode(&bytes).map_err(|fault| match fault {
             HeaderFault::Garbage => corrupt(number, 0, "this is not the header of a segment"),

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use crate::address::MachineId;
 use crate::storage::log::engine::Engine;
 use crate::storage::log::fault::{LogFailure, WriteFault};
+use crate::storage::log::open::Opened;
 use crate::storage::log::options::{RecoveredLog, Write};
 use crate::storage::log::segment::segment_path;
 use crate::storage::worker::Worker;
@@ -20,6 +21,7 @@ pub(super) type Done = Box<dyn FnOnce(Result<(), WriteFault>) + Send>;
 /// The insides of a log.
 pub(super) struct Shared {
     pub(super) store: StoreId,
+    pub(super) replaces: Option<StoreId>,
     pub(super) worker: Arc<dyn Worker>,
     pub(super) recovered: Mutex<BTreeMap<MachineId, RecoveredLog>>,
     /// Locked by jobs only, hence never waited for.
@@ -50,14 +52,12 @@ struct Space {
 }
 
 impl Shared {
-    pub(super) fn new(
-        worker: Arc<dyn Worker>,
-        engine: Engine,
-        recovered: BTreeMap<MachineId, RecoveredLog>,
-    ) -> Self {
+    pub(super) fn new(worker: Arc<dyn Worker>, opened: Opened) -> Self {
+        let Opened { engine, recovered, replaces, .. } = opened;
         let space = Space { available: engine.has_room(), subscribers: Vec::new() };
         Self {
             store: engine.store,
+            replaces,
             worker,
             recovered: Mutex::new(recovered),
             engine: Mutex::new(engine),

@@ -1,5 +1,6 @@
 //! The snapshots of a node's machines: one whole file per machine, and what is on its way to become one.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
@@ -27,14 +28,15 @@ pub struct Snapshots {
 }
 
 impl Snapshots {
-    /// Looks through the directory, blocking.
-    pub(in crate::storage) fn open(
+    /// The `whole` snapshots that were found, and those to come.
+    pub(in crate::storage) fn new(
         disk: Arc<dyn Disk>,
         worker: Arc<dyn Worker>,
         log: Log,
+        whole: BTreeMap<MachineId, SnapshotMeta>,
         metrics: &Metrics,
-    ) -> Result<Self, SnapshotFault> {
-        Ok(Self { shelf: Arc::new(Shelf::open(disk, worker, metrics)?), log })
+    ) -> Self {
+        Self { shelf: Arc::new(Shelf::new(disk, worker, whole, metrics)), log }
     }
 
     /// All machines' newest snapshots.

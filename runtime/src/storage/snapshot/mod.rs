@@ -11,6 +11,7 @@ mod intake;
 mod reader;
 mod receiver;
 mod shelf;
+mod survey;
 mod writer;
 
 pub use body::SnapshotBody;
@@ -19,3 +20,4 @@ pub use files::Snapshots;
 pub use reader::SnapshotReader;
 pub use receiver::SnapshotReceiver;
 pub(super) use shelf::{directory, snapshot_path};
+pub(super) use survey::{Survey, set_aside, survey};

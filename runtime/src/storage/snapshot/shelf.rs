@@ -53,37 +53,20 @@ pub(in crate::storage) fn snapshot_path(machine: MachineId) -> PathBuf {
 }
 
 impl Shelf {
-    /// Looks through the directory: removes what is not whole, reads what the others say of themselves.
-    pub(super) fn open(
+    /// The directory, in which `whole` snapshots were found.
+    pub(super) fn new(
         disk: Arc<dyn Disk>,
         worker: Arc<dyn Worker>,
+        whole: BTreeMap<MachineId, SnapshotMeta>,
         metrics: &Metrics,
-    ) -> Result<Self, SnapshotFault> {
-        disk.create_directory(directory()).map_err(SnapshotFault::io("make", directory()))?;
-        disk.sync_directory(Path::new("")).map_err(SnapshotFault::io("sync", Path::new("")))?;
-        let mut state = State::default();
-        for name in disk.list(directory()).map_err(SnapshotFault::io("list", directory()))? {
-            let path = directory().join(&name);
-            if name.extension().is_some_and(|extension| extension == "part") {
-                disk.remove(&path).map_err(SnapshotFault::io("remove", &path))?;
-            } else if let Some(machine) = machine_of(&name) {
-                let manifest = Cursor::open(&*disk, &path)?.manifest()?;
-                if manifest.machine != machine {
-                    let reason = format!("this is a snapshot of {:?}", manifest.machine);
-                    return Err(SnapshotFault::Damaged { path, reason });
-                }
-                state.newest.insert(machine, manifest.meta);
-            }
-        }
-        // A name found here may be in a cache only, and the log will come to rely on it.
-        disk.sync_directory(directory()).map_err(SnapshotFault::io("sync", directory()))?;
-        Ok(Self {
+    ) -> Self {
+        Self {
             disk,
             worker,
             bytes: metrics.counter("synod_snapshot_bytes", "Bytes of snapshots written"),
             damaged: metrics.counter("synod_snapshot_corruptions", "Snapshots found damaged"),
-            state: Mutex::new(state),
-        })
+            state: Mutex::new(State { newest: whole, ..State::default() }),
+        }
     }
 
     /// Writes a snapshot and puts it in the machine's place.
@@ -188,7 +171,8 @@ impl Shelf {
     }
 }
 
-fn machine_of(name: &Path) -> Option<MachineId> {
+/// Whose snapshot has this file name.
+pub(super) fn machine_of(name: &Path) -> Option<MachineId> {
     let stem = name.to_str()?.strip_suffix(".snapshot")?;
     u64::from_str_radix(stem, 16).ok().map(MachineId)
 }

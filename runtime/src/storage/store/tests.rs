@@ -1,14 +1,21 @@
 //! Log and snapshots together: taking, sending, installing, and crashes in between.
 
-use std::io::Read;
+mod repair;
+
+use std::io::{self, Read};
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use synod_protocols::{LogTime, NodeId, Term};
 
 use super::*;
+use crate::storage::snapshot::SnapshotFault;
 use crate::storage::steps::Steps;
-use crate::storage::{RealDisk, SimDisk, ThreadWorker, WriteFault};
+use crate::storage::{
+    DamagedLog, Disk, LogOptions, OpenError, OpenReport, OpenStore, RealDisk, SimDisk, ThreadWorker,
+};
+use crate::storage::{Write, WriteFault};
+use crate::telemetry::Metrics;
 
 const M: MachineId = MachineId(0xA);
 const PEER: NodeId = NodeId(7);
@@ -18,9 +25,18 @@ struct Node {
     worker: Arc<Steps>,
     store: Store,
     metrics: Metrics,
+    report: OpenReport,
 }
 
 fn open(disk: &SimDisk) -> Result<Node, OpenError> {
+    open_with(disk, DamagedLog::Refuse)
+}
+
+fn open_with(disk: &SimDisk, damaged: DamagedLog) -> Result<Node, OpenError> {
+    open_seeded(disk, damaged, 1)
+}
+
+fn open_seeded(disk: &SimDisk, damaged: DamagedLog, seed: u64) -> Result<Node, OpenError> {
     let worker = Arc::new(Steps::default());
     let metrics = Metrics::default();
     let request = OpenStore {
@@ -28,11 +44,12 @@ fn open(disk: &SimDisk) -> Result<Node, OpenError> {
         log_worker: worker.clone(),
         snapshot_worker: worker.clone(),
         options: LogOptions { segment_bytes: 4096, kept_for_cells: 1024, zeros_ahead: 0 },
-        seed: 1,
+        damaged,
+        seed,
         metrics: metrics.clone(),
     };
-    let (store, _) = worker.wait(Store::opened(request))?;
-    Ok(Node { disk: disk.clone(), worker, store, metrics })
+    let (store, report) = worker.wait(Store::opened(request))?;
+    Ok(Node { disk: disk.clone(), worker, store, metrics, report })
 }
 
 fn meta(index: u64) -> SnapshotMeta {
@@ -405,6 +422,7 @@ fn a_directory_is_taken_up_again_and_belongs_to_one_process() {
             log_worker,
             snapshot_worker,
             options,
+            damaged: DamagedLog::Refuse,
             seed: 1,
             metrics: Metrics::default(),
         };

@@ -84,7 +84,7 @@ fn live(node: &Node, prng: &mut Prng, mut world: World, stamp: &mut u64) -> (Vec
         node.disk.stop_after(prng.below(150));
     }
     for _ in 0..prng.below(60) {
-        let machine = MachineId(prng.below(3));
+        let machine = MachineId(prng.between(1, 3));
         let mut writes = Vec::new();
         for _ in 0..prng.between(1, 4) {
             *stamp += 1;
