@@ -1,8 +1,9 @@
-//! What a node keeps: a disk behind a seam, one write-ahead log shared by all machines, snapshots as files.
+//! What a node keeps: a disk behind a seam, one write-ahead log shared by all machines, snapshots as files, backups.
 //!
 //! What a record means is the business of the machine that wrote it. [`Store`] is the whole; [`Log`] and [`Snapshots`] are its
 //! parts.
 
+mod backup;
 mod disk;
 mod log;
 mod real_disk;
@@ -15,6 +16,7 @@ mod store;
 mod thread_worker;
 mod worker;
 
+pub use backup::{BackupFault, BackupHeader, BackupReader, write_backup};
 pub use disk::{Disk, DiskFile};
 pub use log::{DamagedLog, Log, LogFailure, LogOptions, OpenError, OpenReport, ReadFault};
 pub use log::{RecoveredLog, SetAside, Write, WriteFault};

@@ -44,7 +44,7 @@ impl Cursor {
                 continue;
             }
             let bytes = self.read(offset + FRAME_HEADER as u64, header.length, FormatFault::Manifest)?;
-            let length = self.file.length().map_err(SnapshotFault::io("measure", &self.path))?;
+            let length = self.length()?;
             return match chain.frame(header, bytes).map_err(SnapshotFault::format(&self.path))? {
                 Frame::Manifest(manifest) if length == next => Ok(manifest),
                 Frame::Manifest(_) | Frame::Chunk(_) => {
@@ -52,6 +52,11 @@ impl Cursor {
                 }
             };
         }
+    }
+
+    /// How many bytes the file has.
+    pub(super) fn length(&self) -> Result<u64, SnapshotFault> {
+        self.file.length().map_err(SnapshotFault::io("measure", &self.path))
     }
 
     /// The next frame, verified, and its bytes in the file.

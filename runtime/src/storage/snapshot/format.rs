@@ -13,11 +13,11 @@ use crate::address::MachineId;
 use crate::wire::decode;
 
 /// The newest format this program reads, and the one it writes.
-pub(super) const VERSION: u32 = 1;
+pub(in crate::storage) const VERSION: u32 = 1;
 /// The size of the prologue.
-pub(super) const PROLOGUE: usize = 32;
+pub(in crate::storage) const PROLOGUE: usize = 32;
 /// The size of what stands before a frame's bytes.
-pub(super) const FRAME_HEADER: usize = 8;
+pub(in crate::storage) const FRAME_HEADER: usize = 8;
 /// How many bytes of the application's state are in a chunk, the last one apart.
 pub(super) const CHUNK: usize = 1 << 20;
 
@@ -28,9 +28,9 @@ const MANIFEST_MAX: usize = 16 << 20;
 
 /// What a whole snapshot says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Manifest {
-    pub(super) machine: MachineId,
-    pub(super) meta: SnapshotMeta,
+pub(in crate::storage) struct Manifest {
+    pub(in crate::storage) machine: MachineId,
+    pub(in crate::storage) meta: SnapshotMeta,
     pub(super) chunks: u64,
     pub(super) bytes: u64,
     /// The checksum of the chunks' checksums, in order.
@@ -39,7 +39,7 @@ pub(super) struct Manifest {
 
 /// Why bytes are not those of a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FormatFault {
+pub(in crate::storage) enum FormatFault {
     Prologue,
     Version(u32),
     Chunk(u64),
@@ -48,22 +48,22 @@ pub(super) enum FormatFault {
 
 /// A frame that is announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct FrameHeader {
-    pub(super) length: usize,
+pub(in crate::storage) struct FrameHeader {
+    pub(in crate::storage) length: usize,
     manifest: bool,
     checksum: u32,
 }
 
 /// A frame that verified.
 #[derive(Debug)]
-pub(super) enum Frame {
+pub(in crate::storage) enum Frame {
     Chunk(Bytes),
     Manifest(Manifest),
 }
 
 /// What runs along with a snapshot, written or read, from its prologue to its manifest.
 #[derive(Clone, Debug)]
-pub(super) struct Chain {
+pub(in crate::storage) struct Chain {
     machine: MachineId,
     index: u64,
     seed: u32,
@@ -87,7 +87,7 @@ impl Chain {
     }
 
     /// What follows a prologue that was found.
-    pub(super) fn read(prologue: &[u8; PROLOGUE]) -> Result<Self, FormatFault> {
+    pub(in crate::storage) fn read(prologue: &[u8; PROLOGUE]) -> Result<Self, FormatFault> {
         if !prologue.starts_with(MAGIC) {
             return Err(FormatFault::Prologue);
         }
@@ -124,7 +124,10 @@ impl Chain {
     }
 
     /// What a frame's header announces, unless it is larger than any frame.
-    pub(super) fn frame_header(&self, header: [u8; FRAME_HEADER]) -> Result<FrameHeader, FormatFault> {
+    pub(in crate::storage) fn frame_header(
+        &self,
+        header: [u8; FRAME_HEADER],
+    ) -> Result<FrameHeader, FormatFault> {
         let length = u32_at(&header, 0);
         let manifest = length & MANIFEST != 0;
         let announced =
@@ -134,7 +137,11 @@ impl Chain {
     }
 
     /// Verifies the next frame.
-    pub(super) fn frame(&mut self, header: FrameHeader, bytes: Bytes) -> Result<Frame, FormatFault> {
+    pub(in crate::storage) fn frame(
+        &mut self,
+        header: FrameHeader,
+        bytes: Bytes,
+    ) -> Result<Frame, FormatFault> {
         if header.manifest {
             return self.check_manifest(header, &bytes).map(Frame::Manifest);
         }

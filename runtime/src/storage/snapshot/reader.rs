@@ -16,7 +16,9 @@ use crate::storage::snapshot::shelf::Shelf;
 /// disturb it.
 pub struct SnapshotReader {
     shelf: Arc<Shelf>,
+    machine: MachineId,
     meta: SnapshotMeta,
+    length: u64,
     /// `None` after the last piece and after a fault.
     cursor: Option<Cursor>,
     begun: bool,
@@ -27,15 +29,27 @@ impl SnapshotReader {
         let (sender, receiver) = oneshot::channel();
         let opener = Arc::clone(&shelf);
         // Whoever dropped the future does not want to know.
-        shelf.worker.submit(Box::new(move || drop(sender.send(opener.cursor(machine)))));
-        let (cursor, meta) = receiver.await.unwrap_or(Err(SnapshotFault::Stopped))?;
-        Ok(Self { shelf, meta, cursor: Some(cursor), begun: false })
+        shelf.worker.submit(Box::new(move || drop(sender.send(open(&opener, machine)))));
+        let (cursor, meta, length) = receiver.await.unwrap_or(Err(SnapshotFault::Stopped))?;
+        Ok(Self { shelf, machine, meta, length, cursor: Some(cursor), begun: false })
     }
 
     /// What the snapshot says of itself.
     #[must_use]
     pub fn meta(&self) -> &SnapshotMeta {
         &self.meta
+    }
+
+    /// Whose snapshot it is.
+    #[must_use]
+    pub fn machine(&self) -> MachineId {
+        self.machine
+    }
+
+    /// How many bytes the whole stream has.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        self.length
     }
 
     /// The next piece of the stream; `None` after the last.
@@ -56,6 +70,12 @@ impl SnapshotReader {
         self.cursor = cursor;
         Ok(Some(piece))
     }
+}
+
+fn open(shelf: &Shelf, machine: MachineId) -> Result<(Cursor, SnapshotMeta, u64), SnapshotFault> {
+    let (cursor, meta) = shelf.cursor(machine)?;
+    let length = cursor.length()?;
+    Ok((cursor, meta, length))
 }
 
 /// The next piece, and whether there is another one.

@@ -9,7 +9,7 @@ use crate::storage::disk::DiskFile;
 use crate::storage::snapshot::format::{CHUNK, Chain};
 
 /// Cuts what is written into chunks. Nothing is durable before the file is synced.
-pub(super) struct Writer<'a> {
+pub(in crate::storage) struct Writer<'a> {
     file: &'a dyn DiskFile,
     offset: u64,
     chain: Chain,
@@ -18,14 +18,25 @@ pub(super) struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     pub(super) fn begin(file: &'a dyn DiskFile, machine: MachineId, meta: &SnapshotMeta) -> io::Result<Self> {
-        let (prologue, chain) = Chain::begin(machine, meta.index.0);
         file.set_length(0)?;
-        file.write_at(0, &prologue)?;
-        Ok(Self { file, offset: prologue.len() as u64, chain, chunk: Vec::with_capacity(CHUNK) })
+        Self::begin_at(file, 0, machine, meta)
+    }
+
+    /// A snapshot that stands in a file behind something else.
+    pub(in crate::storage) fn begin_at(
+        file: &'a dyn DiskFile,
+        offset: u64,
+        machine: MachineId,
+        meta: &SnapshotMeta,
+    ) -> io::Result<Self> {
+        let (prologue, chain) = Chain::begin(machine, meta.index.0);
+        file.write_at(offset, &prologue)?;
+        let offset = offset + prologue.len() as u64;
+        Ok(Self { file, offset, chain, chunk: Vec::with_capacity(CHUNK) })
     }
 
     /// Writes what is left and the manifest; gives the length of the file.
-    pub(super) fn finish(mut self, meta: SnapshotMeta) -> io::Result<u64> {
+    pub(in crate::storage) fn finish(mut self, meta: SnapshotMeta) -> io::Result<u64> {
         if !self.chunk.is_empty() {
             self.put_chunk()?;
         }
