@@ -4,10 +4,11 @@
 //! and the table travels in snapshots. Not a cache: what it forgets, and when, is the same everywhere.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::log::SessionTag;
 use crate::types::{ClientId, LogTime};
@@ -49,11 +50,11 @@ pub enum Verdict {
 /// The table. A client's first request bears the number 1; a client waits for its reply before it sends others at a time.
 ///
 /// A key that stands for one request, such as an HTTP idempotency key, is a client of its own with the one number 1.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Frozen", into = "Frozen")]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(from = "Saved")]
 pub struct Sessions {
     limits: SessionLimits,
-    clients: BTreeMap<ClientId, Client>,
+    clients: Clients,
     /// Clients by their last use, which is the order in which they are forgotten.
     by_use: BTreeMap<u64, ClientId>,
     uses: u64,
@@ -71,9 +72,23 @@ struct Client {
     replies: Vec<(u64, Bytes)>,
 }
 
+/// Clients in pieces that are shared with frozen tables until they change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Clients {
+    pieces: BTreeMap<u16, Arc<BTreeMap<ClientId, Client>>>,
+    count: usize,
+}
+
+/// The table as it was at one time, cheap to make: it shares what has not changed since.
+#[derive(Clone, Debug)]
+pub struct FrozenSessions {
+    limits: SessionLimits,
+    clients: Clients,
+}
+
 /// The table as it stands in snapshots: clients in the order in which they are forgotten.
-#[derive(Clone, Serialize, Deserialize)]
-struct Frozen {
+#[derive(Serialize, Deserialize)]
+struct Saved {
     limits: SessionLimits,
     #[expect(clippy::type_complexity, reason = "read and written in two places of this file")]
     clients: Vec<(ClientId, LogTime, u64, Vec<(u64, Bytes)>)>,
@@ -86,13 +101,13 @@ impl Sessions {
     /// An empty table.
     #[must_use]
     pub fn new(limits: SessionLimits) -> Self {
-        Self { limits, clients: BTreeMap::new(), by_use: BTreeMap::new(), uses: 0, bytes: 0 }
+        Self { limits, clients: Clients::default(), by_use: BTreeMap::new(), uses: 0, bytes: 0 }
     }
 
     /// Judges a request that stands in the log at time `now`, after forgetting whoever was silent for too long.
     pub fn judge(&mut self, tag: SessionTag, now: LogTime) -> Verdict {
         self.expire(now);
-        let Some(client) = self.clients.get(&tag.client) else {
+        let Some(client) = self.clients.find(tag.client) else {
             return if tag.sequence <= 1 { Verdict::Fresh } else { Verdict::Expired };
         };
         match client.replies.binary_search_by_key(&tag.sequence, |(sequence, _)| *sequence) {
@@ -106,7 +121,7 @@ impl Sessions {
     pub fn record(&mut self, tag: SessionTag, now: LogTime, reply: Bytes) {
         self.uses += 1;
         let uses = self.uses;
-        let client = self.clients.entry(tag.client).or_insert_with(|| Client {
+        let client = self.clients.change(tag.client, || Client {
             used: uses,
             used_at: now,
             floor: 0,
@@ -124,8 +139,8 @@ impl Sessions {
             client.floor = sequence;
             self.bytes -= Self::OVERHEAD + forgotten.len();
         }
-        while self.clients.len() > self.limits.max_sessions.max(1)
-            || (self.bytes > self.limits.max_bytes && self.clients.len() > 1)
+        while self.clients.count > self.limits.max_sessions.max(1)
+            || (self.bytes > self.limits.max_bytes && self.clients.count > 1)
         {
             self.forget_oldest();
         }
@@ -133,11 +148,10 @@ impl Sessions {
 
     /// Forgets every client that was silent for the time to live.
     pub fn expire(&mut self, now: LogTime) {
-        while let Some((_, client)) = self.by_use.first_key_value() {
-            let silent_since = self.clients[client].used_at;
-            if silent_since.after(self.limits.ttl) > now {
-                break;
-            }
+        let silent = |oldest: &Client, ttl| oldest.used_at.after(ttl) <= now;
+        while let Some((_, &oldest)) = self.by_use.first_key_value()
+            && self.clients.find(oldest).is_none_or(|oldest| silent(oldest, self.limits.ttl))
+        {
             self.forget_oldest();
         }
     }
@@ -146,7 +160,7 @@ impl Sessions {
     /// forgotten, and the replies by number. For encodings of the table that do without serde.
     pub fn remembered(&self) -> impl Iterator<Item = (ClientId, LogTime, u64, &[(u64, Bytes)])> {
         self.by_use.values().filter_map(|id| {
-            let client = self.clients.get(id)?;
+            let client = self.clients.find(*id)?;
             Some((*id, client.used_at, client.floor, client.replies.as_slice()))
         })
     }
@@ -156,19 +170,32 @@ impl Sessions {
         self.uses += 1;
         self.bytes += replies.iter().map(|(_, reply)| Self::OVERHEAD + reply.len()).sum::<usize>();
         self.by_use.insert(self.uses, id);
-        self.clients.insert(id, Client { used: self.uses, used_at, floor, replies });
+        let used = self.uses;
+        self.clients.change(id, || Client { used, used_at, floor, replies });
+    }
+
+    /// How much is remembered, and for how long.
+    #[must_use]
+    pub const fn limits(&self) -> SessionLimits {
+        self.limits
+    }
+
+    /// The table as it is, to be written down later and elsewhere. Costs a pointer for every piece of at most some hundred clients.
+    #[must_use]
+    pub fn freeze(&self) -> FrozenSessions {
+        FrozenSessions { limits: self.limits, clients: self.clients.clone() }
     }
 
     /// How many clients are remembered.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.clients.len()
+        self.clients.count
     }
 
     /// Whether no client is remembered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.clients.is_empty()
+        self.clients.count == 0
     }
 
     /// Bytes remembered, as they count for the limit.
@@ -179,29 +206,72 @@ impl Sessions {
 
     fn forget_oldest(&mut self) {
         let Some((_, client)) = self.by_use.pop_first() else { return };
-        if let Some(client) = self.clients.remove(&client) {
+        if let Some(client) = self.clients.remove(client) {
             self.bytes -= client.replies.iter().map(|(_, reply)| Self::OVERHEAD + reply.len()).sum::<usize>();
         }
     }
 }
 
-impl From<Sessions> for Frozen {
-    fn from(mut sessions: Sessions) -> Self {
-        let order = std::mem::take(&mut sessions.by_use).into_values();
-        let clients = order
-            .filter_map(|id| {
-                let client = sessions.clients.remove(&id)?;
-                Some((id, client.used_at, client.floor, client.replies))
-            })
-            .collect();
-        Self { limits: sessions.limits, clients }
+impl Clients {
+    /// Into so many pieces clients are divided: a hundred in each when the default limit is reached.
+    const PIECES: u64 = 1 << 10;
+
+    fn find(&self, id: ClientId) -> Option<&Client> {
+        self.pieces.get(&Self::piece(id))?.get(&id)
+    }
+
+    fn change(&mut self, id: ClientId, absent: impl FnOnce() -> Client) -> &mut Client {
+        let count = &mut self.count;
+        let piece = Arc::make_mut(self.pieces.entry(Self::piece(id)).or_default());
+        piece.entry(id).or_insert_with(|| {
+            *count += 1;
+            absent()
+        })
+    }
+
+    fn remove(&mut self, id: ClientId) -> Option<Client> {
+        let number = Self::piece(id);
+        let piece = Arc::make_mut(self.pieces.get_mut(&number)?);
+        let removed = piece.remove(&id)?;
+        self.count -= 1;
+        if piece.is_empty() {
+            self.pieces.remove(&number);
+        }
+        Some(removed)
+    }
+
+    /// Ids are hashes, or counted; the multiplication spreads both.
+    fn piece(id: ClientId) -> u16 {
+        (id.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32).rem_euclid(Self::PIECES) as u16
     }
 }
 
-impl From<Frozen> for Sessions {
-    fn from(frozen: Frozen) -> Self {
-        let mut sessions = Self::new(frozen.limits);
-        for (id, used_at, floor, replies) in frozen.clients {
+impl From<&FrozenSessions> for Saved {
+    fn from(frozen: &FrozenSessions) -> Self {
+        let mut clients: Vec<_> = frozen.clients.pieces.values().flat_map(|piece| piece.iter()).collect();
+        clients.sort_unstable_by_key(|(_, client)| client.used);
+        let clients = clients.into_iter();
+        let saved = clients.map(|(&id, client)| (id, client.used_at, client.floor, client.replies.clone()));
+        Self { limits: frozen.limits, clients: saved.collect() }
+    }
+}
+
+impl Serialize for FrozenSessions {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Saved::from(self).serialize(serializer)
+    }
+}
+
+impl Serialize for Sessions {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.freeze().serialize(serializer)
+    }
+}
+
+impl From<Saved> for Sessions {
+    fn from(saved: Saved) -> Self {
+        let mut sessions = Self::new(saved.limits);
+        for (id, used_at, floor, replies) in saved.clients {
             sessions.take_up(id, used_at, floor, replies);
         }
         sessions

@@ -95,7 +95,7 @@ fn a_table_from_a_snapshot_judges_and_forgets_like_the_one_it_was_taken_from() {
     for (client, sequence, at) in [(5, 1, 0), (2, 1, 10), (5, 2, 20), (5, 3, 30), (9, 1, 40)] {
         original.record(tag(client, sequence), LogTime(at), Bytes::from(vec![sequence as u8]));
     }
-    let mut copy = Sessions::from(Frozen::from(original.clone()));
+    let mut copy = Sessions::from(Saved::from(&original.freeze()));
     for (client, sequence, at) in [(7, 1, 50), (5, 1, 60), (2, 1, 60), (9, 1, 139), (9, 1, 140)] {
         let tag = tag(client, sequence);
         let verdict = original.judge(tag, LogTime(at));
@@ -110,4 +110,33 @@ fn a_table_from_a_snapshot_judges_and_forgets_like_the_one_it_was_taken_from() {
             "after client {client} at {at}"
         );
     }
+}
+
+#[test]
+fn a_frozen_table_shares_what_has_not_changed_and_stays_as_it_was() {
+    let mut sessions = table(10_000, 4, 1_000_000);
+    for client in 0..5_000 {
+        sessions.record(tag(client, 1), LogTime(client), Bytes::from_static(b"reply"));
+    }
+    let frozen = sessions.freeze();
+    let shared = |now: &Sessions| {
+        let pieces = now.clients.pieces.iter();
+        pieces
+            .filter(|(at, piece)| frozen.clients.pieces.get(at).is_some_and(|old| Arc::ptr_eq(old, piece)))
+            .count()
+    };
+    let all = frozen.clients.pieces.len();
+    assert!(all > 900 && shared(&sessions) == all, "freezing copies nothing, and the clients are spread");
+    sessions.record(tag(7, 2), LogTime(6_000), Bytes::new());
+    assert_eq!(shared(&sessions), all - 1, "a change copies one piece");
+    let mut then = Sessions::from(Saved::from(&frozen));
+    assert_eq!((then.len(), then.bytes() < sessions.bytes()), (5_000, true));
+    assert_eq!(then.judge(tag(7, 2), LogTime(6_000)), Verdict::Fresh, "it is as it was");
+    assert!(matches!(sessions.judge(tag(7, 2), LogTime(6_000)), Verdict::Duplicate(_)));
+}
+
+#[test]
+fn an_empty_table_costs_next_to_nothing() {
+    let sessions = table(100_000, 32, 1_000_000);
+    assert!(sessions.clients.pieces.is_empty() && sessions.by_use.is_empty());
 }

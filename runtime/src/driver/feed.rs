@@ -16,7 +16,8 @@ use tokio::sync::{broadcast, oneshot};
 use crate::address::MachineId;
 use crate::driver::host::Host;
 use crate::driver::seat::Seat;
-use crate::storage::{ReadFault, RecoveredMachine, SnapshotBody, SnapshotFault, WriteFault};
+use crate::driver::thaw::{ThawFault, Thawed};
+use crate::storage::{ReadFault, RecoveredMachine, SnapshotFault, WriteFault};
 
 /// Something that has arrived.
 pub(crate) enum Arrival<P: Protocol> {
@@ -51,7 +52,9 @@ pub(crate) enum Arrival<P: Protocol> {
     /// A snapshot was received.
     SnapshotReceived { seat: Seat, from: NodeId, message: P::Message, meta: SnapshotMeta },
     /// A received snapshot is the newest, and this is what it holds.
-    Installed { seat: Seat, result: Result<(SnapshotMeta, SnapshotBody), SnapshotFault> },
+    Installed { seat: Seat, result: Result<(SnapshotMeta, Thawed), ThawFault> },
+    /// The snapshot of a machine that is about to be hosted was read.
+    Thawed { machine: MachineId, result: Result<(SnapshotMeta, Thawed), ThawFault> },
     /// Let what was promised become durable, then stop.
     Shutdown { done: oneshot::Sender<()> },
 }
@@ -81,7 +84,6 @@ pub(crate) struct Creation<P: Protocol> {
     pub(crate) name: String,
     pub(crate) config: P::Config,
     pub(crate) recovered: RecoveredMachine,
-    pub(crate) body: Option<SnapshotBody>,
     pub(crate) host: Box<dyn FnOnce() -> Box<dyn Host<P>> + Send>,
     pub(crate) done: oneshot::Sender<Result<(), Uncreated>>,
 }
@@ -93,8 +95,8 @@ pub(crate) enum Uncreated {
     Exists,
     /// A record on the disk is not one of this protocol.
     Record(String),
-    /// The host did not take the snapshot.
-    Snapshot(std::io::Error),
+    /// Its snapshot cannot be read, or the host did not take it.
+    Snapshot(ThawFault),
     /// The driver stops.
     Stopped,
 }

@@ -12,7 +12,8 @@ use tokio::sync::{broadcast, oneshot};
 use crate::address::MachineId;
 use crate::driver::feed::{Answer, Arrival, Creation, Feed, Refused, Unanswered, Uncreated};
 use crate::driver::host::Host;
-use crate::storage::{RecoverError, RecoveredMachine, SnapshotFault, Store};
+use crate::driver::thaw::ThawFault;
+use crate::storage::{RecoverError, RecoveredMachine, SnapshotFault, SnapshotReader, Store};
 
 /// A driver, as its users hold it; clones reach the same one.
 pub struct DriverHandle<P: Protocol> {
@@ -94,24 +95,16 @@ impl<P: Protocol> DriverHandle<P> {
             return Err(CreateError::Exists);
         }
         let recovered = self.store.recover(machine)?;
-        let body = match recovered.snapshot {
-            None => None,
-            Some(_) => {
-                let (sender, receiver) = oneshot::channel();
-                // The receiver is gone only if this future was dropped.
-                self.store.snapshots().load(machine, move |result| drop(sender.send(result)));
-                Some(receiver.await.map_err(|_| CreateError::Stopped)??.1)
-            }
-        };
         let (done, created) = oneshot::channel();
         let (name, host) = (name.to_owned(), Box::new(host));
-        let creation = Creation { machine, name, config, recovered, body, host, done };
+        let creation = Creation { machine, name, config, recovered, host, done };
         self.feed.push_user(0, Arrival::Create(Box::new(creation))).map_err(|_| CreateError::Stopped)?;
         match created.await {
             Ok(Ok(())) => Ok(machine),
             Ok(Err(Uncreated::Exists)) => Err(CreateError::Exists),
             Ok(Err(Uncreated::Record(error))) => Err(CreateError::Record(error)),
-            Ok(Err(Uncreated::Snapshot(error))) => Err(CreateError::Restore(error)),
+            Ok(Err(Uncreated::Snapshot(ThawFault::Snapshot(fault)))) => Err(CreateError::Snapshot(fault)),
+            Ok(Err(Uncreated::Snapshot(ThawFault::Application(error)))) => Err(CreateError::Restore(error)),
             Ok(Err(Uncreated::Stopped)) | Err(_) => Err(CreateError::Stopped),
         }
     }
@@ -155,15 +148,7 @@ impl<P: Protocol> DriverHandle<P> {
         // A driver that has stopped hosts nothing, which whoever asks the machine is told.
         let (done, _) = oneshot::channel();
         let recovered = RecoveredMachine::default();
-        self.feed.push(Arrival::Create(Box::new(Creation {
-            machine,
-            name,
-            config,
-            recovered,
-            body: None,
-            host,
-            done,
-        })));
+        self.feed.push(Arrival::Create(Box::new(Creation { machine, name, config, recovered, host, done })));
         machine
     }
 
@@ -178,6 +163,14 @@ impl<P: Protocol> DriverHandle<P> {
         let (observer, events) = oneshot::channel();
         self.feed.push_user(0, Arrival::Observe { machine, observer }).ok()?;
         events.await.ok().flatten()
+    }
+
+    /// Opens the newest durable snapshot of a machine, to be read piece by piece.
+    ///
+    /// # Errors
+    /// There is none, or it is damaged.
+    pub async fn read_snapshot(&self, machine: MachineId) -> Result<SnapshotReader, SnapshotFault> {
+        self.store.snapshots().read(machine).await
     }
 
     /// Hosts a machine no longer; says whether it was hosted. Its records stay on the disk.

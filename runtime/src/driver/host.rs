@@ -2,13 +2,12 @@
 //!
 //! Lives on the driver's thread, so it need not be `Send`. Not for protocols without an application; they take [`PlainHost`].
 
-use std::io::{self, Read};
-
 use bytes::Bytes;
-use synod_protocols::log::{Entry, SnapshotMeta};
+use synod_protocols::log::Entry;
 use synod_protocols::{LogIndex, LogTime, Protocol};
 
 use crate::driver::frozen::Frozen;
+use crate::driver::thaw::{Thaw, Thawed};
 
 /// The application side of one machine.
 pub trait Host<P: Protocol>: 'static {
@@ -18,11 +17,9 @@ pub trait Host<P: Protocol>: 'static {
     /// The state after the last `apply`. Cheap: the machine waits.
     fn snapshot(&mut self) -> Frozen;
 
-    /// Replaces the state by that of a snapshot.
-    ///
-    /// # Errors
-    /// When the snapshot is not one of this application; the machine cannot go on then.
-    fn restore(&mut self, meta: &SnapshotMeta, reader: &mut dyn Read) -> io::Result<()>;
+    /// What reads a snapshot of this application beside the driver's thread, and puts the state in place of the present one on it.
+    /// When it cannot read the snapshot, the machine cannot go on.
+    fn thaw(&self) -> Thaw;
 
     /// Hears an event of the machine.
     fn event(&mut self, event: &P::Event) {
@@ -55,7 +52,7 @@ impl<P: Protocol> Host<P> for PlainHost {
         Frozen::new(|_| Ok(()))
     }
 
-    fn restore(&mut self, _meta: &SnapshotMeta, _reader: &mut dyn Read) -> io::Result<()> {
-        Ok(())
+    fn thaw(&self) -> Thaw {
+        Thaw::new(|_, _| Ok(Thawed::new(|| ())))
     }
 }

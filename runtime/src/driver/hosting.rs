@@ -3,17 +3,20 @@
 //! A machine that leaves keeps its records on the disk.
 
 use std::collections::BTreeSet;
-use std::io;
+use std::sync::Arc;
 
+use synod_protocols::log::SnapshotMeta;
 use synod_protocols::prng::Prng;
 use synod_protocols::{Input, Protocol, Recovered, Timestamp};
 use tokio::sync::oneshot;
 
 use crate::address::MachineId;
-use crate::driver::feed::{Creation, Uncreated};
-use crate::driver::machines::Hosted;
+use crate::driver::feed::{Arrival, Creation, Uncreated};
+use crate::driver::host::Host;
+use crate::driver::machines::{Coming, Hosted};
 use crate::driver::seat::Seat;
 use crate::driver::state::Driver;
+use crate::driver::thaw::{ThawFault, Thawed};
 use crate::storage::RecoveredMachine;
 use crate::wire::decode;
 
@@ -21,10 +24,50 @@ use crate::wire::decode;
 const RECORD_BYTES: usize = 1 << 30;
 
 impl<P: Protocol> Driver<P> {
-    /// Begins to host a machine and tells it what it has missed.
+    /// Begins to host a machine: at once, or when its snapshot has been read beside this thread.
     pub(crate) fn create(&mut self, now: Timestamp, creation: Creation<P>) {
-        let Creation { machine, name, config, recovered, body, host, done } = creation;
-        let result = self.revive(machine, name, config, recovered, body, host);
+        let Creation { machine, name, config, recovered, host, done } = creation;
+        if self.machines.contains_key(&machine) || self.coming.contains_key(&machine) {
+            // Who asked may have lost interest.
+            let _ = done.send(Err(Uncreated::Exists));
+            return;
+        }
+        let coming = Coming { name, config, recovered, host: host(), done };
+        if coming.recovered.snapshot.is_none() {
+            return self.admit(now, machine, coming);
+        }
+        let (thaw, feed) = (coming.host.thaw(), Arc::clone(&self.feed));
+        self.coming.insert(machine, coming);
+        self.store.snapshots().load(machine, move |loaded| {
+            feed.push(Arrival::Thawed { machine, result: thaw.read_loaded(loaded) });
+        });
+    }
+
+    /// The snapshot of a machine that is about to be hosted was read.
+    pub(crate) fn thawed(
+        &mut self,
+        now: Timestamp,
+        machine: MachineId,
+        result: Result<(SnapshotMeta, Thawed), ThawFault>,
+    ) {
+        // It may have been removed meanwhile.
+        let Some(coming) = self.coming.remove(&machine) else { return };
+        match result {
+            Ok((_, thawed)) => {
+                thawed.put();
+                self.admit(now, machine, coming);
+            }
+            Err(fault) => {
+                // Who asked may have lost interest.
+                let _ = coming.done.send(Err(Uncreated::Snapshot(fault)));
+            }
+        }
+    }
+
+    /// Hosts a machine whose application is ready, and tells it what it has missed.
+    fn admit(&mut self, now: Timestamp, machine: MachineId, coming: Coming<P>) {
+        let Coming { name, config, recovered, host, done } = coming;
+        let result = self.revive(machine, name, config, recovered, host);
         let created = result.is_ok();
         // Who asked may have lost interest; the machine lives all the same.
         let _ = done.send(result);
@@ -44,7 +87,8 @@ impl<P: Protocol> Driver<P> {
     pub(crate) fn remove(&mut self, machine: MachineId) -> bool {
         self.deadlines.set(machine, None);
         self.watches.set(machine, BTreeSet::new());
-        self.machines.remove(&machine).is_some()
+        let coming = self.coming.remove(&machine).is_some();
+        self.machines.remove(&machine).is_some() || coming
     }
 
     /// Whether nothing that was promised waits for the disk.
@@ -55,6 +99,7 @@ impl<P: Protocol> Driver<P> {
     /// Lets go of everybody who waits for the driver.
     pub(crate) fn farewell(&mut self, waiting: Vec<oneshot::Sender<()>>) {
         self.machines.clear();
+        self.coming.clear();
         for done in waiting {
             // Who asked may have lost interest.
             let _ = done.send(());
@@ -67,19 +112,10 @@ impl<P: Protocol> Driver<P> {
         name: String,
         config: P::Config,
         recovered: RecoveredMachine,
-        body: Option<crate::storage::SnapshotBody>,
-        host: Box<dyn FnOnce() -> Box<dyn crate::driver::host::Host<P>> + Send>,
+        host: Box<dyn Host<P>>,
     ) -> Result<(), Uncreated> {
-        if self.machines.contains_key(&machine) {
-            return Err(Uncreated::Exists);
-        }
         if !self.stopping.is_empty() {
             return Err(Uncreated::Stopped);
-        }
-        let mut host = host();
-        if let Some(meta) = &recovered.snapshot {
-            let mut body = body.ok_or_else(|| Uncreated::Snapshot(io::ErrorKind::NotFound.into()))?;
-            host.restore(meta, &mut body).map_err(Uncreated::Snapshot)?;
         }
         let recovered = decode_records::<P>(recovered)?;
         let seed = Prng::fork(self.seed, machine.0).next_u64();

@@ -8,14 +8,15 @@ use std::rc::Rc;
 
 use synod_protocols::log::SnapshotMeta;
 use synod_protocols::{Effect, NodeId, Outbox, Protocol, Token, WriteId};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::driver::feed::Answer;
+use crate::driver::feed::{Answer, Uncreated};
 use crate::driver::frozen::Frozen;
 use crate::driver::gate::Gate;
 use crate::driver::host::Host;
 use crate::driver::seat::Seat;
+use crate::storage::RecoveredMachine;
 
 /// How many events an observer may lag behind before it misses some.
 const EVENTS_HELD: usize = 1024;
@@ -75,6 +76,15 @@ impl<P: Protocol> Hosted<P> {
             |effect: &Effect<P>| matches!(effect, Effect::InstallSnapshot { from, .. } if *from == peer);
         self.transfers.is_whole(peer) || self.held.iter().any(is_its)
     }
+}
+
+/// A machine that is about to be hosted.
+pub(crate) struct Coming<P: Protocol> {
+    pub(crate) name: String,
+    pub(crate) config: P::Config,
+    pub(crate) recovered: RecoveredMachine,
+    pub(crate) host: Box<dyn Host<P>>,
+    pub(crate) done: oneshot::Sender<Result<(), Uncreated>>,
 }
 
 /// The snapshots of one machine on their way, at most one to and one from each peer.

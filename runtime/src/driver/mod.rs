@@ -29,6 +29,7 @@ mod start;
 mod state;
 #[cfg(test)]
 mod tests;
+mod thaw;
 mod turn;
 mod vigil;
 mod wakes;
@@ -39,4 +40,5 @@ pub use host::{Effected, Host, PlainHost};
 pub use meters::DriverMeters;
 pub use start::{Context, Limits};
 pub use state::Driver;
+pub use thaw::{Thaw, Thawed};
 pub use vigil::Vigil;

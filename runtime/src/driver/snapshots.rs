@@ -19,7 +19,8 @@ use crate::driver::machines::Direction;
 use crate::driver::meters::Meters;
 use crate::driver::seat::Seat;
 use crate::driver::state::Driver;
-use crate::storage::{SnapshotBody, SnapshotFault, SnapshotReceiver, Snapshots, Write};
+use crate::driver::thaw::{Thaw, ThawFault, Thawed};
+use crate::storage::{SnapshotFault, SnapshotReceiver, Snapshots, Write};
 use crate::wire::{Form, encode};
 
 /// The largest frame that is taken from a stream.
@@ -159,14 +160,14 @@ impl<P: Protocol> Driver<P> {
     pub(crate) fn begin_install(&mut self, machine: MachineId, from: NodeId, meta: SnapshotMeta) {
         let Some(hosted) = self.machines.get_mut(&machine) else { return };
         hosted.installing = true;
-        let (seat, feed) = (hosted.seat, Arc::clone(&self.feed));
+        let (seat, feed, thaw) = (hosted.seat, Arc::clone(&self.feed), hosted.host.thaw());
         let snapshots = self.store.snapshots().clone();
         // A machine installs only what its log contradicts or does not reach. What contradicts it goes first: found beside the
         // snapshot after a crash, it would look like its continuation.
         let contradicting = vec![(machine, vec![Write::Truncate { from: meta.index }])];
         self.store.log().write(contradicting, move |cleared| match cleared {
-            Ok(()) => install(snapshots, seat, from, meta, feed),
-            Err(_) => feed.push(Arrival::Installed { seat, result: Err(SnapshotFault::LogFailed) }),
+            Ok(()) => install(snapshots, seat, from, meta, thaw, feed),
+            Err(_) => feed.push(Arrival::Installed { seat, result: Err(SnapshotFault::LogFailed.into()) }),
         });
     }
 
@@ -175,23 +176,20 @@ impl<P: Protocol> Driver<P> {
         &mut self,
         now: Timestamp,
         machine: MachineId,
-        result: Result<(SnapshotMeta, SnapshotBody), SnapshotFault>,
+        result: Result<(SnapshotMeta, Thawed), ThawFault>,
     ) {
         let Some(hosted) = self.machines.get_mut(&machine) else { return };
         hosted.installing = false;
         let Some(Effect::InstallSnapshot { id, .. }) = hosted.held.pop_front() else { return };
-        let restored = result.map_err(|fault| fault.to_string()).and_then(|(meta, mut body)| {
-            hosted.host.restore(&meta, &mut body).map_err(|error| error.to_string())?;
-            Ok(meta)
-        });
-        match restored {
-            Ok(meta) => {
+        match result {
+            Ok((meta, thawed)) => {
+                thawed.put();
                 self.durable(now, machine, id);
                 self.step(now, machine, Input::SnapshotInstalled(meta));
                 self.resume(now, machine);
             }
             Err(error) => {
-                tracing::error!(protocol = P::NAME, ?machine, error, "a snapshot could not be installed");
+                tracing::error!(protocol = P::NAME, ?machine, %error, "a snapshot could not be installed");
                 self.fail(now, machine);
             }
         }
@@ -261,17 +259,20 @@ async fn receive_frame<P: Protocol>(
     }
 }
 
-/// Installs what was received from a peer, and reads it back for the application.
+/// Installs what was received from a peer, and reads it back for the application, all beside the driver's thread.
 fn install<P: Protocol>(
     snapshots: Snapshots,
     seat: Seat,
     from: NodeId,
     meta: SnapshotMeta,
+    thaw: Thaw,
     feed: Arc<Feed<P>>,
 ) {
     let installed = snapshots.clone();
     snapshots.install(seat.machine, from, meta, move |result| match result {
-        Ok(()) => installed.load(seat.machine, move |result| feed.push(Arrival::Installed { seat, result })),
-        Err(fault) => feed.push(Arrival::Installed { seat, result: Err(fault) }),
+        Ok(()) => installed.load(seat.machine, move |loaded| {
+            feed.push(Arrival::Installed { seat, result: thaw.read_loaded(loaded) });
+        }),
+        Err(fault) => feed.push(Arrival::Installed { seat, result: Err(fault.into()) }),
     });
 }

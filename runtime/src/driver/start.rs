@@ -86,6 +86,7 @@ impl<P: Protocol> Driver<P> {
                 meters,
                 feed,
                 machines: BTreeMap::new(),
+                coming: BTreeMap::new(),
                 links,
                 writes: Writes::default(),
                 deadlines: Deadlines::default(),

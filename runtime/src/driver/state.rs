@@ -12,7 +12,7 @@ use crate::address::MachineId;
 use crate::driver::deadlines::Deadlines;
 use crate::driver::feed::Feed;
 use crate::driver::links::Links;
-use crate::driver::machines::Hosted;
+use crate::driver::machines::{Coming, Hosted};
 use crate::driver::meters::Meters;
 use crate::driver::persist::Writes;
 use crate::driver::room::Room;
@@ -29,6 +29,8 @@ pub struct Driver<P: Protocol> {
     pub(crate) meters: Meters,
     pub(crate) feed: Arc<Feed<P>>,
     pub(crate) machines: BTreeMap<MachineId, Hosted<P>>,
+    /// Machines whose snapshots are being read; they are hosted when that is done.
+    pub(crate) coming: BTreeMap<MachineId, Coming<P>>,
     pub(crate) links: Links<P>,
     pub(crate) writes: Writes,
     pub(crate) deadlines: Deadlines,

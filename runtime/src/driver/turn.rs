@@ -94,6 +94,7 @@ impl<P: Protocol> Driver<P> {
             }
             Arrival::Command { machine, command, answer } => self.command(now, machine, command, answer),
             Arrival::Create(creation) => self.create(now, *creation),
+            Arrival::Thawed { machine, result } => self.thawed(now, machine, result),
             Arrival::Remove { machine, done } => {
                 // Who asked may have lost interest.
                 let _ = done.send(self.remove(machine));

@@ -2,15 +2,14 @@
 //!
 //! Decides nothing: the machine does (`synod_protocols::liveness`).
 
-use std::io::{self, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use synod_protocols::NodeId;
 use synod_protocols::liveness::{Command, Config, Event, Liveness};
-use synod_protocols::log::{Entry, SnapshotMeta};
+use synod_protocols::log::Entry;
 
 use crate::address::MachineId;
-use crate::driver::{DriverHandle, Effected, Frozen, Host, Vigil};
+use crate::driver::{DriverHandle, Effected, Frozen, Host, Thaw, Thawed, Vigil};
 
 /// The same on every node: the machines of all nodes are one group.
 const NAME: &str = "pairs";
@@ -63,8 +62,8 @@ impl Host<Liveness> for Herald {
         Frozen::new(|_| Ok(()))
     }
 
-    fn restore(&mut self, _meta: &SnapshotMeta, _reader: &mut dyn Read) -> io::Result<()> {
-        Ok(())
+    fn thaw(&self) -> Thaw {
+        Thaw::new(|_, _| Ok(Thawed::new(|| ())))
     }
 
     fn event(&mut self, event: &Event) {

@@ -1,12 +1,17 @@
 //! Applying, and snapshots: written, found again, sent and installed in the order of writes.
 
+use std::sync::{Arc, Mutex};
+use std::thread::{ThreadId, current};
+
 use bytes::Bytes;
+use synod_protocols::log::Entry;
 use synod_protocols::{LogIndex, NodeId, SessionId};
 use tokio::time::sleep;
 
-use super::toy::{Command, Reply};
-use super::world::{JOB, Node, found, run};
-use crate::driver::Limits;
+use super::toy::{Command, Reply, Toy, ToyConfig};
+use super::world::{JOB, Node, found, run, store_with};
+use crate::driver::{Effected, Frozen, Host, Limits, Thaw, Thawed};
+use crate::storage::ThreadWorker;
 
 fn result(index: u64, sum: u64) -> (LogIndex, Bytes) {
     (LogIndex(index), Bytes::copy_from_slice(&sum.to_le_bytes()))
@@ -158,4 +163,47 @@ fn the_largest_entry_of_a_group_fits_into_the_largest_message_that_is_taken() {
     let config = synod_protocols::raft::Config::lan(NodeId(1), [NodeId(1)].into());
     assert!(config.max_entry_bytes + config.max_append_bytes < crate::driver::snapshots::LARGE_FRAME_BYTES);
     assert!((config.max_entry_bytes as u64) < crate::storage::LogOptions::default().segment_bytes / 2);
+}
+
+/// Tells on which threads its state is read and put in place.
+#[derive(Clone, Default)]
+struct Whereabouts(Arc<Mutex<Vec<ThreadId>>>);
+
+impl Host<Toy> for Whereabouts {
+    fn apply(&mut self, _entries: Vec<Entry>) -> Effected {
+        Effected::default()
+    }
+
+    fn snapshot(&mut self) -> Frozen {
+        Frozen::new(|_| Ok(()))
+    }
+
+    fn thaw(&self) -> Thaw {
+        let threads = Arc::clone(&self.0);
+        Thaw::new(move |_, _| {
+            threads.lock().unwrap().push(current().id());
+            Ok(Thawed::new(move || threads.lock().unwrap().push(current().id())))
+        })
+    }
+}
+
+#[test]
+fn a_state_is_read_beside_the_drivers_thread_and_put_in_place_on_it() {
+    run(async {
+        let node = Node::new().await;
+        let machine = node.machine("a").await.0;
+        node.driver.command(machine, Command::Append(1), 8).await.unwrap();
+        node.driver.command(machine, Command::Take, 0).await.unwrap();
+        let disk = node.disk.crash(1);
+        drop(node);
+        let worker = Arc::new(ThreadWorker::start("snapshots").unwrap());
+        let store = store_with(&disk, worker).await;
+        let node = Node::keeping(disk, store, Limits::default());
+        let host = Whereabouts::default();
+        let (given, config) = (host.clone(), ToyConfig { peers: vec![NodeId(2)] });
+        node.driver.create("a", config, move || Box::new(given)).await.unwrap();
+        let threads = host.0.lock().unwrap().clone();
+        assert_eq!(threads.len(), 2);
+        assert!(threads[0] != current().id() && threads[1] == current().id(), "{threads:?}");
+    });
 }

@@ -1,13 +1,13 @@
 //! A node's surroundings as values: a disk that takes virtual time, links that are queues, one thread.
 
 use std::collections::VecDeque;
-use std::io::{self, Read};
+use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
-use synod_protocols::log::{Body, Entry, SnapshotMeta};
+use synod_protocols::log::{Body, Entry};
 use synod_protocols::{LogIndex, NodeId, Protocol, SessionId, Timestamp};
 use synod_transport::{BulkReceiver, BulkSender, LinkError};
 use tokio::sync::mpsc;
@@ -17,7 +17,9 @@ use super::toy::{Message, Toy, ToyConfig};
 use crate::address::{MachineId, ProtocolId};
 use crate::cluster::{Courier, Inbox};
 use crate::driver::frame;
-use crate::driver::{Context, Driver, DriverHandle, DriverMeters, Effected, Frozen, Host, Limits};
+use crate::driver::{
+    Context, Driver, DriverHandle, DriverMeters, Effected, Frozen, Host, Limits, Thaw, Thawed,
+};
 use crate::env::{Clock, Spawner};
 use crate::storage::{DamagedLog, LogOptions, OpenStore, SimDisk, Store, Worker};
 use crate::telemetry::Metrics;
@@ -86,10 +88,14 @@ pub(crate) fn slow_worker() -> Arc<dyn Worker> {
 }
 
 pub(crate) async fn store(disk: &SimDisk) -> Store {
+    store_with(disk, slow_worker()).await
+}
+
+pub(crate) async fn store_with(disk: &SimDisk, snapshot_worker: Arc<dyn Worker>) -> Store {
     let request = OpenStore {
         disk: Arc::new(disk.clone()),
         log_worker: slow_worker(),
-        snapshot_worker: slow_worker(),
+        snapshot_worker,
         options: LogOptions::sim(),
         damaged: DamagedLog::Refuse,
         seed: 1,
@@ -232,11 +238,13 @@ impl Host<Toy> for Sum {
         Frozen::new(move |writer| writer.write_all(&sum.to_le_bytes()))
     }
 
-    fn restore(&mut self, _meta: &SnapshotMeta, reader: &mut dyn Read) -> io::Result<()> {
-        let mut bytes = [0; 8];
-        reader.read_exact(&mut bytes)?;
-        self.0.lock().unwrap().0 = u64::from_le_bytes(bytes);
-        Ok(())
+    fn thaw(&self) -> Thaw {
+        let sum = Arc::clone(&self.0);
+        Thaw::new(move |_, reader| {
+            let mut bytes = [0; 8];
+            reader.read_exact(&mut bytes)?;
+            Ok(Thawed::new(move || sum.lock().unwrap().0 = u64::from_le_bytes(bytes)))
+        })
     }
 
     fn event(&mut self, event: &u64) {
@@ -259,8 +267,12 @@ impl Node {
     }
 
     pub(crate) async fn on(disk: SimDisk, limits: Limits) -> Self {
-        let (metrics, post) = (Metrics::default(), Arc::new(Post::default()));
         let store = store(&disk).await;
+        Self::keeping(disk, store, limits)
+    }
+
+    pub(crate) fn keeping(disk: SimDisk, store: Store, limits: Limits) -> Self {
+        let (metrics, post) = (Metrics::default(), Arc::new(Post::default()));
         let context = Context {
             seed: 7,
             clock: Arc::new(TokioClock(Instant::now())),

@@ -7,11 +7,12 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use synod_protocols::log::{Body, Entry, SessionTag, SnapshotMeta};
+use synod_protocols::LogIndex;
+use synod_protocols::log::{Body, Entry, SessionTag};
 use synod_protocols::raft::{Event, Raft};
-use synod_protocols::session::{Sessions, Verdict};
+use synod_protocols::session::{SessionLimits, Sessions, Verdict};
 
-use crate::driver::{Effected, Frozen, Host};
+use crate::driver::{Effected, Frozen, Host, Thaw, Thawed};
 use crate::services::replicated::names::Names;
 use crate::services::replicated::payload::{Settled, unpack};
 use crate::services::replicated::shared::{Shared, Standing, State};
@@ -55,7 +56,7 @@ impl<S: StateMachine> Host<Raft> for ReplicaHost<S> {
 
     fn snapshot(&mut self) -> Frozen {
         let state = self.shared.state();
-        let (machine, sessions) = (state.machine.snapshot(), state.sessions.clone());
+        let (machine, sessions) = (state.machine.snapshot(), state.sessions.freeze());
         Frozen::new(move |writer| {
             let mut table = BytesMut::new();
             encode(&sessions, Form::Compact, &mut table).map_err(io::Error::other)?;
@@ -65,15 +66,16 @@ impl<S: StateMachine> Host<Raft> for ReplicaHost<S> {
         })
     }
 
-    fn restore(&mut self, meta: &SnapshotMeta, reader: &mut dyn Read) -> io::Result<()> {
-        let sessions = read_sessions(reader)?;
-        let machine = S::restore(reader)?;
-        let mut state = self.shared.state();
-        let previous = std::mem::replace(&mut state.machine, machine);
-        state.machine.adopt(previous);
-        state.sessions = sessions;
-        state.applied = meta.index;
-        Ok(())
+    fn thaw(&self) -> Thaw {
+        let (shared, limits) = (Arc::clone(&self.shared), self.shared.state().sessions.limits());
+        Thaw::new(move |meta, reader| {
+            let sessions = read_sessions(reader)?;
+            if sessions.limits() != limits {
+                return Err(other_limits(sessions.limits(), limits));
+            }
+            let (machine, index) = (S::restore(reader)?, meta.index);
+            Ok(Thawed::new(move || shared.state().replace(machine, sessions, index)))
+        })
     }
 
     fn failed(&mut self) {
@@ -110,6 +112,13 @@ impl<S: StateMachine> Drop for ReplicaHost<S> {
 }
 
 impl<S: StateMachine> State<S> {
+    fn replace(&mut self, machine: S, sessions: Sessions, applied: LogIndex) {
+        let previous = std::mem::replace(&mut self.machine, machine);
+        self.machine.adopt(previous);
+        self.sessions = sessions;
+        self.applied = applied;
+    }
+
     fn apply(&mut self, at: Applied, payload: &[u8]) -> Bytes {
         match at.session {
             None => self.execute(at, payload),
@@ -159,6 +168,14 @@ fn first_result(remembered: &Bytes, payload: &[u8]) -> Bytes {
         Some((first, _)) if *first == mark(payload) => remembered.slice(first.len()..),
         Some(_) | None => Settled::reused(),
     }
+}
+
+/// Replicas that remember differently would answer retries differently, and drift apart.
+fn other_limits(found: SessionLimits, own: SessionLimits) -> io::Error {
+    let reason = format!(
+        "its sessions are limited to {found:?}, those of this node to {own:?}; give all members the same"
+    );
+    io::Error::new(io::ErrorKind::InvalidData, reason)
 }
 
 fn read_sessions(reader: &mut dyn Read) -> io::Result<Sessions> {

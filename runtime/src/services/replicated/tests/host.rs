@@ -162,7 +162,7 @@ fn a_snapshot_carries_the_sessions_along() {
     let meta =
         SnapshotMeta { index: LogIndex(1), term: Term(1), time: LogTime(1), configuration: Bytes::new() };
     let (mut second, shared) = host();
-    second.restore(&meta, &mut &bytes[..]).unwrap();
+    second.thaw().read(&meta, &mut &bytes[..]).unwrap().put();
     assert_eq!(shared.state().machine.sum, 5);
     assert_eq!(shared.state().applied, LogIndex(1));
     let effected =
@@ -172,8 +172,24 @@ fn a_snapshot_carries_the_sessions_along() {
         [Some(5), Some(10)]
     );
     for length in 0..bytes.len() {
-        assert!(second.restore(&meta, &mut &bytes[..length]).is_err(), "cut at {length}");
+        assert!(second.thaw().read(&meta, &mut &bytes[..length]).is_err(), "cut at {length}");
     }
+}
+
+#[test]
+fn a_snapshot_of_a_replica_that_remembers_differently_is_refused() {
+    let (mut first, _) = host();
+    let mut bytes = Vec::new();
+    first.snapshot().write_to(&mut bytes).unwrap();
+    let meta =
+        SnapshotMeta { index: LogIndex(1), term: Term(1), time: LogTime(1), configuration: Bytes::new() };
+    let other = SessionLimits { max_sessions: 9, ..SessionLimits::default() };
+    let second = ReplicaHost::new(Arc::new(Shared::new(Sum::default(), other)), Names::default());
+    let refusal = second.thaw().read(&meta, &mut &bytes[..]).err().expect("it is refused").to_string();
+    assert!(
+        refusal.contains("max_sessions: 9") && refusal.contains("give all members the same"),
+        "{refusal}"
+    );
 }
 
 #[test]
