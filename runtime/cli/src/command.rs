@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::backup::BackupCommand;
 use crate::bench::BenchCommand;
 use crate::ca::CaCommand;
 use crate::check::CheckCommand;
@@ -33,6 +34,7 @@ enum Command {
     Status(StatusCommand),
     Kv(KvCommand),
     Ca(CaCommand),
+    Backup(BackupCommand),
     Sim(SimCommand),
     Bench(BenchCommand),
     Check(CheckCommand),
@@ -51,6 +53,7 @@ impl Cli {
             Command::Status(status) => status.run(form),
             Command::Kv(kv) => kv.run(form),
             Command::Ca(ca) => ca.run(form),
+            Command::Backup(backup) => backup.run(form),
             Command::Sim(sim) => sim.run(form),
             Command::Bench(bench) => bench.run(form),
             Command::Check(check) => check.run(form),

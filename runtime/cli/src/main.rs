@@ -1,5 +1,6 @@
 //! The binary `synod`: a cluster to try, a node to run, and what operators ask of both.
 
+mod backup;
 mod bench;
 mod ca;
 mod check;

@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use synod::node::HttpConfig;
+use synod::node::{BackupAccess, HttpConfig};
 use synod::services::kv::VALUE_LIMIT;
 
 /// The settings of a node's HTTP. Start from [`Config::loopback`] or [`Config::new`].
@@ -16,6 +16,7 @@ pub struct Config {
     pub(crate) bind: SocketAddr,
     pub(crate) credential: Option<Credential>,
     pub(crate) body_limit: usize,
+    pub(crate) backup: BackupAccess,
     /// How long a request may take that does not say so itself.
     pub timeout: Duration,
     /// How long a request may take at most, whatever it says.
@@ -57,6 +58,7 @@ impl Config {
             bind: (Ipv4Addr::LOCALHOST, port).into(),
             credential: None,
             body_limit: VALUE_LIMIT,
+            backup: BackupAccess::default(),
             timeout: Duration::from_secs(5),
             timeout_max: Duration::from_secs(60),
             heartbeat: Duration::from_secs(10),
@@ -77,7 +79,8 @@ impl Config {
             return Err(ConfigError::NoBody);
         }
         let credential = http.tls.clone().map(|(certificate, key)| Credential { certificate, key });
-        Ok(Self { bind: http.address, credential, body_limit: http.max_body, ..Self::loopback(0) })
+        let (body_limit, backup) = (http.max_body, http.backup);
+        Ok(Self { bind: http.address, credential, body_limit, backup, ..Self::loopback(0) })
     }
 
     /// Where to listen.
@@ -95,7 +98,14 @@ mod tests {
 
     fn http(address: &str) -> HttpConfig {
         let address = address.parse().unwrap();
-        HttpConfig { address, allow_clear_text: false, tls: None, max_body: 10, peers: BTreeMap::new() }
+        HttpConfig {
+            address,
+            allow_clear_text: false,
+            tls: None,
+            max_body: 10,
+            peers: BTreeMap::new(),
+            backup: BackupAccess::Loopback,
+        }
     }
 
     #[test]

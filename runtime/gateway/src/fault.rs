@@ -20,6 +20,9 @@ pub(crate) enum Fault {
     /// There is no such route; nothing changed.
     #[error("there is nothing at {0}")]
     NoRoute(String),
+    /// Who asks may not have it; nothing changed.
+    #[error("{0}")]
+    Forbidden(String),
     /// The route does not know the method; nothing changed.
     #[error("the method {method} does not apply here, use {allowed}")]
     Method {
@@ -65,6 +68,7 @@ impl Fault {
             Self::Map(error) => error.outcome,
             Self::Malformed(_)
             | Self::NoRoute(_)
+            | Self::Forbidden(_)
             | Self::Method { .. }
             | Self::TooLarge { .. }
             | Self::BrokenBody(_)
@@ -81,6 +85,7 @@ impl ResponseError for Fault {
             Self::Malformed(_) | Self::BrokenBody(_) => StatusCode::BAD_REQUEST,
             Self::SlowBody(_) => StatusCode::REQUEST_TIMEOUT,
             Self::NoRoute(_) => StatusCode::NOT_FOUND,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Late(_) | Self::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -101,6 +106,7 @@ impl ResponseError for Fault {
             Self::Map(KvError { cause: KvCause::Compacted { oldest: index }, .. }) => oldest = Some(index.0),
             Self::Malformed(_)
             | Self::NoRoute(_)
+            | Self::Forbidden(_)
             | Self::TooLarge { .. }
             | Self::BrokenBody(_)
             | Self::SlowBody(_)

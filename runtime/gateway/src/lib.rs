@@ -3,6 +3,7 @@
 //! Handlers are thin: they read a request, ask the node's [`Service`], and write the answer down. What may go wrong is one
 //! enumeration, turned into a response in one place (`fault`). Routes, status codes and headers stand in `runtime/docs/http.md`.
 
+mod backup;
 mod body;
 mod config;
 mod count;
@@ -31,6 +32,6 @@ pub use config::{Config, ConfigError};
 pub use json::{Item, WatchEnd, WatchEvent};
 pub use member::Member;
 pub use server::{Gateway, GatewayError};
-pub use service::{Map, Service};
+pub use service::{Backup, Map, Service};
 pub use status::{Link, Role, Status};
 pub use tls::TlsError;

@@ -1,19 +1,21 @@
 //! A member of a cluster as HTTP shows it: its map, its place in the group, its links.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
-use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
+use futures_util::{FutureExt, StreamExt, stream};
 use synod::address::node_id;
 use synod::protocols::NodeId;
 use synod::services;
-use synod::services::kv::Kv;
+use synod::services::kv::{Kv, KvError};
 use synod::telemetry::Metrics;
 use synod::transport::{PeerName, Transport};
 use tokio::time::Instant;
 
-use crate::service::{Map, Service};
+use crate::service::{Backup, Map, Service};
 use crate::status::{Link, Role, Status};
 
 /// A member of a cluster.
@@ -83,6 +85,20 @@ impl Service for Member {
         async move {
             let replica = member.kv.status().await.map_err(|error| error.to_string())?;
             Ok(member.describe(&replica))
+        }
+        .boxed_local()
+    }
+
+    fn backup(&self, deadline: Duration) -> LocalBoxFuture<'static, Result<Backup, KvError>> {
+        let (kv, cluster) = (self.kv.clone(), self.cluster.clone());
+        async move {
+            let backup = kv.backup(&cluster, deadline).await?;
+            let (index, length) = (backup.index(), backup.length());
+            let pieces = stream::try_unfold(backup, |mut backup| async move {
+                let piece = backup.next().await.map_err(io::Error::other)?;
+                Ok(piece.map(|piece| (piece, backup)))
+            });
+            Ok(Backup { index, length, pieces: pieces.boxed_local() })
         }
         .boxed_local()
     }

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, Resource};
 
 use crate::fault::Fault;
 use crate::gate::Gate;
-use crate::{health, kv};
+use crate::{backup, health, kv};
 
 /// Registers every route.
 pub(crate) fn configure(app: &mut ServiceConfig, gate: Data<Gate>) {
@@ -15,6 +15,7 @@ pub(crate) fn configure(app: &mut ServiceConfig, gate: Data<Gate>) {
             web::resource("/kv/{key:.*}").put(kv::put).get(kv::get).delete(kv::delete),
             "PUT, GET, DELETE",
         ))
+        .service(others(web::resource("/backup").get(backup::backup), "GET"))
         .service(others(web::resource("/healthz").get(health::healthz), "GET"))
         .service(others(web::resource("/readyz").get(health::readyz), "GET"))
         .service(others(web::resource("/metrics").get(health::metrics), "GET"))

@@ -2,6 +2,10 @@
 //!
 //! Answers are local futures: a handler runs to its end on the thread that took its connection.
 
+use std::io;
+use std::time::Duration;
+
+use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::LocalBoxStream;
 use futures_util::{FutureExt, StreamExt};
@@ -25,8 +29,21 @@ pub trait Service: Send + Sync + 'static {
     /// The sentence says why the node cannot tell.
     fn status(&self) -> LocalBoxFuture<'static, Result<Status, String>>;
 
+    /// A backup of the node's state that contains everything acknowledged before.
+    fn backup(&self, deadline: Duration) -> LocalBoxFuture<'static, Result<Backup, KvError>>;
+
     /// Where the gateway counts, and what `/metrics` prints.
     fn metrics(&self) -> &Metrics;
+}
+
+/// A backup that is being taken.
+pub struct Backup {
+    /// The last entry whose effect it contains.
+    pub index: LogIndex,
+    /// How many bytes it has.
+    pub length: u64,
+    /// Its bytes.
+    pub pieces: LocalBoxStream<'static, io::Result<Bytes>>,
 }
 
 /// The replicated map, as HTTP uses it.

@@ -55,6 +55,20 @@ pub struct HttpConfig {
     pub max_body: usize,
     /// Where other members serve HTTP, as clients reach them; told to clients, never dialled.
     pub peers: BTreeMap<PeerName, String>,
+    /// Who may take a backup.
+    pub backup: BackupAccess,
+}
+
+/// Who may take a backup over HTTP: it holds the whole state, the recognised retries of all clients included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BackupAccess {
+    /// Nobody; backups are taken from the directory of a stopped node.
+    Nobody,
+    /// Whoever asks from the node's own machine.
+    #[default]
+    Loopback,
+    /// Whoever reaches the node.
+    Anybody,
 }
 
 /// The files of a node's credential, in PEM.

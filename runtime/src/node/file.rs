@@ -11,7 +11,9 @@ use std::time::Duration;
 use serde::Deserialize;
 use synod_transport::PeerName;
 
-use crate::node::config::{ConfigError, HttpConfig, KvConfig, NodeConfig, Override, RaftConfig, TlsConfig};
+use crate::node::config::{
+    BackupAccess, ConfigError, HttpConfig, KvConfig, NodeConfig, Override, RaftConfig, TlsConfig,
+};
 
 impl NodeConfig {
     /// Reads a file, then the environment (`SYNOD_LISTEN_QUIC` for `listen.quic`), then the given overrides; the last one wins.
@@ -53,7 +55,7 @@ impl NodeConfig {
     }
 }
 
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 19] = [
     "cluster",
     "node",
     "directory",
@@ -64,6 +66,7 @@ const KEYS: [&str; 18] = [
     "http.key",
     "http.max_body_bytes",
     "http.peers",
+    "http.backup",
     "tls.authority",
     "tls.certificate",
     "tls.key",
@@ -161,6 +164,7 @@ struct Http {
     key: Option<PathBuf>,
     max_body_bytes: usize,
     peers: BTreeMap<String, String>,
+    backup: String,
 }
 
 impl Default for Http {
@@ -171,6 +175,7 @@ impl Default for Http {
             key: None,
             max_body_bytes: 1 << 20,
             peers: BTreeMap::new(),
+            backup: "loopback".into(),
         }
     }
 }
@@ -271,6 +276,15 @@ impl Http {
             tls,
             max_body: self.max_body_bytes,
             peers: check_endpoints("http.peers", self.peers, complaint)?,
+            backup: match self.backup.as_str() {
+                "nobody" => BackupAccess::Nobody,
+                "loopback" => BackupAccess::Loopback,
+                "anybody" => BackupAccess::Anybody,
+                other => {
+                    let reason = format!("{other:?} is none of nobody, loopback and anybody");
+                    return Err(complaint.about("http.backup", reason));
+                }
+            },
         })
     }
 }
@@ -355,6 +369,10 @@ mod tests {
         assert_eq!(config.tls.authority, Path::new("etc/ca.pem"));
         assert_eq!(config.peers.len(), 1);
         assert_eq!(config.raft.election_timeout, Duration::from_millis(300));
+        let access = |config: &NodeConfig| config.http.as_ref().expect("it stands there").backup;
+        assert_eq!(access(&config), BackupAccess::Loopback, "what is not said is refused to other machines");
+        let open = parse(TEXT, &[change("http.backup", "anybody")]).expect("good");
+        assert_eq!(access(&open), BackupAccess::Anybody);
         assert!(!config.kv.clients, "closed to clients unless it is said otherwise");
         assert!(parse(TEXT, &[change("kv.clients", "true")]).expect("good").kv.clients);
     }
@@ -383,6 +401,8 @@ mod tests {
         assert!(error.contains("http.peers.node-2") && error.contains("here"), "{error}");
         let error = parse(TEXT, &[change("peers.node-1", "127.0.0.1:1")]).expect_err("itself");
         assert!(error.contains("peers.node-1: is this very node"), "{error}");
+        let error = parse(TEXT, &[change("http.backup", "friends")]).expect_err("nobody known");
+        assert!(error.contains("http.backup: \"friends\" is none of nobody"), "{error}");
         let error = parse(TEXT, &[change("raft.heartbeat_ms", "200")]).expect_err("too slow");
         assert!(error.contains("raft.heartbeat_ms"), "{error}");
     }

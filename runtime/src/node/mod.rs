@@ -15,7 +15,9 @@ mod production;
 mod start;
 
 pub use builder::NodeBuilder;
-pub use config::{ConfigError, HttpConfig, KV, KvConfig, NodeConfig, Override, RaftConfig, TlsConfig};
+pub use config::{
+    BackupAccess, ConfigError, HttpConfig, KV, KvConfig, NodeConfig, Override, RaftConfig, TlsConfig,
+};
 pub use error::{NodeFailure, ServiceError, StartError};
 pub use handle::Node;
 pub use machine::Machine;

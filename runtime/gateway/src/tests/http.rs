@@ -11,6 +11,7 @@ use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::web::Data;
 use bytes::Bytes;
 use serde_json::{Value, json};
+use synod::node::BackupAccess;
 use synod::protocols::LogIndex;
 use synod::services::kv::{Consistency, KvCause, KvError};
 
@@ -48,12 +49,16 @@ impl Answer {
 
 impl Node {
     fn new() -> Self {
+        Self::giving_backups_to(BackupAccess::default())
+    }
+
+    fn giving_backups_to(backup: BackupAccess) -> Self {
         let memory = Memory::new();
         let stop = Stop::new();
         let gate = Data::new(Gate {
             measures: Measures::new(memory.metrics()),
             service: memory.clone(),
-            config: Config { body_limit: 100, ..Config::loopback(0) },
+            config: Config { body_limit: 100, backup, ..Config::loopback(0) },
             caught_up: CaughtUp::default(),
             stopping: stop.stopping(),
         });
@@ -311,4 +316,30 @@ async fn a_watch_whose_history_is_gone_answers_410_with_the_oldest() {
     let later =
         TestRequest::get().uri("/kv?watch=a").insert_header(("Last-Event-ID", LogIndex(3).to_string()));
     assert_eq!(node.ask(later).await.status, StatusCode::GONE);
+}
+
+#[actix_web::test]
+async fn a_backup_goes_to_whom_the_configuration_says() {
+    let asked = |from: &str| TestRequest::get().uri("/backup").peer_addr(from.parse().unwrap());
+    let (near, mapped, far) = ("127.0.0.1:9", "[::ffff:127.0.0.1]:9", "192.0.2.7:9");
+    let cases = [
+        (BackupAccess::Loopback, near, 200),
+        (BackupAccess::Loopback, mapped, 200),
+        (BackupAccess::Loopback, far, 403),
+        (BackupAccess::Anybody, far, 200),
+        (BackupAccess::Nobody, near, 403),
+    ];
+    for (access, from, status) in cases {
+        let node = Node::giving_backups_to(access);
+        node.put("/kv/a", "one").await;
+        let answer = node.ask(asked(from)).await;
+        assert_eq!(answer.status.as_u16(), status, "{access:?} {from}");
+        if status == 200 {
+            assert_eq!((answer.header("Synod-Index"), &answer.body[..]), (Some("1"), &b"one, two"[..]));
+        } else {
+            assert!(answer.json()["error"].as_str().unwrap().contains("http.backup"));
+        }
+    }
+    let unknown = Node::giving_backups_to(BackupAccess::Anybody).get("/backup?from=1").await;
+    assert_eq!(unknown.status, StatusCode::BAD_REQUEST);
 }

@@ -1,7 +1,9 @@
 //! A node in memory that obeys the contract of the map on one thread of changes, and fails when told to.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures_util::future::{LocalBoxFuture, ready};
 use futures_util::stream::{self, LocalBoxStream};
@@ -14,7 +16,7 @@ use synod::services::kv::{
 use synod::telemetry::Metrics;
 use tokio::sync::watch;
 
-use crate::service::{Map, Service};
+use crate::service::{Backup, Map, Service};
 use crate::status::{Role, Status};
 
 #[derive(Default)]
@@ -157,6 +159,15 @@ impl Service for Memory {
 
     fn status(&self) -> LocalBoxFuture<'static, Result<Status, String>> {
         ready(self.status.lock().unwrap().clone()).boxed_local()
+    }
+
+    /// Two pieces, of which the second does not come while the node fails.
+    fn backup(&self, _deadline: Duration) -> LocalBoxFuture<'static, Result<Backup, KvError>> {
+        let state = self.state.lock().unwrap();
+        let second = if state.stuck { Err(io::Error::other("the disk")) } else { Ok("two".into()) };
+        let pieces = stream::iter([Ok("one, ".into()), second]).boxed_local();
+        let index = LogIndex(state.next().0 - 1);
+        ready(Ok(Backup { index, length: 8, pieces })).boxed_local()
     }
 
     fn metrics(&self) -> &Metrics {

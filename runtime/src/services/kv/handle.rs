@@ -18,7 +18,7 @@ use crate::services::kv::model::{
     TxnOutcome, Versioned,
 };
 use crate::services::kv::watch::WatchStream;
-use crate::services::replicated::{DEADLINE, Remote, ReplicaError, Replicated};
+use crate::services::replicated::{Backup, DEADLINE, Remote, ReplicaError, Replicated};
 
 /// A replicated ordered map from text to bytes. Any member answers, and any client of a cluster that opened it to clients.
 #[derive(Clone, Debug)]
@@ -154,6 +154,18 @@ impl Kv {
     /// [`KvError`] with the cause `Compacted` when the history from there on is no longer held, and `NoReplica` at a client.
     pub fn watch(&self, prefix: &str, from: Option<LogIndex>) -> Result<WatchStream, KvError> {
         self.here()?.inspect(|map| map.hub.watch(prefix, from))
+    }
+
+    /// A backup of this node's map that contains everything acknowledged before. `cluster` stands in its header.
+    ///
+    /// # Errors
+    /// [`KvError`]: a member in a minority, or one that does not catch up in time, gives none, and neither does a client.
+    pub async fn backup(&self, cluster: &str, deadline: Duration) -> Result<Backup, KvError> {
+        let replicated = self.here()?;
+        // An empty page: what counts is the index that the answer reflects.
+        let nothing = Query::Range(Range { prefix: String::new(), after: None, limit: 0 });
+        let (_, seen) = replicated.query(&nothing, deadline).await?;
+        Ok(replicated.backup(seen, cluster, deadline).await?)
     }
 
     /// How this node's replica stands.

@@ -13,6 +13,7 @@ use synod_protocols::session::SessionLimits;
 use synod_protocols::{LogIndex, NodeId};
 
 use crate::driver::{CreateError, DriverHandle};
+use crate::services::replicated::backup::Backup;
 use crate::services::replicated::caller::Caller;
 use crate::services::replicated::error::ReplicaError;
 use crate::services::replicated::forward::Forward;
@@ -29,6 +30,7 @@ pub const DEADLINE: Duration = Duration::from_secs(5);
 pub struct Replicated<S> {
     caller: Caller<S>,
     replica: Replica<S>,
+    names: Arc<Names>,
 }
 
 /// What it takes to start one replica.
@@ -58,12 +60,13 @@ impl<S: StateMachine> Replicated<S> {
     /// [`CreateError`]; nothing runs then.
     pub async fn start(start: Start<S>) -> Result<Self, CreateError> {
         let Start { name, driver, config, seed, forward, initial, sessions, names } = start;
+        let known = Arc::new(names.clone());
         let (me, shared) = (config.id, Arc::new(Shared::new(initial, sessions)));
         let hosted = Arc::clone(&shared);
         let machine = driver.create(&name, config, move || Box::new(ReplicaHost::new(hosted, names))).await?;
         let seed = Prng::fork(seed, machine.0 ^ me.0).next_u64();
         let replica = Replica::new(driver, machine, shared);
-        Ok(Self { caller: Caller::member(me, replica.clone(), forward, seed), replica })
+        Ok(Self { caller: Caller::member(me, replica.clone(), forward, seed), replica, names: known })
     }
 
     /// Lets a command take effect once, however often it has to be tried.
@@ -141,6 +144,20 @@ impl<S: StateMachine> Replicated<S> {
         self.replica.snapshot().await
     }
 
+    /// A backup of this node's state once it reflects the entry at `seen`, which a query has told: then it contains everything that
+    /// was acknowledged before that query began. `cluster` stands in the backup's header.
+    ///
+    /// # Errors
+    /// [`ReplicaError`]; its cause is `Timeout` when this node does not get that far in time.
+    pub async fn backup(
+        &self,
+        seen: LogIndex,
+        cluster: &str,
+        deadline: Duration,
+    ) -> Result<Backup, ReplicaError> {
+        Backup::of(&self.replica, seen, cluster, &self.names, deadline).await
+    }
+
     /// This node's replica, for whoever receives the requests of other members.
     #[must_use]
     pub fn replica(&self) -> &Replica<S> {
@@ -168,7 +185,7 @@ impl<S: StateMachine> Replicated<S> {
 
 impl<S> Clone for Replicated<S> {
     fn clone(&self) -> Self {
-        Self { caller: self.caller.clone(), replica: self.replica.clone() }
+        Self { caller: self.caller.clone(), replica: self.replica.clone(), names: Arc::clone(&self.names) }
     }
 }
 

@@ -4,6 +4,7 @@
 //! command may have taken effect. Sessions (Raft dissertation §6.3) make retries take effect once; they are part of the
 //! replicated state. Reads are confirmed by the leader (§6.4).
 
+mod backup;
 mod caller;
 mod door;
 mod error;
@@ -22,6 +23,7 @@ mod shared;
 mod tests;
 mod watched;
 
+pub use backup::Backup;
 pub use door::{Doors, ReplicaApi, open_door, open_door_to_clients};
 pub use error::{ReplicaCause, ReplicaError};
 pub use forward::{Execute, Executed, Forward, Queried};

@@ -16,6 +16,7 @@ use crate::services::replicated::forward::{Execute, Executed, Queried};
 use crate::services::replicated::payload::unpack;
 use crate::services::replicated::shared::Shared;
 use crate::services::state_machine::StateMachine;
+use crate::storage::{SnapshotFault, SnapshotReader};
 use crate::wire::{Form, encode};
 
 /// The replica of a service on this node; clones are the same replica.
@@ -92,6 +93,16 @@ impl<S: StateMachine> Replica<S> {
             Reply::SnapshotTaken { index } => Ok(index),
             reply => Err(unexpected(&reply)),
         }
+    }
+
+    /// The last entry whose effect this replica's state contains.
+    pub(crate) fn applied(&self) -> LogIndex {
+        self.shared.state().applied
+    }
+
+    /// Opens the newest snapshot of this replica.
+    pub(crate) async fn read_snapshot(&self) -> Result<SnapshotReader, SnapshotFault> {
+        self.driver.read_snapshot(self.machine).await
     }
 
     async fn propose(&self, session: Option<SessionTag>, payload: Bytes) -> Result<Executed, ReplicaError> {
