@@ -228,13 +228,21 @@ impl<P: Subject> Disk<P> {
         self.room = full.then_some(self.config.reserve);
     }
 
-    /// Forgets faults that have not struck yet, has room again, and is as fast as a calm disk.
-    pub fn heal(&mut self) {
+    /// Takes so many times as long for everything, until it is healed.
+    pub fn slow_down(&mut self, factor: u32) {
+        self.tally.request(FaultKind::SlowDisk);
+        self.tally.inject(FaultKind::SlowDisk);
+        self.config.sync_min *= factor;
+        self.config.sync_max *= factor;
+    }
+
+    /// Forgets faults that have not struck yet, has room again, and is as fast as another; what a crash does to it stays.
+    pub fn heal(&mut self, speed: DiskConfig) {
         self.stalled_until = Timestamp::ZERO;
         self.no_snapshots_until = Timestamp::ZERO;
         self.fail_next = false;
         self.room = None;
-        self.config = DiskConfig { lose: self.config.lose, tear: self.config.tear, ..DiskConfig::calm() };
+        self.config = DiskConfig { lose: self.config.lose, tear: self.config.tear, ..speed };
     }
 
     /// What reads see: every write, synced or not.

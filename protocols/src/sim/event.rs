@@ -44,8 +44,10 @@ pub(super) enum Event<P: Subject> {
     LinkExpires(Pair, u64),
     /// A link comes up, unless its generation changed.
     LinkConnects(Pair, u64),
-    /// A fault strikes.
+    /// A fault strikes, unless the world has come to peace before.
     Fault(Fault),
+    /// What brings the world to peace.
+    Order(Fault),
     /// The workload asked to be called.
     Alarm(u64),
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
+use crate::sim::shape::Shape;
 use crate::types::NodeId;
 
 /// Something bad that is done to the cluster at one instant.
@@ -23,6 +24,18 @@ pub enum Fault {
     Pause(NodeId, Duration),
     /// No messages between the two sides, in either direction.
     Partition(BTreeSet<NodeId>),
+    /// Messages from these nodes to all others vanish; the other direction works.
+    OneWayPartition(BTreeSet<NodeId>),
+    /// Every cut ends, and paths are cut until only the shape's are left. Its first role falls to the leader of this instant, if
+    /// there is one and the flag says so; the others fall to the nodes in their order.
+    Shape {
+        /// Which paths are left.
+        shape: Shape,
+        /// Who plays its roles.
+        order: Vec<NodeId>,
+        /// Whether the leader moves to the front.
+        leader_first: bool,
+    },
     /// Messages from the first node to the second vanish; the other direction works.
     OneWayCut(NodeId, NodeId),
     /// Two nodes do not hear each other, while both hear all others.
@@ -49,6 +62,8 @@ pub enum Fault {
     CutOff(NodeId),
     /// The disk answers no sync for a while.
     Stall(NodeId, Duration),
+    /// The disk takes this many times as long for everything, until it is healed.
+    SlowDisk(NodeId, u32),
     /// The next sync fails.
     FailWrite(NodeId),
     /// The disk has no room for further records for a while.
@@ -68,8 +83,14 @@ pub enum FaultKind {
     Reorder,
     /// A message was held back because its path was clogged.
     Clog,
+    /// A message vanished because its path was full.
+    Overflow,
     /// A symmetric partition.
     Partition,
+    /// A partition of which one side is still heard by the other.
+    OneWayPartition,
+    /// A network of which only some paths are left.
+    Shape,
     /// A cut of one direction.
     OneWayCut,
     /// A cut between two nodes that others still hear.
@@ -92,6 +113,8 @@ pub enum FaultKind {
     Pause,
     /// A sync was held up.
     Stall,
+    /// A disk was slower than the others.
+    SlowDisk,
     /// A sync failed.
     WriteFailure,
     /// The disk had no room.
@@ -102,12 +125,15 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// Every kind, in the order of reports.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 23] = [
         Self::Loss,
         Self::Duplicate,
         Self::Reorder,
         Self::Clog,
+        Self::Overflow,
         Self::Partition,
+        Self::OneWayPartition,
+        Self::Shape,
         Self::OneWayCut,
         Self::PartialCut,
         Self::IsolateLeader,
@@ -119,6 +145,7 @@ impl FaultKind {
         Self::PowerCut,
         Self::Pause,
         Self::Stall,
+        Self::SlowDisk,
         Self::WriteFailure,
         Self::DiskFull,
         Self::SnapshotFailure,
@@ -132,7 +159,10 @@ impl FaultKind {
             Self::Duplicate => "duplicate",
             Self::Reorder => "reorder",
             Self::Clog => "clog",
+            Self::Overflow => "path full",
             Self::Partition => "partition",
+            Self::OneWayPartition => "one-way partition",
+            Self::Shape => "shape",
             Self::OneWayCut => "one-way cut",
             Self::PartialCut => "partial cut",
             Self::IsolateLeader => "isolate leader",
@@ -144,6 +174,7 @@ impl FaultKind {
             Self::PowerCut => "power cut",
             Self::Pause => "pause",
             Self::Stall => "disk stall",
+            Self::SlowDisk => "slow disk",
             Self::WriteFailure => "write failure",
             Self::DiskFull => "disk full",
             Self::SnapshotFailure => "snapshot failure",

@@ -2,7 +2,6 @@
 //!
 //! Chooses no fault: schedules do. A fault without effect is counted as asked for, and not as injected.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::sim::application::Application;
@@ -10,7 +9,6 @@ use crate::sim::event::{Arrival, Event};
 use crate::sim::fault::{Fault, FaultKind};
 use crate::sim::invariant::Happening;
 use crate::sim::links::{LinkPlan, Pair, ends};
-use crate::sim::network::NetworkConfig;
 use crate::sim::subject::Subject;
 use crate::sim::world::{Step, World};
 use crate::types::{NodeId, Timestamp};
@@ -21,35 +19,13 @@ impl<P: Subject, A: Application> World<P, A> {
         self.queue.push(at.max(self.now), Event::Fault(fault));
     }
 
-    /// Ends all faults for the nodes in `core`: they run, hear each other over a calm network, and have room on their disks.
-    /// The others die and stay dead. What was planned and has not struck yet still strikes.
-    pub fn make_well(&mut self, core: &BTreeSet<NodeId>) {
-        self.coups.0 = self.now;
-        self.network.heal_all();
-        self.network.configure(NetworkConfig::calm());
-        for node in 0..self.nodes.len() {
-            let it = &mut self.nodes[node];
-            let id = it.id;
-            if let Some(until) = it.process.as_ref().and_then(|process| process.paused_until) {
-                self.resume(node, until);
-            }
-            if !core.contains(&id) {
-                self.plan(self.now, Fault::Crash(id));
-                continue;
-            }
-            if self.nodes[node].disk.has_failed() {
-                self.plan(self.now, Fault::Crash(id));
-            }
-            self.nodes[node].disk.heal();
-            self.nodes[node].dies_in_write = None;
-            self.give_room(node);
-            self.plan(self.now, Fault::Restart(id));
-        }
-        self.refresh_links();
+    /// Carries a planned fault out, unless the world has come to peace.
+    pub(super) fn strike(&mut self, fault: &Fault) -> Step {
+        if self.at_peace { Step::World } else { self.carry_out_fault(fault) }
     }
 
     /// Carries a fault out.
-    pub(super) fn strike(&mut self, fault: &Fault) -> Step {
+    pub(super) fn carry_out_fault(&mut self, fault: &Fault) -> Step {
         let step = match fault {
             Fault::Crash(node) => self.crash(*node),
             Fault::CrashInWrite(node, down) => self.crash_in_write(*node, *down),
@@ -65,6 +41,9 @@ impl<P: Subject, A: Application> World<P, A> {
                 let until = world.now.after(*span);
                 world.nodes[position].disk.stall(until);
             }),
+            Fault::SlowDisk(node, factor) => self.on_node(*node, |world, position| {
+                world.nodes[position].disk.slow_down(*factor);
+            }),
             Fault::FailWrite(node) => {
                 self.on_node(*node, |world, position| world.nodes[position].disk.fail_next_sync())
             }
@@ -74,6 +53,8 @@ impl<P: Subject, A: Application> World<P, A> {
                 world.nodes[position].disk.fail_snapshots(until);
             }),
             Fault::Partition(_)
+            | Fault::OneWayPartition(_)
+            | Fault::Shape { .. }
             | Fault::OneWayCut(..)
             | Fault::PartialCut(..)
             | Fault::IsolateLeader
@@ -159,13 +140,23 @@ impl<P: Subject, A: Application> World<P, A> {
                 let paths = inside.iter().flat_map(|&a| outside.iter().flat_map(move |&b| [(a, b), (b, a)]));
                 self.network.cut(FaultKind::Partition, paths);
             }
+            Fault::OneWayPartition(side) => {
+                let (inside, outside): (Vec<NodeId>, Vec<NodeId>) =
+                    all.iter().partition(|node| side.contains(node));
+                let paths = inside.iter().flat_map(|&a| outside.iter().map(move |&b| (a, b)));
+                self.network.cut(FaultKind::OneWayPartition, paths);
+            }
+            Fault::Shape { shape, order, leader_first } => {
+                let order = if *leader_first { self.leader_first(order) } else { order.clone() };
+                self.network.heal_all();
+                self.network.cut(FaultKind::Shape, shape.cuts(&order));
+            }
             Fault::OneWayCut(from, to) => self.network.cut(FaultKind::OneWayCut, [(*from, *to)]),
             Fault::PartialCut(one, other) => {
                 self.network.cut(FaultKind::PartialCut, [(*one, *other), (*other, *one)]);
             }
-            Fault::IsolateLeader => match self.nodes.iter().find(|node| node.machine().is_some_and(P::leads))
-            {
-                Some(leader) => self.network.cut(FaultKind::IsolateLeader, around(leader.id, &all)),
+            Fault::IsolateLeader => match self.leader() {
+                Some(leader) => self.network.cut(FaultKind::IsolateLeader, around(leader, &all)),
                 None => self.tally.request(FaultKind::IsolateLeader),
             },
             Fault::CutOff(node) => self.network.cut(FaultKind::Swizzle, around(*node, &all)),
@@ -190,11 +181,24 @@ impl<P: Subject, A: Application> World<P, A> {
             | Fault::Coups(..)
             | Fault::Pause(..)
             | Fault::Stall(..)
+            | Fault::SlowDisk(..)
             | Fault::FailWrite(_)
             | Fault::FillDisk(..)
             | Fault::FailSnapshots(..) => {}
         }
         Step::World
+    }
+
+    /// A node that believes that it leads, if there is one.
+    fn leader(&self) -> Option<NodeId> {
+        self.nodes.iter().find(|node| node.machine().is_some_and(P::leads)).map(|node| node.id)
+    }
+
+    fn leader_first(&self, order: &[NodeId]) -> Vec<NodeId> {
+        let leader = self.leader();
+        let mut order = order.to_vec();
+        order.sort_by_key(|&node| Some(node) != leader);
+        order
     }
 
     fn on_node(&mut self, node: NodeId, act: impl FnOnce(&mut Self, usize)) -> Step {
@@ -312,6 +316,6 @@ impl<P: Subject, A: Application> World<P, A> {
 }
 
 /// Every path between one node and the others, in both directions.
-fn around(node: NodeId, all: &[NodeId]) -> Vec<(NodeId, NodeId)> {
+pub(super) fn around(node: NodeId, all: &[NodeId]) -> Vec<(NodeId, NodeId)> {
     all.iter().filter(|&&other| other != node).flat_map(|&other| [(node, other), (other, node)]).collect()
 }

@@ -4,6 +4,7 @@
 //! the simulated world here and by simulations of whole nodes. Loss, clogging and asymmetric cuts follow the simulators of
 //! FoundationDB (`sim2`, Zhou et al., SIGMOD 2021 §4) and TigerBeetle.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::prng::Prng;
@@ -31,6 +32,8 @@ pub struct NetworkConfig {
     pub clog_max: Duration,
     /// Bytes a second of one path; zero for no limit.
     pub bandwidth: u64,
+    /// Messages that are on one path at a time at most, further ones vanish; zero for no limit.
+    pub capacity: usize,
 }
 
 impl NetworkConfig {
@@ -47,6 +50,7 @@ impl NetworkConfig {
             clog: 0.0,
             clog_max: Duration::ZERO,
             bandwidth: 0,
+            capacity: 0,
         }
     }
 }
@@ -77,6 +81,10 @@ struct Path {
     clogged_until: Timestamp,
     busy_until: Timestamp,
     last_arrival: Timestamp,
+    /// What the distance adds to every delay.
+    distance: Duration,
+    /// When what is on the path arrives; kept only where the capacity has a limit.
+    travelling: VecDeque<Timestamp>,
 }
 
 #[derive(Clone, Debug)]
@@ -119,7 +127,14 @@ impl Network {
             self.count(FaultKind::Loss);
             return routes;
         }
+        if self.is_full(now, path) {
+            self.count(FaultKind::Overflow);
+            return routes;
+        }
         routes.add(self.delay(now, path, bytes));
+        if self.config.capacity > 0 {
+            self.paths[path].travelling.push_back(now.after(routes.delays[0]));
+        }
         if self.chance.chance(self.config.duplicate) {
             self.count(FaultKind::Duplicate);
             let spread = self.tail();
@@ -160,6 +175,15 @@ impl Network {
         self.config = config;
     }
 
+    /// Lets two nodes lie so far apart that every message between them takes this much longer, in either direction.
+    pub fn part(&mut self, one: NodeId, other: NodeId, distance: Duration) {
+        for (from, to) in [(one, other), (other, one)] {
+            if let Some(path) = self.path(from, to) {
+                self.paths[path].distance = distance;
+            }
+        }
+    }
+
     /// Whether messages from one node to another vanish because of a cut.
     #[must_use]
     pub fn is_cut(&self, from: NodeId, to: NodeId) -> bool {
@@ -179,7 +203,8 @@ impl Network {
     }
 
     fn delay(&mut self, now: Timestamp, path: usize, bytes: usize) -> Duration {
-        let mut delay = (self.config.delay_min + self.tail()).min(self.config.delay_max);
+        let mut delay =
+            (self.config.delay_min + self.tail()).min(self.config.delay_max) + self.paths[path].distance;
         if self.chance.chance(self.config.clog) {
             self.tally.request(FaultKind::Clog);
             let span = self.chance.duration(Duration::ZERO, self.config.clog_max);
@@ -202,6 +227,15 @@ impl Network {
             return delay;
         }
         last.since(now)
+    }
+
+    fn is_full(&mut self, now: Timestamp, path: usize) -> bool {
+        if self.config.capacity == 0 {
+            return false;
+        }
+        let travelling = &mut self.paths[path].travelling;
+        travelling.retain(|&arrival| arrival > now);
+        travelling.len() >= self.config.capacity
     }
 
     fn queueing(&mut self, now: Timestamp, path: usize, bytes: usize) -> Duration {
@@ -295,6 +329,30 @@ mod tests {
         let twice = copies.iter().filter(|&&copies| copies == 2).count();
         assert!((3_700..4_300).contains(&lost), "{lost}");
         assert!((1_400..1_800).contains(&twice), "{twice}");
+    }
+
+    #[test]
+    fn a_full_path_swallows_what_is_more_than_it_carries_until_something_arrives() {
+        let config = NetworkConfig { capacity: 2, delay_mean: Duration::ZERO, ..NetworkConfig::calm() };
+        let mut network = network(config);
+        let copies = |network: &mut Network, at| network.route(Timestamp(at), A, B, 10).delays().len();
+        assert_eq!([0, 1, 2].map(|at| copies(&mut network, at)), [1, 1, 0]);
+        assert_eq!(network.tally().count(FaultKind::Overflow).injected, 1);
+        assert_eq!(
+            [100_000, 100_000].map(|at| copies(&mut network, at)),
+            [1, 0],
+            "one of the two has arrived"
+        );
+    }
+
+    #[test]
+    fn a_distance_adds_to_both_directions() {
+        let mut network = network(NetworkConfig { delay_mean: Duration::ZERO, ..NetworkConfig::calm() });
+        network.part(A, B, Duration::from_millis(40));
+        for (from, to) in [(A, B), (B, A)] {
+            let delay = network.route(Timestamp(0), from, to, 10).delays()[0];
+            assert_eq!(delay, Duration::from_micros(40_100));
+        }
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub struct Node<P: Subject, A> {
     pub(super) disk: Disk<P>,
     /// Whether the process is to die during its next write, and for how long.
     pub(super) dies_in_write: Option<Duration>,
+    /// Whether the node stays broken for ever.
+    pub(super) retired: bool,
     pub(super) process: Option<Process<P, A>>,
 }
 
@@ -98,9 +100,9 @@ impl<P: Subject, A> Node<P, A> {
         self.process.as_ref().is_some_and(|process| process.paused_until.is_some())
     }
 
-    /// Whether the process lives, acts, and its disk takes writes.
+    /// Whether the process lives, acts, its disk takes writes, and it was not left behind when the world came to peace.
     #[must_use]
     pub fn is_well(&self) -> bool {
-        self.is_up() && !self.is_paused() && !self.disk.has_failed()
+        !self.retired && self.is_up() && !self.is_paused() && !self.disk.has_failed()
     }
 }

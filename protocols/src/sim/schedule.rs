@@ -1,30 +1,29 @@
-//! A schedule of faults drawn from a seed: each seed has its own mix of faults, and its own network, disks and clocks.
+//! The circumstances of one run, drawn from a seed: its network, disks and clocks, what strikes when, and what is owed meanwhile.
 //!
 //! Swarm testing (Groce et al., ISSTA 2012): leaving whole kinds of faults out of a run finds more than always mixing all.
 //! A schedule covers the safety phase; when it ends, `core` is made well and has to make progress.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::prng::Prng;
 use crate::sim::disk::DiskConfig;
+use crate::sim::draw::Draw;
 use crate::sim::fault::Fault;
+use crate::sim::heal::Fate;
 use crate::sim::links::LinkConfig;
 use crate::sim::network::NetworkConfig;
+use crate::sim::profile::Profile;
 use crate::sim::world::WorldConfig;
 use crate::types::{NodeId, Timestamp};
 
-/// Which kinds of faults a schedule may draw from.
+/// A span of time in which a quorum hears each other and has to get on, whatever else is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Profile {
-    /// None: what must hold on a good day.
-    Calm,
-    /// Messages and paths only.
-    Network,
-    /// Processes and disks only.
-    Process,
-    /// Every kind, each seed with its own mix.
-    Swarm,
+pub struct Demand {
+    /// When the present shape of the network began.
+    pub from: Timestamp,
+    /// When it ends.
+    pub until: Timestamp,
 }
 
 /// The circumstances of one run.
@@ -34,229 +33,129 @@ pub struct Schedule {
     pub world: WorldConfig,
     /// What strikes, and when, in order.
     pub faults: Vec<(Timestamp, Fault)>,
+    /// When progress is owed before the faults end, in order.
+    pub demands: Vec<Demand>,
     /// The nodes that are made well when the safety phase ends: all, or only a quorum.
     pub core: BTreeSet<NodeId>,
+    /// What becomes of the others.
+    pub fates: BTreeMap<NodeId, Fate>,
 }
 
 impl Schedule {
     /// Draws the circumstances of a run of `nodes` nodes whose safety phase ends at `until`.
     #[must_use]
     pub fn generate(seed: u64, profile: Profile, nodes: u64, until: Timestamp) -> Self {
-        let mut draw = Draw { chance: Prng::fork(seed, 0x5C4E_D01E), nodes, until, faults: Vec::new() };
-        let (network, process) = match profile {
-            Profile::Calm => (false, false),
-            Profile::Network => (true, false),
-            Profile::Process => (false, true),
-            Profile::Swarm => (true, true),
-        };
+        let (omit, haste) = if profile == Profile::Safety { (0.125, 2) } else { (0.5, 1) };
+        let chance = Prng::fork(seed, 0x5C4E_D01E);
+        let mut draw = Draw { chance, nodes, until, faults: Vec::new(), omit, haste };
         let mut world = WorldConfig::calm();
         world.grain = Duration::from_micros(1 << draw.chance.below(11));
-        if network {
-            world.network = draw.network();
-            draw.cuts();
-        }
-        if process {
-            world.disk = draw.disk();
-            world.job_max = Duration::from_micros(10 << draw.chance.below(12));
-            world.drift_ppm = if draw.coin() { 0 } else { 1 << draw.chance.below(16) };
-            draw.crashes();
-            draw.disk_faults();
-        }
         world.links = draw.links();
-        let core = draw.core(profile);
+        let mut demands = Vec::new();
+        match profile {
+            Profile::Calm => {}
+            Profile::Network => draw.storm(&mut world),
+            Profile::Process => draw.misfortune(&mut world),
+            Profile::Swarm | Profile::Safety => {
+                draw.storm(&mut world);
+                draw.misfortune(&mut world);
+            }
+            Profile::Liveness => demands = draw.partial_connectivity(&mut world),
+            Profile::Wan => draw.continents(&mut world),
+        }
+        let (core, fates) = draw.ends(profile);
         let mut faults = draw.faults;
         faults.sort_by_key(|(at, _)| *at);
-        Self { world, faults, core }
+        Self { world, faults, demands, core, fates }
     }
-}
-
-struct Draw {
-    chance: Prng,
-    nodes: u64,
-    until: Timestamp,
-    faults: Vec<(Timestamp, Fault)>,
 }
 
 impl Draw {
-    fn network(&mut self) -> NetworkConfig {
-        let mean = Duration::from_micros(50 << self.chance.below(10));
-        NetworkConfig {
+    fn storm(&mut self, world: &mut WorldConfig) {
+        world.network = self.network();
+        self.cuts();
+    }
+
+    fn misfortune(&mut self, world: &mut WorldConfig) {
+        world.disk = self.disk();
+        world.job_max = Duration::from_micros(10 << self.chance.below(12));
+        world.drift_ppm = if self.coin() { 0 } else { 1 << self.chance.below(16) };
+        self.crashes();
+        self.disk_faults();
+    }
+
+    /// Shapes of the network that stay, on a network that is otherwise nearly sound. Half of the seeds keep sessions alive over
+    /// paths that are cut in one direction, as datagrams would.
+    fn partial_connectivity(&mut self, world: &mut WorldConfig) -> Vec<Demand> {
+        let mean = Duration::from_micros(100 << self.chance.below(6));
+        world.network = NetworkConfig {
             delay_min: mean / 4,
             delay_mean: mean,
-            delay_max: mean * 20,
-            loss: self.rate(0.1),
+            delay_max: mean * 8,
+            loss: self.rate(0.01),
             duplicate: self.rate(0.1),
-            reorder: self.rate(0.3),
-            clog: self.rate(0.002),
-            clog_max: self.span(10, 2_000),
-            bandwidth: if self.coin() { 0 } else { 200_000 << self.chance.below(8) },
+            ..NetworkConfig::calm()
+        };
+        world.disk =
+            DiskConfig { sync_max: Duration::from_micros(100 << self.chance.below(6)), ..DiskConfig::calm() };
+        if self.coin() {
+            world.links.idle_timeout = Duration::from_secs(3_600);
         }
+        if self.nodes < 3 {
+            return Vec::new();
+        }
+        self.shapes().into_iter().map(|(from, until)| Demand { from, until }).collect()
     }
 
-    fn disk(&mut self) -> DiskConfig {
-        let sync_max = Duration::from_micros(50 << self.chance.below(11));
-        DiskConfig {
-            sync_min: sync_max / 10,
-            sync_max,
-            stall: self.rate(0.01),
-            stall_max: self.span(10, 1_000),
-            lose: self.chance.unit(),
-            tear: self.chance.unit(),
-            ..DiskConfig::calm()
-        }
-    }
-
-    fn links(&mut self) -> LinkConfig {
-        LinkConfig { idle_timeout: self.span(200, 3_000), reconnect: self.span(1, 300) }
-    }
-
-    fn cuts(&mut self) {
-        for (at, span) in self.times(4_000) {
-            let side = self.some_nodes();
-            self.cut(at, span, Fault::Partition(side));
-        }
-        for (at, span) in self.times(4_000) {
-            let (one, other) = self.two_nodes();
-            self.cut(at, span, Fault::OneWayCut(one, other));
-        }
-        for (at, span) in self.times(4_000) {
-            let (one, other) = self.two_nodes();
-            self.cut(at, span, Fault::PartialCut(one, other));
-        }
-        for (at, span) in self.times(5_000) {
-            self.cut(at, span, Fault::IsolateLeader);
-        }
-        for (at, span) in self.times(8_000) {
-            let reach = self.span(1, 80);
-            self.plan(at, Fault::Coups(span * 4, reach));
-        }
-        for (at, _) in self.times(15_000) {
-            let (cut, heal) = (self.shuffled(), self.shuffled());
-            let gap = self.span(20, 400);
-            self.plan(at, Fault::Swizzle { cut, heal, gap });
-        }
-    }
-
-    fn crashes(&mut self) {
-        for (at, span) in self.times(2_500) {
-            let node = self.node();
-            self.plan(at, Fault::Crash(node));
-            self.plan(at.after(span), Fault::Restart(node));
-        }
-        for (at, span) in self.times(2_500) {
-            let node = self.node();
-            self.plan(at, Fault::CrashInWrite(node, span));
-        }
-        for (at, _) in self.times(20_000) {
-            self.plan(at, Fault::PowerCut);
-            for node in 1..=self.nodes {
-                let down = self.span(1, 1_500);
-                self.plan(at.after(down), Fault::Restart(NodeId(node)));
+    /// Three continents, 40 to 110 ms apart one way, each with its share of the nodes; lines between them fail, and so do machines.
+    fn continents(&mut self, world: &mut WorldConfig) {
+        const APART: [[u64; 3]; 3] = [[0, 40, 75], [40, 0, 110], [75, 110, 0]];
+        for one in 1..=self.nodes {
+            for other in one + 1..=self.nodes {
+                let apart = Duration::from_millis(APART[one as usize % 3][other as usize % 3]);
+                world.distances.push((NodeId(one), NodeId(other), apart));
             }
         }
-        for (at, span) in self.times(3_000) {
+        world.network = NetworkConfig {
+            delay_mean: Duration::from_micros(500 << self.chance.below(4)),
+            loss: self.rate(0.02),
+            duplicate: self.rate(0.01),
+            reorder: self.rate(0.1),
+            bandwidth: if self.coin() { 0 } else { 1_000_000 << self.chance.below(5) },
+            ..NetworkConfig::calm()
+        };
+        world.links = LinkConfig { idle_timeout: self.span(2_000, 6_000), reconnect: self.span(100, 500) };
+        world.disk.sync_max = Duration::from_millis(8);
+        for (at, span) in self.times(10_000) {
+            let continent = self.chance.below(3);
+            let side = (1..=self.nodes).filter(|node| node % 3 == continent).map(NodeId).collect();
+            self.pass(at, span * 2, Fault::Partition(side), Fault::Heal);
+        }
+        for (at, span) in self.times(8_000) {
+            let node = self.node();
+            self.pass(at, span, Fault::Crash(node), Fault::Restart(node));
+        }
+        for (at, span) in self.times(8_000) {
             let node = self.node();
             self.plan(at, Fault::Pause(node, span));
         }
     }
 
-    fn disk_faults(&mut self) {
-        for (at, span) in self.times(4_000) {
-            let node = self.node();
-            self.plan(at, Fault::Stall(node, span / 2));
-        }
-        for (at, span) in self.times(10_000) {
-            let node = self.node();
-            self.plan(at, Fault::FailWrite(node));
-            self.plan(at.after(span), Fault::Crash(node));
-            self.plan(at.after(span * 2), Fault::Restart(node));
-        }
-        for (at, span) in self.times(8_000) {
-            let node = self.node();
-            self.plan(at, Fault::FillDisk(node, span * 2));
-        }
-        for (at, span) in self.times(8_000) {
-            let node = self.node();
-            self.plan(at, Fault::FailSnapshots(node, span * 4));
-        }
-    }
-
-    /// All nodes, or some quorum of them.
-    fn core(&mut self, profile: Profile) -> BTreeSet<NodeId> {
+    /// All nodes, or some quorum of them; and what becomes of the others.
+    fn ends(&mut self, profile: Profile) -> (BTreeSet<NodeId>, BTreeMap<NodeId, Fate>) {
         let mut order = self.shuffled();
-        if profile != Profile::Calm && self.coin() {
-            order.truncate(self.nodes as usize / 2 + 1);
+        let quorum = self.nodes as usize / 2 + 1;
+        let rest = if profile != Profile::Calm && self.coin() { order.split_off(quorum) } else { Vec::new() };
+        let fates = rest.into_iter().map(|node| (node, self.fate())).collect();
+        (order.into_iter().collect(), fates)
+    }
+
+    fn fate(&mut self) -> Fate {
+        match self.chance.below(3) {
+            0 => Fate::Dead,
+            1 => Fate::Paused,
+            _ => Fate::CutOff,
         }
-        order.into_iter().collect()
-    }
-
-    /// When one kind of fault strikes, and for how long: never in half of all seeds, else about every `mean` ms, up to four times
-    /// as often or up to eight times as rarely.
-    fn times(&mut self, mean: u64) -> Vec<(Timestamp, Duration)> {
-        if self.coin() {
-            return Vec::new();
-        }
-        let mean = (mean >> 2) << self.chance.below(6);
-        let longest = 100 << self.chance.below(8);
-        let mut times = Vec::new();
-        let mut at = Timestamp::ZERO;
-        loop {
-            at = at.after(self.span(1, 2 * mean));
-            if at >= self.until {
-                return times;
-            }
-            times.push((at, self.span(1, longest)));
-        }
-    }
-
-    fn cut(&mut self, at: Timestamp, span: Duration, fault: Fault) {
-        let healing = match &fault {
-            Fault::OneWayCut(node, _) | Fault::PartialCut(node, _) if self.coin() => Fault::HealNode(*node),
-            _ => Fault::Heal,
-        };
-        self.plan(at, fault);
-        self.plan(at.after(span), healing);
-    }
-
-    fn plan(&mut self, at: Timestamp, fault: Fault) {
-        if at < self.until {
-            self.faults.push((at, fault));
-        }
-    }
-
-    fn rate(&mut self, most: f64) -> f64 {
-        if self.coin() { 0.0 } else { most * self.chance.unit() * self.chance.unit() }
-    }
-
-    fn span(&mut self, low: u64, high: u64) -> Duration {
-        self.chance.duration(Duration::from_millis(low), Duration::from_millis(high))
-    }
-
-    fn coin(&mut self) -> bool {
-        self.chance.chance(0.5)
-    }
-
-    fn node(&mut self) -> NodeId {
-        NodeId(self.chance.between(1, self.nodes))
-    }
-
-    fn two_nodes(&mut self) -> (NodeId, NodeId) {
-        let one = self.node();
-        let step = self.chance.between(1, self.nodes.saturating_sub(1).max(1));
-        (one, NodeId((one.0 - 1 + step) % self.nodes + 1))
-    }
-
-    fn some_nodes(&mut self) -> BTreeSet<NodeId> {
-        let count = self.chance.between(1, self.nodes.saturating_sub(1).max(1)) as usize;
-        self.shuffled().into_iter().take(count).collect()
-    }
-
-    fn shuffled(&mut self) -> Vec<NodeId> {
-        let mut order: Vec<_> = (1..=self.nodes).map(NodeId).collect();
-        for last in (1..order.len()).rev() {
-            order.swap(last, self.chance.below(last as u64 + 1) as usize);
-        }
-        order
     }
 }
 
@@ -290,5 +189,33 @@ mod tests {
         let sizes: BTreeSet<_> =
             (0..50).map(|seed| Schedule::generate(seed, Profile::Swarm, 5, UNTIL).core.len()).collect();
         assert_eq!(sizes, BTreeSet::from([3, 5]));
+    }
+
+    #[test]
+    fn whoever_is_not_of_the_core_has_a_fate() {
+        let mut fates = BTreeMap::new();
+        for seed in 0..60 {
+            let schedule = Schedule::generate(seed, Profile::Swarm, 5, UNTIL);
+            assert_eq!(schedule.core.len() + schedule.fates.len(), 5);
+            assert!(schedule.fates.keys().all(|node| !schedule.core.contains(node)));
+            for fate in schedule.fates.values() {
+                *fates.entry(format!("{fate:?}")).or_insert(0) += 1;
+            }
+        }
+        assert_eq!(fates.len(), 3, "{fates:?}");
+    }
+
+    #[test]
+    fn progress_is_owed_while_a_shape_stays_and_shapes_do_not_overlap() {
+        for seed in 0..50 {
+            let schedule = Schedule::generate(seed, Profile::Liveness, 5, UNTIL);
+            assert!(schedule.demands.len() >= 2, "seed {seed}");
+            assert!(schedule.demands.is_sorted_by(|one, next| one.until <= next.from));
+            for demand in &schedule.demands {
+                let between =
+                    schedule.faults.iter().filter(|(at, _)| demand.from <= *at && *at < demand.until);
+                assert_eq!(between.count(), 1, "only the shape strikes");
+            }
+        }
     }
 }

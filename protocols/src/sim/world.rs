@@ -28,6 +28,8 @@ use crate::types::{LogIndex, NodeId, Timestamp, Token, WriteId};
 pub struct WorldConfig {
     /// The network between nodes.
     pub network: NetworkConfig,
+    /// Which nodes lie apart, and what that adds to the delay of each message between them.
+    pub distances: Vec<(NodeId, NodeId, Duration)>,
     /// When links go down and up.
     pub links: LinkConfig,
     /// Each node's disk.
@@ -50,6 +52,7 @@ impl WorldConfig {
     pub const fn calm() -> Self {
         Self {
             network: NetworkConfig::calm(),
+            distances: Vec::new(),
             links: LinkConfig { idle_timeout: Duration::from_secs(3), reconnect: Duration::from_millis(20) },
             disk: DiskConfig::calm(),
             job_max: Duration::from_micros(100),
@@ -95,6 +98,8 @@ pub struct World<P: Subject, A> {
     pub(super) last_token: Token,
     /// Until when those who come to lead are struck, and how soon.
     pub(super) coups: (Timestamp, Duration),
+    /// Whether no fault strikes any more.
+    pub(super) at_peace: bool,
     steps_now: u64,
 }
 
@@ -103,7 +108,10 @@ impl<P: Subject, A: Application> World<P, A> {
     #[must_use]
     pub fn new(seed: u64, config: WorldConfig, machines: Vec<P::Config>) -> Self {
         let ids = (1..=machines.len() as u64).map(NodeId);
-        let network = Network::new(Prng::fork(seed, 1).next_u64(), config.network.clone(), ids.clone());
+        let mut network = Network::new(Prng::fork(seed, 1).next_u64(), config.network.clone(), ids.clone());
+        for &(one, other, distance) in &config.distances {
+            network.part(one, other, distance);
+        }
         let nodes = machines.into_iter().zip(ids).map(|(machine, id)| Node {
             id,
             config: machine,
@@ -111,6 +119,7 @@ impl<P: Subject, A: Application> World<P, A> {
             disk: Disk::new(Prng::fork(seed, 1_000 + id.0).next_u64(), config.disk.clone()),
             process: None,
             dies_in_write: None,
+            retired: false,
         });
         let nodes: Vec<_> = nodes.collect();
         let mut world = Self {
@@ -129,6 +138,7 @@ impl<P: Subject, A: Application> World<P, A> {
             reached: BTreeMap::new(),
             last_token: Token::ZERO,
             coups: (Timestamp::ZERO, Duration::ZERO),
+            at_peace: false,
             steps_now: 0,
             config,
         };
@@ -157,6 +167,7 @@ impl<P: Subject, A: Application> World<P, A> {
             Event::LinkExpires(pair, generation) => self.expire_link(pair, generation),
             Event::LinkConnects(pair, generation) => self.connect_link(pair, generation),
             Event::Fault(fault) => self.strike(&fault),
+            Event::Order(fault) => self.carry_out_fault(&fault),
             Event::Alarm(alarm) => Step::Alarm(alarm),
         };
         Ok(Some(step))

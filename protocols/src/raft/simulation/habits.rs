@@ -5,6 +5,9 @@
 use std::time::Duration;
 
 use crate::prng::Prng;
+use crate::raft::simulation::options::Options;
+use crate::raft::simulation::reduction::Quiet;
+use crate::sim::Profile;
 
 /// What kind of clients a run has; drawn from the seed.
 #[derive(Clone, Debug)]
@@ -20,14 +23,17 @@ pub(super) struct Habits {
     pub(super) padding: u64,
     pub(super) patience: Duration,
     pub(super) answer_timeout: Duration,
-    /// The mean time between two requests of the operator: transfers, snapshots, campaigns.
-    pub(super) operator: Duration,
+    /// How often nobody asks for a while.
+    pub(super) idle: f64,
+    /// The mean time between two requests of the operator, if there is one: transfers, snapshots, campaigns.
+    pub(super) operator: Option<Duration>,
 }
 
 impl Habits {
-    pub(super) fn draw(chance: &mut Prng) -> Self {
+    pub(super) fn draw(chance: &mut Prng, options: &Options) -> Self {
+        let reduction = &options.reduction;
         let burst = 1 << chance.below(5);
-        Self {
+        let drawn = Self {
             clients: chance.between(4, 48),
             keys: chance.between(1, 24),
             pace: chance.duration(Duration::from_millis(8), Duration::from_millis(20)) * (burst as u32 + 1)
@@ -38,7 +44,17 @@ impl Habits {
             padding: 1 << chance.below(10),
             patience: chance.duration(Duration::from_millis(500), Duration::from_secs(6)),
             answer_timeout: chance.duration(Duration::from_millis(100), Duration::from_secs(2)),
-            operator: chance.duration(Duration::from_millis(500), Duration::from_secs(20)),
+            idle: if chance.chance(0.75) { 0.0 } else { chance.unit() / 100.0 },
+            operator: Some(chance.duration(Duration::from_millis(500), Duration::from_secs(20))),
+        };
+        Self {
+            clients: reduction.clients.map_or(drawn.clients, |most| drawn.clients.min(most.max(1))),
+            reads: if reduction.quiet.contains(&Quiet::Reads) { 0.0 } else { drawn.reads },
+            operator: drawn.operator.filter(|_| {
+                options.profile != Profile::Liveness && !reduction.quiet.contains(&Quiet::Operator)
+            }),
+            idle: if options.profile == Profile::Liveness { 0.0 } else { drawn.idle },
+            ..drawn
         }
     }
 }

@@ -7,10 +7,17 @@ mod client;
 mod exactly_once;
 mod habits;
 mod options;
+mod rare_paths;
+mod reduction;
 mod run;
+mod settings;
+mod shrink;
 mod subject;
 mod workload;
 
 pub use client::{Action, Seen};
 pub use options::Options;
+pub use rare_paths::RARE_PATHS;
+pub use reduction::{Quiet, Reduction, ReductionError};
 pub use run::{Failure, Outcome, run};
+pub use shrink::{Shrunk, shrink};

@@ -2,26 +2,32 @@
 //!
 //! A run that fails is repeated with its last events in words; equal seeds make that the same run.
 
+use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use crate::prng::Prng;
+use crate::raft::Raft;
 use crate::raft::invariants::Suite;
 use crate::raft::simulation::client::{Action, Seen};
 use crate::raft::simulation::exactly_once;
 use crate::raft::simulation::options::Options;
+use crate::raft::simulation::settings::settings;
 use crate::raft::simulation::workload::Workload;
-use crate::raft::{Config, Raft};
 use crate::sim::{
-    Commands, History, Invariant, Lists, Schedule, Step, Tally, TraceLine, Violation, World, WorldConfig,
+    Commands, Demand, History, Invariant, Lists, Schedule, Step, Tally, TraceLine, Violation, World,
+    WorldConfig,
 };
-use crate::types::{LogIndex, NodeId, Timestamp};
+use crate::types::{LogIndex, Term, Timestamp};
 
 const LIVENESS: &str = "liveness";
 
-/// How long a core that was made well may take until a command takes effect, and until it is at rest.
+/// How long a core that was made well may take at least until a command takes effect, and until it is at rest.
 const RECOVERY: Duration = Duration::from_secs(20);
+
+/// Within how many election timeouts a quorum that hears each other finds a leader.
+const SETTLING: u32 = 10;
 
 /// What one seed came to.
 #[derive(Clone, Debug)]
@@ -64,7 +70,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Runs one seed from first start to rest.
+/// Runs one seed from first start to rest. A machine that panics breaks the invariant "assertions".
 #[must_use]
 pub fn run(seed: u64, options: &Options) -> Outcome {
     let outcome = Run::new(seed, options, 0).finish();
@@ -80,25 +86,29 @@ struct Run<'a> {
     world: World<Raft, Lists>,
     suite: Suite,
     workload: Workload,
-    core: BTreeSet<NodeId>,
-    safe_until: Timestamp,
+    schedule: Schedule,
+    /// The election timeout of every node.
+    patience: Duration,
 }
 
 impl<'a> Run<'a> {
     fn new(seed: u64, options: &'a Options, tail: usize) -> Self {
-        let safe_until = Timestamp::ZERO.after(options.duration * 3 / 4);
-        let schedule = Schedule::generate(seed, options.profile, options.nodes, safe_until);
-        let config = WorldConfig { trace_tail: tail, trace_words: tail > 0, ..schedule.world };
-        let mut world = World::new(seed, config, configs(seed, options.nodes));
-        for (at, fault) in schedule.faults {
+        let mut schedule = options.schedule(seed);
+        let nodes = options.nodes_of(seed);
+        let configs = settings(seed, options.profile, nodes, &schedule.world);
+        let patience = configs.first().map_or(Duration::ZERO, |config| config.election_timeout);
+        let config = WorldConfig { trace_tail: tail, trace_words: tail > 0, ..schedule.world.clone() };
+        let mut world = World::new(options.chance_of(seed), config, configs);
+        for (at, fault) in std::mem::take(&mut schedule.faults) {
             world.plan(at, fault);
         }
-        let workload = Workload::new(seed, options.nodes, &mut world);
-        Self { seed, options, world, suite: Suite::default(), workload, core: schedule.core, safe_until }
+        let workload = Workload::new(seed, options, &mut world);
+        Self { seed, options, world, suite: Suite::default(), workload, schedule, patience }
     }
 
     fn finish(mut self) -> Outcome {
-        let result = self.play();
+        let played = catch_unwind(AssertUnwindSafe(|| self.play()));
+        let result = played.unwrap_or_else(|panic| Err(self.panicked(panic.as_ref())));
         let failure = result.err().map(|violation| Failure {
             seed: self.seed,
             violation,
@@ -119,23 +129,70 @@ impl<'a> Run<'a> {
     }
 
     fn play(&mut self) -> Result<(), Violation> {
-        self.advance(self.safe_until)?;
-        self.world.make_well(&self.core);
+        for demand in std::mem::take(&mut self.schedule.demands) {
+            self.meet(demand)?;
+        }
+        self.advance(self.options.safe_until())?;
+        self.world.make_well(&self.schedule.core, &self.schedule.fates);
         let well = self.world.now();
-        self.advance(well.after(RECOVERY).min(Timestamp::ZERO.after(self.options.duration)))?;
+        self.advance(well.after(self.recovery()).min(self.options.end()))?;
         self.require_progress(well)?;
-        while self.world.now() < Timestamp::ZERO.after(self.options.duration)
-            || self.workload.asked() < self.options.commands
-        {
+        while self.world.now() < self.options.end() || self.workload.asked() < self.options.commands_owed() {
             self.advance(self.world.now().after(Duration::from_millis(500)))?;
         }
         self.workload.stop();
         self.rest()?;
         let scene = self.world.scene(0);
         self.suite.finish(&scene)?;
-        let core = self.world.nodes().iter().filter(|node| self.core.contains(&node.id()));
+        let core = self.world.nodes().iter().filter(|node| self.schedule.core.contains(&node.id()));
         core.into_iter()
             .try_for_each(|node| exactly_once::check(self.workload.history(), self.world.now(), node))
+    }
+
+    /// Lets a span pass in which a quorum hears each other while other paths are cut: it has to find a leader within some election
+    /// timeouts, and from then on to keep it and to get on.
+    fn meet(&mut self, demand: Demand) -> Result<(), Violation> {
+        self.advance(demand.from)?;
+        let patience = self.workload.answer_timeout();
+        let settled = demand.from.after(self.patience * SETTLING + patience);
+        self.advance(settled.min(demand.until))?;
+        let term = self.term();
+        let pause = self.patience * 2 + patience;
+        while self.world.now().after(pause) <= demand.until {
+            let since = self.world.now();
+            self.advance(since.after(pause))?;
+            let (got_on, now) = (self.workload.last_ok() > since, self.term());
+            let details = match (got_on, now == term) {
+                (true, true) => continue,
+                (false, _) => format!(
+                    "a quorum hears each other since {} ns, and no command took effect since {} ns",
+                    demand.from.0, since.0
+                ),
+                (true, false) => format!(
+                    "went from term {term} to {now}, though nothing changed since {} ns",
+                    demand.from.0
+                ),
+            };
+            return Err(Violation { invariant: LIVENESS, at: self.world.now(), node: None, details });
+        }
+        self.advance(demand.until)
+    }
+
+    /// The greatest term that anybody is in.
+    fn term(&self) -> Term {
+        let machines = self.world.nodes().iter().filter_map(|node| node.machine());
+        machines.map(|machine| machine.status().term).max().unwrap_or_default()
+    }
+
+    fn recovery(&self) -> Duration {
+        RECOVERY.max(self.patience * 8)
+    }
+
+    fn panicked(&self, panic: &(dyn Any + Send)) -> Violation {
+        let words = panic.downcast_ref::<String>().map(String::as_str);
+        let words =
+            words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without words");
+        Violation { invariant: "assertions", at: self.world.now(), node: None, details: words.to_owned() }
     }
 
     /// Lets everything happen up to an instant.
@@ -155,18 +212,21 @@ impl<'a> Run<'a> {
 
     /// Waits until a command takes effect. A backlog of earlier ones, which comes first, may take long, standing still not.
     fn require_progress(&mut self, well: Timestamp) -> Result<(), Violation> {
-        let last = well.after(RECOVERY * 15);
-        let mut limit = well.after(RECOVERY);
+        let last = well.after(self.recovery() * 15);
+        let mut limit = well.after(self.recovery());
         let mut furthest = LogIndex::ZERO;
         while self.workload.last_ok() <= well {
             let applied = self.core_ends().last().map_or(LogIndex::ZERO, |end| end.0);
             if applied > furthest {
                 furthest = applied;
-                limit = self.world.now().after(RECOVERY).min(last);
+                limit = self.world.now().after(self.recovery()).min(last);
             }
             if self.world.now() >= limit {
-                let details =
-                    format!("no command took effect within {RECOVERY:?} of {:?} being well", self.core);
+                let details = format!(
+                    "no command took effect within {:?} of {:?} being well",
+                    self.recovery(),
+                    self.schedule.core
+                );
                 return Err(Violation { invariant: LIVENESS, at: self.world.now(), node: None, details });
             }
             self.advance(self.world.now().after(Duration::from_millis(500)))?;
@@ -176,8 +236,8 @@ impl<'a> Run<'a> {
 
     /// Waits until clients are done and the core's applications are equally far. A backlog may take long, standing still not.
     fn rest(&mut self) -> Result<(), Violation> {
-        let last = self.world.now().after(RECOVERY * 15);
-        let mut limit = self.world.now().after(RECOVERY);
+        let last = self.world.now().after(self.recovery() * 15);
+        let mut limit = self.world.now().after(self.recovery());
         let mut slowest = LogIndex::ZERO;
         loop {
             self.advance(self.world.now().after(Duration::from_millis(500)))?;
@@ -185,12 +245,12 @@ impl<'a> Run<'a> {
             let applied = ends.first().map_or(LogIndex::ZERO, |end| end.0);
             if applied > slowest {
                 slowest = applied;
-                limit = self.world.now().after(RECOVERY).min(last);
+                limit = self.world.now().after(self.recovery()).min(last);
             }
             let level = ends.len() == 1 && ends.iter().all(|end| end.0 == end.1 && end.1 == end.2);
             if level && self.workload.is_idle() {
                 // Answers that are owed are on their way at most for a moment more.
-                return self.advance(self.world.now().after(RECOVERY / 4));
+                return self.advance(self.world.now().after(self.recovery() / 4));
             }
             if self.world.now() >= limit {
                 let details = format!("the core did not come to rest: (applied, commit, last) {ends:?}");
@@ -201,33 +261,9 @@ impl<'a> Run<'a> {
 
     /// Where the core's machines are: last applied, committed and written index of each, the slowest first.
     fn core_ends(&self) -> BTreeSet<(LogIndex, LogIndex, LogIndex)> {
-        let core = self.world.nodes().iter().filter(|node| self.core.contains(&node.id()));
+        let core = self.world.nodes().iter().filter(|node| self.schedule.core.contains(&node.id()));
         core.filter_map(|node| node.machine().map(Raft::status))
             .map(|status| (status.applied, status.commit, status.last_index))
             .collect()
     }
-}
-
-/// The settings of a seed's nodes: limits from tiny to ample, the same on every node.
-fn configs(seed: u64, nodes: u64) -> Vec<Config> {
-    let mut chance = Prng::fork(seed, 0xC0F1_6005);
-    let voters: BTreeSet<_> = (1..=nodes).map(NodeId).collect();
-    let heartbeat = chance.duration(Duration::from_millis(20), Duration::from_millis(100));
-    let shared = Config {
-        heartbeat_interval: heartbeat,
-        election_timeout: heartbeat * chance.between(3, 12) as u32,
-        max_append_entries: 1 << chance.below(8),
-        max_append_bytes: 128 << chance.below(8),
-        max_inflight_appends: 1 << chance.below(6),
-        max_inflight_bytes: 1024 << chance.below(8),
-        max_uncommitted_bytes: 4096 << chance.below(6),
-        cache_bytes: 256 << chance.below(8),
-        snapshot_entries: chance.between(20, 1_000),
-        keep_entries: chance.below(200),
-        // Safety must not hang on what only makes elections rare and calm.
-        pre_vote: !chance.chance(0.125),
-        check_quorum: !chance.chance(0.125),
-        ..Config::sim(NodeId(1), voters.clone())
-    };
-    voters.into_iter().map(|id| Config { id, ..shared.clone() }).collect()
 }

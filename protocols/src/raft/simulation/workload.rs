@@ -12,6 +12,7 @@ use crate::log::SessionTag;
 use crate::prng::Prng;
 use crate::raft::simulation::client::{Action, Client, Request, Seen};
 use crate::raft::simulation::habits::Habits;
+use crate::raft::simulation::options::Options;
 use crate::raft::{Command, Raft, Refusal, Reply};
 use crate::sim::{Append, Commands, History, Lists, Violation, World};
 use crate::types::{ClientId, NodeId, Outcome, Timestamp, Token};
@@ -42,12 +43,15 @@ pub(super) struct Workload {
 }
 
 impl Workload {
-    pub(super) fn new(seed: u64, nodes: u64, world: &mut World<Raft, Lists>) -> Self {
-        let mut chance = Prng::fork(seed, 0xC11E_0715);
-        let habits = Habits::draw(&mut chance);
+    pub(super) fn new(seed: u64, options: &Options, world: &mut World<Raft, Lists>) -> Self {
+        let nodes = options.nodes_of(seed);
+        let chance = Prng::fork(options.chance_of(seed), 0xC11E_0715);
+        let habits = Habits::draw(&mut Prng::fork(seed, 0x0AB1_7500), options);
         let clients = (1..=habits.clients).map(|id| Client::new(ClientId(id), NodeId(1 + id % nodes)));
         world.alarm(Timestamp::ZERO, NEXT_REQUEST);
-        world.alarm(world.now().after(habits.operator), OPERATOR);
+        if let Some(pause) = habits.operator {
+            world.alarm(world.now().after(pause), OPERATOR);
+        }
         Self {
             clients: clients.collect(),
             last_client: ClientId(habits.clients),
@@ -102,6 +106,11 @@ impl Workload {
         self.last_ok
     }
 
+    /// How long clients wait for an answer.
+    pub(super) fn answer_timeout(&self) -> Duration {
+        self.habits.answer_timeout
+    }
+
     /// How many commands were asked.
     pub(super) fn asked(&self) -> u64 {
         self.history.operations().len() as u64
@@ -126,7 +135,9 @@ impl Workload {
         if self.stopped {
             return;
         }
-        let pause = self.chance.duration(Duration::ZERO, self.habits.pace * 2);
+        let idle = self.chance.chance(self.habits.idle);
+        let pause = if idle { self.habits.pace * 200 } else { self.habits.pace * 2 };
+        let pause = self.chance.duration(Duration::ZERO, pause);
         world.alarm(world.now().after(pause), NEXT_REQUEST);
         let first = self.chance.below(self.clients.len() as u64) as usize;
         let count = self.clients.len();
@@ -346,9 +357,7 @@ impl Workload {
     }
 
     fn operate(&mut self, world: &mut World<Raft, Lists>) {
-        if self.stopped {
-            return;
-        }
+        let Some(pause) = self.habits.operator.filter(|_| !self.stopped) else { return };
         let node = NodeId(self.chance.between(1, self.nodes));
         let other = NodeId(self.chance.between(1, self.nodes));
         let command = match self.chance.below(8) {
@@ -360,7 +369,7 @@ impl Workload {
         };
         // Whether the node is dead, and what it answers, is all the same to the operator.
         let _ = world.submit(node, command);
-        let pause = self.chance.duration(Duration::ZERO, self.habits.operator * 2);
+        let pause = self.chance.duration(Duration::ZERO, pause * 2);
         world.alarm(world.now().after(pause), OPERATOR);
     }
 }

@@ -1,0 +1,59 @@
+//! The settings of a seed's nodes: limits from tiny to ample, the same on every node.
+//!
+//! Mostly patient enough for the network and the disks of the seed, as an operator would choose them; safety must hold without.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::prng::Prng;
+use crate::raft::Config;
+use crate::sim::{Profile, WorldConfig};
+use crate::types::NodeId;
+
+/// The longest election timeout: runs take a minute.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// Draws the settings of all nodes of a seed.
+pub(super) fn settings(seed: u64, profile: Profile, nodes: u64, world: &WorldConfig) -> Vec<Config> {
+    let mut chance = Prng::fork(seed, 0xC0F1_6005);
+    let voters: BTreeSet<_> = (1..=nodes).map(NodeId).collect();
+    let shared = match profile {
+        Profile::Wan => {
+            Config { snapshot_entries: 500, keep_entries: 100, ..Config::wan(NodeId(1), voters.clone()) }
+        }
+        Profile::Liveness => timed(limits(&voters, &mut chance), &mut chance, world, true),
+        Profile::Calm | Profile::Network | Profile::Process | Profile::Swarm | Profile::Safety => {
+            let ample = profile != Profile::Safety && chance.chance(0.875);
+            let config = timed(limits(&voters, &mut chance), &mut chance, world, ample);
+            // Safety must not hang on what only makes elections rare and calm.
+            Config { pre_vote: !chance.chance(0.125), check_quorum: !chance.chance(0.125), ..config }
+        }
+    };
+    voters.into_iter().map(|id| Config { id, ..shared.clone() }).collect()
+}
+
+fn limits(voters: &BTreeSet<NodeId>, chance: &mut Prng) -> Config {
+    let often = chance.chance(0.25);
+    Config {
+        max_append_entries: 1 << chance.below(8),
+        max_append_bytes: 128 << chance.below(8),
+        max_inflight_appends: 1 << chance.below(6),
+        max_inflight_bytes: 1024 << chance.below(8),
+        max_uncommitted_bytes: 4096 << chance.below(6),
+        cache_bytes: 256 << chance.below(8),
+        snapshot_entries: if often { chance.between(2, 20) } else { chance.between(20, 1_000) },
+        keep_entries: if often { chance.below(10) } else { chance.below(200) },
+        ..Config::sim(NodeId(1), voters.clone())
+    }
+}
+
+/// An election timeout that is `ample` leaves room for some round trips with a write at either end.
+fn timed(config: Config, chance: &mut Prng, world: &WorldConfig, ample: bool) -> Config {
+    let heartbeat = chance.duration(Duration::from_millis(20), Duration::from_millis(100));
+    let timeout = heartbeat * chance.between(3, 12) as u32;
+    let network = &world.network;
+    let round_trip = (network.delay_min + network.delay_mean + world.disk.sync_max) * 2;
+    let least = round_trip * chance.between(2, 6) as u32;
+    let timeout = if ample { timeout.max(least.min(PATIENCE)) } else { timeout };
+    Config { heartbeat_interval: heartbeat, election_timeout: timeout, ..config }
+}
