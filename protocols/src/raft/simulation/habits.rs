@@ -32,6 +32,7 @@ pub(super) struct Habits {
 impl Habits {
     pub(super) fn draw(chance: &mut Prng, options: &Options) -> Self {
         let reduction = &options.reduction;
+        let far = options.profile == Profile::Wan;
         let burst = 1 << chance.below(5);
         let drawn = Self {
             clients: chance.between(4, 48),
@@ -54,6 +55,9 @@ impl Habits {
                 options.profile != Profile::Liveness && !reduction.quiet.contains(&Quiet::Operator)
             }),
             idle: if options.profile == Profile::Liveness { 0.0 } else { drawn.idle },
+            // Nobody who asks over an ocean gives up before an answer can be there.
+            answer_timeout: drawn.answer_timeout + if far { Duration::from_secs(1) } else { Duration::ZERO },
+            patience: drawn.patience * if far { 4 } else { 1 },
             ..drawn
         }
     }
