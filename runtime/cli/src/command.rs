@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::backup::BackupCommand;
 use crate::bench::BenchCommand;
 use crate::ca::CaCommand;
+use crate::chaos::ChaosCommand;
 use crate::check::CheckCommand;
 use crate::demo::DemoCommand;
 use crate::failure::Failure;
@@ -37,6 +38,7 @@ enum Command {
     Backup(BackupCommand),
     Sim(SimCommand),
     Bench(BenchCommand),
+    Chaos(ChaosCommand),
     Check(CheckCommand),
 }
 
@@ -56,6 +58,7 @@ impl Cli {
             Command::Backup(backup) => backup.run(form),
             Command::Sim(sim) => sim.run(form),
             Command::Bench(bench) => bench.run(form),
+            Command::Chaos(chaos) => chaos.run(form),
             Command::Check(check) => check.run(form),
         }
     }

@@ -3,6 +3,7 @@
 mod backup;
 mod bench;
 mod ca;
+mod chaos;
 mod check;
 mod client;
 mod command;

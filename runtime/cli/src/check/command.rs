@@ -1,30 +1,20 @@
 //! `synod check`
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::io::IsTerminal;
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::{Value as Json, json};
-use synod::protocols::sim::check::{Effort, Model, Refutation, Value, Verdict, check_keys};
+use synod::protocols::sim::check::{Model, Start};
 
+use super::findings::{Findings, Limits};
 use super::record::Record;
-use super::{drawing, report, shape};
+use super::{report, shape};
 use crate::failure::Failure;
 use crate::output::{Form, print, print_json};
-use crate::table::{printable, shortened};
 
-/// The exit code for a file that is no history (`EX_DATAERR`).
-const DATA: u8 = 65;
 /// The exit code for a start that the model cannot have (`EX_USAGE`).
 const USAGE: u8 = 64;
 /// The exit code for a file that cannot be read, and a report that cannot be written (`EX_IOERR`).
 const FILES: u8 = 74;
-const NOT_LINEARIZABLE: u8 = 1;
-const UNKNOWN: u8 = 2;
 
 /// Checks whether a recorded history is linearizable: as if every operation took effect at once, between its start and its end.
 ///
@@ -87,31 +77,6 @@ impl From<ModelName> for Model {
     }
 }
 
-/// Why a search was stopped.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Stop {
-    Time(f64),
-    Memory(u64),
-}
-
-impl fmt::Display for Stop {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Time(seconds) => write!(f, "time ran out after {seconds} s"),
-            Self::Memory(mebibytes) => write!(f, "memory ran out at {mebibytes} MiB"),
-        }
-    }
-}
-
-/// All that is known in the end.
-struct Findings {
-    model: Model,
-    record: Record,
-    verdicts: BTreeMap<Value, Verdict>,
-    stop: Option<Stop>,
-    took: Duration,
-}
-
 impl CheckCommand {
     /// Does it.
     ///
@@ -122,25 +87,8 @@ impl CheckCommand {
         let start = shape::start(model, self.init.as_deref())
             .map_err(|reason| Failure::new(reason).with_code(USAGE))?;
         let record = Record::read(&self.file, model)?;
-        let begun = Instant::now();
-        let (patience, memory) = (Duration::from_secs_f64(self.timeout), self.memory << 20);
-        let bar = bar(record.operations());
-        let mut stop = None;
-        let verdicts = check_keys(model, &start, &record.keys, |key, effort| {
-            tell(&bar, key, effort);
-            if begun.elapsed() >= patience {
-                stop = stop.or(Some(Stop::Time(self.timeout)));
-            } else if effort.bytes > memory {
-                // The memory of one key is given back before the next: only time ends all.
-                stop = Some(Stop::Memory(self.memory));
-                return false;
-            }
-            begun.elapsed() < patience
-        });
-        bar.finish_and_clear();
-        let verdicts =
-            verdicts.map_err(|(key, misfit)| Failure::new(format!("key {key}: {misfit}")).with_code(DATA))?;
-        let findings = Findings { model, record, verdicts, stop, took: begun.elapsed() };
+        let limits = Limits { seconds: self.timeout, mebibytes: self.memory };
+        let findings = Findings::of(model, &start, record, limits)?;
         if let Some(file) = &self.report {
             let (keys, sentence) = (&findings.record.keys, findings.sentence());
             let title = self.file.display().to_string();
@@ -160,133 +108,12 @@ impl CheckCommand {
     }
 }
 
-impl Findings {
-    fn refuted(&self) -> impl Iterator<Item = (&Value, &Refutation)> {
-        self.verdicts.iter().filter_map(|(key, verdict)| match verdict {
-            Verdict::NotLinearizable(refutation) => Some((key, refutation)),
-            Verdict::Linearizable(_) | Verdict::Unknown => None,
-        })
-    }
-
-    /// The key whose failing part is the shortest.
-    fn worst(&self) -> Option<(&Value, &Refutation)> {
-        self.refuted().min_by_key(|(_, refutation)| refutation.part.len())
-    }
-
-    fn unknown(&self) -> usize {
-        self.verdicts.values().filter(|verdict| **verdict == Verdict::Unknown).count()
-    }
-
-    fn word(&self) -> &'static str {
-        match self.code() {
-            0 => "linearizable",
-            UNKNOWN => "unknown",
-            _ => "not linearizable",
-        }
-    }
-
-    fn code(&self) -> u8 {
-        if self.refuted().next().is_some() {
-            NOT_LINEARIZABLE
-        } else if self.unknown() > 0 {
-            UNKNOWN
-        } else {
-            0
-        }
-    }
-
-    fn sentence(&self) -> String {
-        let keys = keys(self.verdicts.len());
-        match (self.worst(), self.stop) {
-            (Some((key, _)), _) => {
-                let refuted = self.refuted().count();
-                format!(
-                    "not linearizable: {refuted} of {keys}, the shortest failing part is that of key {key}"
-                )
-            }
-            (None, Some(stop)) if self.unknown() > 0 => {
-                format!("unknown: {stop}; {} of {keys} not decided", self.unknown())
-            }
-            (None, _) => "linearizable".to_owned(),
-        }
-    }
-
-    fn text(&self) -> String {
-        let operations = self.record.operations();
-        let mut text = format!("{}\n", self.word());
-        text.push_str(&format!(
-            "{operations} operations on {}, a {}, in {:.2} s\n",
-            keys(self.verdicts.len()),
-            self.model,
-            self.took.as_secs_f64()
-        ));
-        if let Some((key, refutation)) = self.worst() {
-            let operations = &self.record.keys[key];
-            let (last, stuck) = (&operations[refutation.last], &operations[refutation.stuck]);
-            let shortest = if refutation.shortest { "The shortest failing part" } else { "A failing part" };
-            text.push_str(&format!(
-                "\n{shortest}: key {}, {} of {} operations, up to line {}.\n",
-                shortened(&printable(&key.to_string()), 60),
-                refutation.part.len(),
-                operations.len(),
-                last.ended,
-            ));
-            text.push_str(&drawing::draw(operations, refutation));
-            text.push_str(&format!(
-                "The longest order has {} operations (#); X, {} of line {}, cannot be placed after it, where the object holds\n",
-                refutation.order.len(),
-                shortened(&printable(&stuck.action.describe(&stuck.ending)), 60),
-                stuck.invoked,
-            ));
-            for state in &refutation.states {
-                text.push_str(&format!("  {}\n", shortened(&printable(state), 100)));
-            }
-        }
-        if let Some(stop) = self.stop.filter(|_| self.unknown() > 0) {
-            text.push_str(&format!("{stop}; {} not decided\n", keys(self.unknown())));
-        }
-        text
-    }
-
-    fn json(&self) -> Json {
-        let failing: Vec<Json> = self
-            .refuted()
-            .map(|(key, refutation)| {
-                let operations = &self.record.keys[key];
-                let words = |number: &usize| {
-                    let operation = &operations[*number];
-                    json!({
-                        "line": operation.invoked,
-                        "process": operation.client,
-                        "operation": operation.action.describe(&operation.ending),
-                    })
-                };
-                json!({
-                    "key": key.to_string(),
-                    "shortest": refutation.shortest,
-                    "operations": refutation.part.len(),
-                    "up_to_line": operations[refutation.last].ended,
-                    "stuck": words(&refutation.stuck),
-                    "states": refutation.states,
-                    "part": drawing::shown(operations, refutation).iter().map(words).collect::<Vec<_>>(),
-                })
-            })
-            .collect();
-        json!({
-            "verdict": self.word(),
-            "model": self.model.name(),
-            "operations": self.record.operations(),
-            "keys": self.verdicts.len(),
-            "undecided": self.unknown(),
-            "reason": self.stop.map(|stop| stop.to_string()),
-            "seconds": self.took.as_secs_f64(),
-            "failing": failing,
-        })
-    }
-}
-
-fn keys(count: usize) -> String {
-    format!("{count} {}", if count == 1 { "key" } else { "keys" })
+/// Checks a file that holds a history of an object with its usual start.
+///
+/// # Errors
+/// When it cannot be read, or is no history of the model.
+pub(crate) fn judge(file: &Path, model: Model, limits: Limits) -> Result<Findings, Failure> {
+    Findings::of(model, &Start::Usual, Record::read(file, model)?, limits)
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
@@ -294,21 +121,4 @@ fn seconds(text: &str) -> Result<f64, String> {
         Ok(seconds) if seconds > 0.0 && seconds <= 1e9 => Ok(seconds),
         _ => Err(format!("{text:?} is no number of seconds between 0 and 1e9")),
     }
-}
-
-fn bar(operations: usize) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style =
-        ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} operations of this key, {elapsed}")
-            .expect("the template is sound");
-    ProgressBar::new(operations as u64).with_style(style)
-}
-
-fn tell(bar: &ProgressBar, key: &Value, effort: &Effort) {
-    bar.set_length(effort.completed as u64);
-    bar.set_position(effort.passed as u64);
-    let key = shortened(&printable(&key.to_string()), 20);
-    bar.set_message(format!("key {key}: {} configurations", effort.remembered));
 }

@@ -2,6 +2,7 @@
 
 mod command;
 mod drawing;
+mod findings;
 mod line;
 mod record;
 mod report;
@@ -10,4 +11,5 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use command::CheckCommand;
+pub(crate) use command::{CheckCommand, judge};
+pub(crate) use findings::{Findings, Limits};

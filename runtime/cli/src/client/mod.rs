@@ -11,7 +11,7 @@ mod retry;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use attempt::{Answer, Request, attempt};
+pub(crate) use attempt::{Answer, NoAnswer, Request, attempt};
 pub(crate) use endpoint::{Connection, Endpoint, local_agent, seconds};
 pub(crate) use events::{Parser, Sent};
 pub(crate) use path::Path;

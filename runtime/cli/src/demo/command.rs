@@ -2,8 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::thread;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -16,7 +15,7 @@ use crate::client::seconds;
 use crate::failure::Failure;
 use crate::output::Form;
 use crate::processes::{Children, Place, consecutive_http, last_words, prepare, quic_ports};
-use crate::signals::Signals;
+use crate::signals::stop_requests;
 
 const TICK: Duration = Duration::from_secs(1);
 /// Until the cluster is ready there is more to see.
@@ -242,19 +241,6 @@ fn invitation(places: &[Place], took: Duration) -> String {
          curl -N 'http://{last}/kv?watch='\n  \
          curl -s http://{first}/status"
     )
-}
-
-/// Hears of signals on a thread of its own, so that the demo can wait for them and for time.
-fn stop_requests() -> Result<Receiver<&'static str>, Failure> {
-    let failed = |error| Failure::new(format!("cannot catch signals: {error}"));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
-    let mut signals = runtime.block_on(async { Signals::catch() }).map_err(failed)?;
-    let (sender, receiver) = mpsc::channel();
-    let listen = move || {
-        runtime.block_on(async { while sender.send(signals.next().await).is_ok() {} });
-    };
-    thread::Builder::new().name("signals".to_owned()).spawn(listen).map_err(failed)?;
-    Ok(receiver)
 }
 
 #[cfg(test)]

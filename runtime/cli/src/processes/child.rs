@@ -1,6 +1,7 @@
 //! The processes of a command. They end with it, in order or not: each watches its standard input, which ends when the command does.
 
 use std::fs::OpenOptions;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
@@ -55,6 +56,15 @@ impl Children {
         Ok(())
     }
 
+    /// Sends the child at a place a signal, unless it has ended.
+    pub(crate) fn signal(&self, place: usize, signal: Signal) {
+        let running = &self.children[place];
+        if running.ended.is_none() {
+            // An error means that it has ended since.
+            let _ = kill_process(Pid::from_child(&running.child), signal);
+        }
+    }
+
     /// The process id of the child at a place.
     pub(crate) fn pid(&self, place: usize) -> u32 {
         self.children[place].child.id()
@@ -71,6 +81,8 @@ impl Children {
             if running.poll().is_none() {
                 // An error means that it has ended since.
                 let _ = kill_process(Pid::from_child(&running.child), Signal::TERM);
+                // One that stands still hears of it only when it goes on.
+                let _ = kill_process(Pid::from_child(&running.child), Signal::CONT);
             }
         }
         let deadline = Instant::now() + self.grace;
@@ -89,6 +101,9 @@ impl Running {
     fn start(place: &Place, mut command: Command) -> Result<Self, Failure> {
         let log = OpenOptions::new().create(true).append(true).open(place.log());
         let log = log.map_err(|error| Failure::at(&place.log(), "write it", error))?;
+        // Ctrl-C at a terminal is for the command alone, which then asks its children. And one that stands still when the command
+        // dies is woken by the kernel, because nobody is left who could: that goes by groups.
+        command.process_group(0);
         let spawned = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log).spawn();
         let child =
             spawned.map_err(|error| Failure::at(Path::new(command.get_program()), "run it", error))?;

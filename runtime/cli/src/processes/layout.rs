@@ -38,6 +38,11 @@ impl Place {
         self.directory.join("node.toml")
     }
 
+    /// Where it keeps its log and snapshots.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.directory.join("data")
+    }
+
     /// What it logs.
     pub(crate) fn log(&self) -> PathBuf {
         self.directory.join("log.txt")
