@@ -24,6 +24,7 @@ mod read;
 mod record;
 mod recovery;
 mod replication;
+pub mod scenario;
 pub mod simulation;
 mod snapshot;
 mod state;

@@ -150,6 +150,17 @@ impl<P: Subject> Disk<P> {
         Some(stalled + latency)
     }
 
+    /// Syncs the first `writes` of those that wait, whatever sync is in flight.
+    pub(super) fn sync(&mut self, writes: usize) -> Synced {
+        self.syncing = writes.min(self.pending.len());
+        self.finish_sync()
+    }
+
+    /// The writes that are not durable, in order.
+    pub(super) fn waiting(&self) -> impl ExactSizeIterator<Item = &Write<P>> {
+        self.pending.iter()
+    }
+
     /// Keeps a snapshot, whole or not at all.
     pub fn save_snapshot(&mut self, now: Timestamp, snapshot: &Snapshot) -> bool {
         if self.failed {
@@ -182,14 +193,28 @@ impl<P: Subject> Disk<P> {
             self.pending.len()
         };
         let keep = if self.failed { 0 } else { keep };
-        for (position, write) in std::mem::take(&mut self.pending).into_iter().enumerate() {
-            if position < keep {
-                self.durable.apply(&write).expect("writes survive in their order");
-            } else {
-                self.tally.request(FaultKind::LostWrites);
-                self.tally.inject(FaultKind::LostWrites);
-                self.tear(&write);
-                break;
+        let mut records = 0;
+        if keep < self.pending.len() {
+            self.tally.request(FaultKind::LostWrites);
+            self.tally.inject(FaultKind::LostWrites);
+            records = self.draw_tear(keep);
+        }
+        self.crash_keeping(keep, records);
+    }
+
+    /// The process died: the first `writes` of those that were not synced survive, and the first `records` of the next.
+    pub(super) fn crash_keeping(&mut self, writes: usize, records: usize) {
+        for (position, write) in std::mem::take(&mut self.pending).into_iter().take(writes + 1).enumerate() {
+            match &write {
+                write if position < writes => {
+                    self.durable.apply(write).expect("writes survive in their order");
+                }
+                Write::Persist { records: lost, .. } => {
+                    for record in lost.iter().take(records) {
+                        self.durable.put(record).expect("records survive in their order");
+                    }
+                }
+                Write::Truncate { .. } | Write::Compact { .. } | Write::Install { .. } => {}
             }
         }
         self.written = self.durable.clone();
@@ -305,16 +330,15 @@ impl<P: Subject> Disk<P> {
         }
     }
 
-    fn tear(&mut self, write: &Write<P>) {
-        let Write::Persist { records, .. } = write else { return };
-        if records.len() < 2 || !self.chance.chance(self.config.tear) {
-            return;
+    /// How many records survive of a write that a crash catches.
+    fn draw_tear(&mut self, position: usize) -> usize {
+        let Some(Write::Persist { records, .. }) = self.pending.get(position) else { return 0 };
+        let least = records.len().saturating_sub(1) as u64;
+        if least == 0 || !self.chance.chance(self.config.tear) {
+            return 0;
         }
         self.tally.request(FaultKind::TornWrite);
         self.tally.inject(FaultKind::TornWrite);
-        let survivors = self.chance.between(1, records.len() as u64 - 1) as usize;
-        for record in &records[..survivors] {
-            self.durable.put(record).expect("records survive in their order");
-        }
+        self.chance.between(1, least) as usize
     }
 }

@@ -264,7 +264,8 @@ pub fn entry_hash(entry: &Entry) -> u64 {
     }
 }
 
-fn entry_index<R: Placed>(record: &R) -> Option<LogIndex> {
+/// The index of a record that is an entry.
+pub(super) fn entry_index<R: Placed>(record: &R) -> Option<LogIndex> {
     match record.place() {
         Place::Entry(index) => Some(index),
         Place::Cell(_) => None,

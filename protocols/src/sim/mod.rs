@@ -26,6 +26,7 @@ mod node;
 mod profile;
 mod queue;
 mod report;
+pub mod scenario;
 mod schedule;
 mod shape;
 mod subject;

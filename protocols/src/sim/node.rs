@@ -51,7 +51,34 @@ pub(super) struct Process<P: Subject, A> {
     pub(super) backlog: Vec<Arrival<P>>,
 }
 
+impl<P: Subject, A> Process<P, A> {
+    /// A process that has just started, with what it found on its disk.
+    pub(super) fn new(machine: P, clock: Clock, application: A, applied: LogIndex) -> Self {
+        Self {
+            machine,
+            leads: false,
+            outbox: Outbox::default(),
+            clock,
+            armed: None,
+            durable: WriteId::ZERO,
+            gated: VecDeque::new(),
+            application,
+            applied,
+            jobs: VecDeque::new(),
+            received: BTreeMap::new(),
+            watched: BTreeSet::new(),
+            paused_until: None,
+            backlog: Vec::new(),
+        }
+    }
+}
+
 impl<P: Subject, A> Node<P, A> {
+    /// A node whose process was never started, on an empty disk.
+    pub(super) fn new(id: NodeId, config: P::Config, disk: Disk<P>) -> Self {
+        Self { id, config, life: 0, disk, process: None, dies_in_write: None, retired: false }
+    }
+
     /// The node's id.
     #[must_use]
     pub fn id(&self) -> NodeId {

@@ -3,11 +3,10 @@
 //! Carries out every effect of every machine by the rules of [`crate::protocol`]. It decides nothing about protocols and
 //! checks no invariant of theirs; it does refuse effects that no driver could carry out. Equal seeds give equal runs.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::prng::Prng;
-use crate::protocol::Outbox;
 use crate::sim::application::Application;
 use crate::sim::clock::Clock;
 use crate::sim::disk::{Disk, DiskConfig};
@@ -21,7 +20,7 @@ use crate::sim::queue::Queue;
 use crate::sim::subject::Subject;
 use crate::sim::trace::{Trace, TraceLine};
 use crate::sim::violation::Violation;
-use crate::types::{LogIndex, NodeId, Timestamp, Token, WriteId};
+use crate::types::{LogIndex, NodeId, Timestamp, Token};
 
 /// How a world behaves beside the faults that are planned for it.
 #[derive(Clone, Debug)]
@@ -112,14 +111,9 @@ impl<P: Subject, A: Application> World<P, A> {
         for &(one, other, distance) in &config.distances {
             network.part(one, other, distance);
         }
-        let nodes = machines.into_iter().zip(ids).map(|(machine, id)| Node {
-            id,
-            config: machine,
-            life: 0,
-            disk: Disk::new(Prng::fork(seed, 1_000 + id.0).next_u64(), config.disk.clone()),
-            process: None,
-            dies_in_write: None,
-            retired: false,
+        let nodes = machines.into_iter().zip(ids).map(|(machine, id)| {
+            let disk = Disk::new(Prng::fork(seed, 1_000 + id.0).next_u64(), config.disk.clone());
+            Node::new(id, machine, disk)
         });
         let nodes: Vec<_> = nodes.collect();
         let mut world = Self {
@@ -282,22 +276,8 @@ impl<P: Subject, A: Application> World<P, A> {
         if applied > LogIndex::ZERO {
             self.happenings.push(Happening::Restored { index: applied, state: application.digest() });
         }
-        it.process = Some(Process {
-            machine,
-            leads: false,
-            outbox: Outbox::default(),
-            clock: Clock::new(now, origin, drift as i32),
-            armed: None,
-            durable: WriteId::ZERO,
-            gated: VecDeque::new(),
-            application,
-            applied,
-            jobs: VecDeque::new(),
-            received: BTreeMap::new(),
-            watched: BTreeSet::new(),
-            paused_until: None,
-            backlog: Vec::new(),
-        });
+        let clock = Clock::new(now, origin, drift as i32);
+        it.process = Some(Process::new(machine, clock, application, applied));
         self.note(node, "start", self.nodes[node].life, String::new);
         self.arm(node);
         if !self.nodes[node].disk.has_room() {

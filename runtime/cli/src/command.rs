@@ -12,6 +12,7 @@ use crate::failure::Failure;
 use crate::kv::KvCommand;
 use crate::node::NodeCommand;
 use crate::output::Form;
+use crate::scenario::ScenarioCommand;
 use crate::sim::SimCommand;
 use crate::status::StatusCommand;
 
@@ -37,6 +38,7 @@ enum Command {
     Ca(CaCommand),
     Backup(BackupCommand),
     Sim(SimCommand),
+    Scenario(ScenarioCommand),
     Bench(BenchCommand),
     Chaos(ChaosCommand),
     Check(CheckCommand),
@@ -57,6 +59,7 @@ impl Cli {
             Command::Ca(ca) => ca.run(form),
             Command::Backup(backup) => backup.run(form),
             Command::Sim(sim) => sim.run(form),
+            Command::Scenario(scenario) => scenario.run(form),
             Command::Bench(bench) => bench.run(form),
             Command::Chaos(chaos) => chaos.run(form),
             Command::Check(check) => check.run(form),

@@ -1,6 +1,6 @@
 //! Inside `protocols` a column never imports a column: what two of them share moves down to a shared word.
 //!
-//! The simulator knows no column; of a column, only its invariants and its simulations know the simulator.
+//! The simulator knows no column; of a column, only its invariants, simulations and scenarios know the simulator.
 
 use crate::house::{Breach, Member};
 use crate::imports::Edge;
@@ -13,7 +13,7 @@ const SHARED: [&str; 8] = ["types", "prng", "timer", "protocol", "quorum", "log"
 const SIMULATOR: &str = "sim";
 
 /// Rooms of a column that may know the simulator.
-const SIMULATED: [&str; 2] = ["invariants", "simulation"];
+const SIMULATED: [&str; 3] = ["invariants", "simulation", "scenario"];
 
 #[derive(Debug, PartialEq, Eq)]
 enum Room<'a> {
@@ -40,7 +40,9 @@ pub(crate) fn judge(member: &Member, edges: &[Edge], found: &mut Vec<Breach>) {
                 format!("column {own} imports column {other} ({}): move what they share down", edge.to)
             }
             (Room::Column(own), Room::Simulator) => {
-                format!("column {own} imports the simulator outside its invariants and simulations")
+                format!(
+                    "column {own} imports the simulator outside its invariants, simulations and scenarios"
+                )
             }
             (Room::Shared(word), Room::Column(other)) => format!("shared word {word} imports column {other}"),
             (Room::Shared(word), Room::Simulator) => format!("shared word {word} imports the simulator"),
