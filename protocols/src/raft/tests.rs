@@ -7,3 +7,4 @@ mod logs;
 mod reads;
 mod snapshots;
 mod storage;
+mod terms;

@@ -204,7 +204,9 @@ impl<P: Subject> Disk<P> {
 
     /// The process died: the first `writes` of those that were not synced survive, and the first `records` of the next.
     pub(super) fn crash_keeping(&mut self, writes: usize, records: usize) {
-        for (position, write) in std::mem::take(&mut self.pending).into_iter().take(writes + 1).enumerate() {
+        for (position, write) in
+            std::mem::take(&mut self.pending).into_iter().take(writes.saturating_add(1)).enumerate()
+        {
             match &write {
                 write if position < writes => {
                     self.durable.apply(write).expect("writes survive in their order");

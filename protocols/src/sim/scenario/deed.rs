@@ -141,7 +141,9 @@ impl<P: Dialect> Order<P> {
     /// Reads one line.
     pub(super) fn parse(line: &str) -> Result<Self, Misread> {
         let mut words = Words::new(line);
-        let wanted = if words.take("quiet") {
+        let wanted = if words.take("silent") {
+            Some(Loudness::Silent)
+        } else if words.take("quiet") {
             Some(Loudness::Quiet)
         } else if words.take("loud") {
             Some(Loudness::All)

@@ -244,13 +244,13 @@ impl<P: Dialect> Stage<P> {
             Effect::Reply { token, reply, .. } => {
                 let label = self.labels.get(&token).map_or("a question nobody asked", String::as_str);
                 if let Some(words) = P::answer(&reply) {
-                    self.story.say(format!("{id:?} answers {label}: {words}"));
+                    self.story.tell(Loudness::Quiet, || format!("{id:?} answers {label}: {words}"));
                 }
                 self.answers.push(Answer { node: id, token, reply });
             }
             Effect::Emit { event, .. } => {
                 if let Some(words) = P::event(&event) {
-                    self.story.say(format!("{id:?} reports {words}"));
+                    self.story.tell(Loudness::Quiet, || format!("{id:?} reports {words}"));
                 }
             }
             // Only what can be held back is spoken.
@@ -308,7 +308,7 @@ impl<P: Dialect> Stage<P> {
         if before != Some(&after) {
             let id = self.nodes[at].id;
             for change in P::changes(before, &after) {
-                self.story.say(format!("{id:?} {change}"));
+                self.story.tell(Loudness::Quiet, || format!("{id:?} {change}"));
             }
             self.seats[at].glance = Some(after);
         }

@@ -3,6 +3,8 @@
 /// How much a script wants to hear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Loudness {
+    /// Nothing but what a command was asked to print.
+    Silent,
     /// What nodes became, and what they answered.
     Quiet,
     /// Also each message, where its journey ends or is held up.
