@@ -62,8 +62,6 @@ pub(super) struct Cleaning {
     pub(super) oldest: u64,
     /// What is still to be looked at in it; `None` before the first look.
     pub(super) candidates: Option<Vec<(MachineId, Kind, u64, Slot)>>,
-    /// Nothing is removed any more: a record could not be read back.
-    pub(super) stopped: bool,
 }
 
 impl Engine {

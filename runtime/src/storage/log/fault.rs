@@ -40,12 +40,29 @@ pub enum WriteFault {
 
 /// What ended a log: it accepts nothing any more until it is opened again.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{path}: cannot write or sync: {source}", path = path.display())]
-pub struct LogFailure {
-    /// The segment that was written.
-    pub path: PathBuf,
-    /// What the disk said.
-    pub source: Arc<io::Error>,
+pub enum LogFailure {
+    /// A write or a sync failed.
+    #[error("{path}: cannot write or sync: {source}", path = path.display())]
+    Write {
+        /// The segment that was written.
+        path: PathBuf,
+        /// What the disk said.
+        source: Arc<io::Error>,
+    },
+    /// What had been made durable cannot be read back. The next opening finds out what else is damaged.
+    #[error(transparent)]
+    Read(Arc<ReadFault>),
+}
+
+/// What a job of the log met that ends it.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Trouble {
+    /// A write, a sync or a change of names failed.
+    #[error(transparent)]
+    Disk(#[from] io::Error),
+    /// A record cannot be read back.
+    #[error(transparent)]
+    Read(#[from] ReadFault),
 }
 
 /// Why entries could not be read back.
@@ -69,6 +86,19 @@ pub enum ReadFault {
         /// Where in it.
         offset: u64,
     },
+}
+
+impl ReadFault {
+    /// The same, for another who has to hear of it.
+    pub(super) fn again(&self) -> Self {
+        match self {
+            Self::Io { path, offset, source } => {
+                let source = io::Error::new(source.kind(), source.to_string());
+                Self::Io { path: path.clone(), offset: *offset, source }
+            }
+            Self::Damaged { path, offset } => Self::Damaged { path: path.clone(), offset: *offset },
+        }
+    }
 }
 
 /// Why the log could not be opened. Nothing of use was removed, and a later attempt finds the same.

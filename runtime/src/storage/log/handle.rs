@@ -49,7 +49,7 @@ impl Log {
     /// holds `from`. Sees what was durable when it ran; `done` runs on the worker.
     ///
     /// # Errors
-    /// [`ReadFault`] is given to `done`; nothing changed.
+    /// [`ReadFault`] is given to `done`; it is the end of the log, as a failed write is.
     pub fn read(
         &self,
         machine: MachineId,
@@ -60,8 +60,7 @@ impl Log {
     ) {
         let shared = Arc::clone(&self.shared);
         self.shared.worker.submit(Box::new(move || {
-            let read = shared.engine().read(machine, from, to, max_bytes);
-            done(read);
+            done(shared.read(machine, from, to, max_bytes));
         }));
     }
 

@@ -6,6 +6,7 @@
 use std::io;
 
 use crate::storage::log::engine::Engine;
+use crate::storage::log::fault::Trouble;
 use crate::storage::log::record::Record;
 use crate::storage::log::segment::{directory, limit, segment_path};
 
@@ -16,7 +17,7 @@ impl Engine {
     /// Whether the oldest segment should go: it is of no use, or more than half of the log is garbage.
     pub(super) fn wants_cleaning(&self) -> bool {
         let oldest = self.cleaning.oldest;
-        if self.cleaning.stopped || oldest >= self.head.segment {
+        if oldest >= self.head.segment {
             return false;
         }
         let closed =
@@ -24,11 +25,18 @@ impl Engine {
         self.index.live_in(oldest) == 0 || closed > 2 * self.index.live() + self.options.segment_bytes
     }
 
+    /// Does what has to be done now and then; true if there is more of it.
+    pub(super) fn tend(&mut self) -> Result<bool, Trouble> {
+        self.reserve_ahead(1)?;
+        self.write_zeros()?;
+        self.clean()
+    }
+
     /// Takes one step towards the removal of the oldest segment; true if another step is wanted at once.
     ///
     /// What is appended again comes before the mark that says that the segment is not needed, and that mark is durable before the
     /// segment goes. A crash in between leaves a log with the same content: a mark behind a torn record is cut with it.
-    pub(super) fn clean(&mut self) -> io::Result<bool> {
+    fn clean(&mut self) -> Result<bool, Trouble> {
         if !self.wants_cleaning() {
             self.cleaning.candidates = None;
             return Ok(false);
@@ -46,11 +54,7 @@ impl Engine {
                 self.flush()?;
                 return Ok(false);
             }
-            let Ok(body) = self.load(machine, place, slot) else {
-                self.cleaning.stopped = true;
-                self.flush()?;
-                return Ok(false);
-            };
+            let body = self.load(machine, place, slot)?;
             self.append(kind, machine, place, &body)?;
             self.reserve_ahead(1)?;
             copied += Record::size(body.len() as u64);
@@ -61,7 +65,7 @@ impl Engine {
             self.cleaning.candidates = Some(candidates);
             return Ok(true);
         }
-        self.remove_oldest()
+        Ok(self.remove_oldest()?)
     }
 
     fn remove_oldest(&mut self) -> io::Result<bool> {

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::{io, mem};
 
-use synod_protocols::StoreId;
+use bytes::Bytes;
+use synod_protocols::{LogIndex, StoreId};
 use tokio::sync::watch;
 
 use crate::address::MachineId;
 use crate::storage::log::engine::Engine;
-use crate::storage::log::fault::{LogFailure, WriteFault};
+use crate::storage::log::fault::{LogFailure, ReadFault, Trouble, WriteFault};
 use crate::storage::log::open::Opened;
 use crate::storage::log::options::{RecoveredLog, Write};
 use crate::storage::log::segment::segment_path;
@@ -96,8 +97,23 @@ impl Shared {
     }
 
     /// The engine, for a job.
-    pub(super) fn engine(&self) -> MutexGuard<'_, Engine> {
+    fn engine(&self) -> MutexGuard<'_, Engine> {
         lock(&self.engine)
+    }
+
+    /// Reads entries back. Those that cannot be read are the end of the log: they had been acknowledged, so nobody may go on as if
+    /// the rest were all.
+    pub(super) fn read(
+        &self,
+        machine: MachineId,
+        from: LogIndex,
+        to: LogIndex,
+        max_bytes: usize,
+    ) -> Result<Vec<(LogIndex, Bytes)>, ReadFault> {
+        let engine = self.engine();
+        engine.read(machine, from, to, max_bytes).inspect_err(|fault| {
+            self.fail(&engine, fault.again());
+        })
     }
 
     /// Queues a look at what has to be done now and then, unless one is queued.
@@ -187,10 +203,8 @@ impl Shared {
             return;
         }
         let mut engine = self.engine();
-        let tended =
-            engine.reserve_ahead(1).and_then(|()| engine.write_zeros()).and_then(|()| engine.clean());
-        let again = tended.unwrap_or_else(|error| {
-            self.fail(&engine, error);
+        let again = engine.tend().unwrap_or_else(|trouble| {
+            self.fail(&engine, trouble);
             false
         });
         drop(engine);
@@ -209,11 +223,16 @@ impl Shared {
     }
 
     /// Ends the log. The first failure is the one that is told.
-    fn fail(&self, engine: &Engine, error: io::Error) -> WriteFault {
+    fn fail(&self, engine: &Engine, trouble: impl Into<Trouble>) -> WriteFault {
         engine.counters.failures.inc();
         if !mem::replace(&mut lock(&self.queue).failed, true) {
-            let path = segment_path(engine.head.segment);
-            self.failure.send_replace(Some(LogFailure { path, source: Arc::new(error) }));
+            self.failure.send_replace(Some(match trouble.into() {
+                Trouble::Disk(error) => {
+                    let path = segment_path(engine.head.segment);
+                    LogFailure::Write { path, source: Arc::new(error) }
+                }
+                Trouble::Read(fault) => LogFailure::Read(Arc::new(fault)),
+            }));
         }
         WriteFault::Failed
     }

@@ -14,7 +14,7 @@ use synod_protocols::{LogIndex, StoreId};
 use crate::address::MachineId;
 use crate::storage::log::record::{Kind, Record, SEGMENT_HEADER, Seal};
 use crate::storage::log::segment::segment_path;
-use crate::storage::log::{Log, LogOptions, OpenError, OpenReport, ReadFault, RecoveredLog};
+use crate::storage::log::{Log, LogFailure, LogOptions, OpenError, OpenReport, ReadFault, RecoveredLog};
 use crate::storage::log::{Write, WriteFault};
 use crate::storage::steps::Steps;
 use crate::storage::{Disk, SimDisk, Worker};

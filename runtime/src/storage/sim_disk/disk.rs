@@ -1,6 +1,6 @@
 //! The simulated disk itself and its switches.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,6 +30,8 @@ struct State {
     handles: BTreeMap<u64, u64>,
     capacity: Option<u64>,
     writes_fail: bool,
+    /// Files of which no byte can be read.
+    unreadable: BTreeSet<u64>,
     sync_fails: bool,
     misdirect: Option<u64>,
     drop_write: bool,
@@ -89,6 +91,14 @@ impl SimDisk {
         let flipped = state.files.get_mut(&id).is_some_and(|content| content.flip(offset, mask));
         state.faults.bytes_flipped += u64::from(flipped);
         flipped
+    }
+
+    /// Lets no byte of a file be read any more; false when there is no such file.
+    pub fn fail_reads(&self, path: &Path) -> bool {
+        let mut state = self.state();
+        let found = state.names.find(path);
+        state.unreadable.extend(found);
+        found.is_some()
     }
 
     /// Lets the next write go to `offset` of its file instead, and be acknowledged.
@@ -255,7 +265,13 @@ impl Drop for SimFile {
 
 impl DiskFile for SimFile {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        Ok(self.disk.alive()?.content(self.id).read(offset, buffer))
+        let mut state = self.disk.alive()?;
+        state.costs.reads += 1;
+        if state.unreadable.contains(&self.id) {
+            state.faults.reads_failed += 1;
+            return Err(io::Error::other("the disk failed to read"));
+        }
+        Ok(state.content(self.id).read(offset, buffer))
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {

@@ -15,6 +15,8 @@ pub struct DiskFaults {
     pub syncs_failed: u64,
     /// Writes that failed.
     pub writes_failed: u64,
+    /// Reads that failed.
+    pub reads_failed: u64,
     /// Writes and reservations refused for want of space.
     pub space_refused: u64,
     /// Bytes flipped.
@@ -30,6 +32,8 @@ pub struct DiskFaults {
 pub struct DiskCosts {
     /// Operations that change something, syncs included.
     pub operations: u64,
+    /// Reads of files.
+    pub reads: u64,
     /// Writes to files.
     pub writes: u64,
     /// Bytes in them.

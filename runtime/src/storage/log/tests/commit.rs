@@ -177,6 +177,48 @@ fn a_damaged_entry_is_not_read() {
         other => panic!("{other:?}"),
     }
     assert_eq!(node.metric("synod_log_corruptions_total"), 1);
+    // Its end for all: who acknowledged what is gone must not go on.
+    let failure = node.log.failed().now_or_never().expect("the log has ended").to_string();
+    assert_eq!(failure, format!("log/0000000000000001.segment: the record at byte {offset} is damaged"));
+    assert_eq!(node.write(N, vec![entry(1, "a")]), Err(WriteFault::Failed));
+}
+
+#[test]
+fn a_damaged_record_that_was_to_be_moved_ends_the_log() {
+    let node = opened(&SimDisk::default());
+    node.write(N, vec![entry(1, "idle")]).unwrap();
+    let (offset, _, _) = node.records(1)[0];
+    assert!(node.disk.flip(&segment_path(1), offset + 48, 1));
+    let mut index = 0;
+    let fault = loop {
+        index += 1;
+        if let Err(fault) = node.write(M, vec![entry(index, &"x".repeat(100)), compact(index)]) {
+            break fault;
+        }
+        assert!(index < 1000, "the oldest segment is cleaned");
+    };
+    assert_eq!(fault, WriteFault::Failed);
+    let failure = node.log.failed().now_or_never().expect("the log has ended");
+    assert!(matches!(failure, LogFailure::Read(_)), "{failure}");
+    assert!(matches!(open(&node.disk.restart(), small()), Err(OpenError::Corrupt { .. })));
+}
+
+#[test]
+fn entries_that_stand_together_are_read_together() {
+    let node = open(&SimDisk::default(), LogOptions::sim()).unwrap();
+    node.write(M, (1..=500).map(|index| entry(index, &format!("{index:0100}"))).collect()).unwrap();
+    let before = node.disk.costs().reads;
+    assert_eq!(node.read(M, 1, 500, usize::MAX).unwrap().len(), 500);
+    assert_eq!(node.disk.costs().reads - before, 1);
+    // Those of another machine in between are read over as long as they are few.
+    for index in 501..=600 {
+        node.write(M, vec![entry(index, "mine")]).unwrap();
+        node.write(N, vec![entry(index - 500, &"o".repeat(30))]).unwrap();
+    }
+    let before = node.disk.costs().reads;
+    let read = node.read(M, 501, 600, usize::MAX).unwrap();
+    assert!(read.len() == 100 && read.iter().all(|(_, body)| &body[..] == b"mine"));
+    assert!(node.disk.costs().reads - before < 10, "{}", node.disk.costs().reads - before);
 }
 
 #[test]
@@ -212,7 +254,7 @@ fn whoever_waits_for_the_end_of_the_log_hears_its_first_failure() {
     node.disk.fail_next_sync();
     assert_eq!(node.write(M, vec![entry(2, "b")]), Err(WriteFault::Failed));
     let failure = waits.as_mut().now_or_never().expect("the log has failed");
-    assert_eq!(failure.path, segment_path(1), "{failure}");
+    assert!(matches!(&failure, LogFailure::Write { path, .. } if *path == segment_path(1)), "{failure}");
     node.disk.fail_writes();
     assert_eq!(node.write(M, vec![entry(2, "b")]), Err(WriteFault::Failed));
     assert_eq!(node.metric("synod_log_failures_total"), 1, "one failure, however often it is asked");
