@@ -9,7 +9,7 @@ use std::task::Waker;
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use synod_protocols::log::SnapshotMeta;
-use synod_protocols::{LogIndex, NodeId, Protocol, RequestId, SessionId};
+use synod_protocols::{LogIndex, NodeId, Protocol, Recovered, RequestId, SessionId};
 use synod_transport::BulkReceiver;
 use tokio::sync::{broadcast, oneshot};
 
@@ -17,7 +17,7 @@ use crate::address::MachineId;
 use crate::driver::host::Host;
 use crate::driver::seat::Seat;
 use crate::driver::thaw::{ThawFault, Thawed};
-use crate::storage::{ReadFault, RecoveredMachine, SnapshotFault, WriteFault};
+use crate::storage::{ReadFault, SnapshotFault, WriteFault};
 
 /// Something that has arrived.
 pub(crate) enum Arrival<P: Protocol> {
@@ -83,7 +83,7 @@ pub(crate) struct Creation<P: Protocol> {
     pub(crate) machine: MachineId,
     pub(crate) name: String,
     pub(crate) config: P::Config,
-    pub(crate) recovered: RecoveredMachine,
+    pub(crate) recovered: Recovered<P::Record>,
     pub(crate) host: Box<dyn FnOnce() -> Box<dyn Host<P>> + Send>,
     pub(crate) done: oneshot::Sender<Result<(), Uncreated>>,
 }
@@ -93,8 +93,6 @@ pub(crate) struct Creation<P: Protocol> {
 pub(crate) enum Uncreated {
     /// It is hosted already.
     Exists,
-    /// A record on the disk is not one of this protocol.
-    Record(String),
     /// Its snapshot cannot be read, or the host did not take it.
     Snapshot(ThawFault),
     /// The driver stops.

@@ -6,14 +6,16 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use synod_protocols::{Outcome, Protocol};
+use synod_protocols::{Outcome, Protocol, Recovered};
 use tokio::sync::{broadcast, oneshot};
 
 use crate::address::MachineId;
+use crate::driver::create_error::CreateError;
 use crate::driver::feed::{Answer, Arrival, Creation, Feed, Refused, Unanswered, Uncreated};
 use crate::driver::host::Host;
+use crate::driver::recovery::recover;
 use crate::driver::thaw::ThawFault;
-use crate::storage::{RecoverError, RecoveredMachine, SnapshotFault, SnapshotReader, Store};
+use crate::storage::{SnapshotFault, SnapshotReader, Store};
 
 /// A driver, as its users hold it; clones reach the same one.
 pub struct DriverHandle<P: Protocol> {
@@ -38,29 +40,6 @@ pub enum CommandError {
     /// The machine left, its writes failed, or its node went down, while it had the command.
     #[error("the machine has gone")]
     Lost,
-}
-
-/// Why a machine is not hosted. Nothing changed on the disk.
-#[derive(Debug, thiserror::Error)]
-pub enum CreateError {
-    /// It is hosted already, or this process has tried before: what the disk holds of a machine is handed over once.
-    #[error("the machine is hosted already, or was since the process started")]
-    Exists,
-    /// Its log relies on a snapshot that is not there.
-    #[error(transparent)]
-    Recover(#[from] RecoverError),
-    /// Its snapshot cannot be read.
-    #[error("the snapshot cannot be read: {0}")]
-    Snapshot(#[from] SnapshotFault),
-    /// Its application does not understand the snapshot.
-    #[error("the application does not understand the snapshot: {0}")]
-    Restore(std::io::Error),
-    /// A record of its log is not one of this protocol.
-    #[error("a record of the log is not one of this protocol: {0}")]
-    Record(String),
-    /// The driver has stopped.
-    #[error("the driver has stopped")]
-    Stopped,
 }
 
 impl CommandError {
@@ -94,7 +73,7 @@ impl<P: Protocol> DriverHandle<P> {
         if !self.claimed.lock().unwrap_or_else(PoisonError::into_inner).insert(machine) {
             return Err(CreateError::Exists);
         }
-        let recovered = self.store.recover(machine)?;
+        let recovered = recover::<P>(&self.store, machine).await?;
         let (done, created) = oneshot::channel();
         let (name, host) = (name.to_owned(), Box::new(host));
         let creation = Creation { machine, name, config, recovered, host, done };
@@ -102,7 +81,6 @@ impl<P: Protocol> DriverHandle<P> {
         match created.await {
             Ok(Ok(())) => Ok(machine),
             Ok(Err(Uncreated::Exists)) => Err(CreateError::Exists),
-            Ok(Err(Uncreated::Record(error))) => Err(CreateError::Record(error)),
             Ok(Err(Uncreated::Snapshot(ThawFault::Snapshot(fault)))) => Err(CreateError::Snapshot(fault)),
             Ok(Err(Uncreated::Snapshot(ThawFault::Application(error)))) => Err(CreateError::Restore(error)),
             Ok(Err(Uncreated::Stopped)) | Err(_) => Err(CreateError::Stopped),
@@ -147,7 +125,7 @@ impl<P: Protocol> DriverHandle<P> {
         let (name, host) = (name.to_owned(), Box::new(host));
         // A driver that has stopped hosts nothing, which whoever asks the machine is told.
         let (done, _) = oneshot::channel();
-        let recovered = RecoveredMachine::default();
+        let recovered = Recovered::default();
         self.feed.push(Arrival::Create(Box::new(Creation { machine, name, config, recovered, host, done })));
         machine
     }

@@ -17,11 +17,6 @@ use crate::driver::machines::{Coming, Hosted};
 use crate::driver::seat::Seat;
 use crate::driver::state::Driver;
 use crate::driver::thaw::{ThawFault, Thawed};
-use crate::storage::RecoveredMachine;
-use crate::wire::decode;
-
-/// The longest record that is read, in bytes: the log writes none above its segment size.
-const RECORD_BYTES: usize = 1 << 30;
 
 impl<P: Protocol> Driver<P> {
     /// Begins to host a machine: at once, or when its snapshot has been read beside this thread.
@@ -111,13 +106,12 @@ impl<P: Protocol> Driver<P> {
         machine: MachineId,
         name: String,
         config: P::Config,
-        recovered: RecoveredMachine,
+        recovered: Recovered<P::Record>,
         host: Box<dyn Host<P>>,
     ) -> Result<(), Uncreated> {
         if !self.stopping.is_empty() {
             return Err(Uncreated::Stopped);
         }
-        let recovered = decode_records::<P>(recovered)?;
         let seed = Prng::fork(self.seed, machine.0).next_u64();
         self.last_stay += 1;
         let seat = Seat { machine, stay: self.last_stay };
@@ -126,15 +120,4 @@ impl<P: Protocol> Driver<P> {
         self.machines.insert(machine, Hosted::new(seat, name, value, host));
         Ok(())
     }
-}
-
-fn decode_records<P: Protocol>(recovered: RecoveredMachine) -> Result<Recovered<P::Record>, Uncreated> {
-    let record = |body: &[u8]| {
-        decode::<P::Record>(body, RECORD_BYTES).map_err(|error| Uncreated::Record(error.to_string()))
-    };
-    Ok(Recovered {
-        cells: recovered.cells.iter().map(|(_, body)| record(body)).collect::<Result<_, _>>()?,
-        snapshot: recovered.snapshot,
-        entries: recovered.entries.iter().map(|(_, body)| record(body)).collect::<Result<_, _>>()?,
-    })
 }

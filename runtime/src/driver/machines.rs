@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use synod_protocols::log::SnapshotMeta;
-use synod_protocols::{Effect, NodeId, Outbox, Protocol, Token, WriteId};
+use synod_protocols::{Effect, NodeId, Outbox, Protocol, Recovered, Token, WriteId};
 use tokio::sync::{broadcast, oneshot};
 use tokio::task::JoinHandle;
 
@@ -16,7 +16,6 @@ use crate::driver::frozen::Frozen;
 use crate::driver::gate::Gate;
 use crate::driver::host::Host;
 use crate::driver::seat::Seat;
-use crate::storage::RecoveredMachine;
 
 /// How many events an observer may lag behind before it misses some.
 const EVENTS_HELD: usize = 1024;
@@ -82,7 +81,7 @@ impl<P: Protocol> Hosted<P> {
 pub(crate) struct Coming<P: Protocol> {
     pub(crate) name: String,
     pub(crate) config: P::Config,
-    pub(crate) recovered: RecoveredMachine,
+    pub(crate) recovered: Recovered<P::Record>,
     pub(crate) host: Box<dyn Host<P>>,
     pub(crate) done: oneshot::Sender<Result<(), Uncreated>>,
 }

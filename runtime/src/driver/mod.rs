@@ -8,6 +8,7 @@
 //! An application's own protocol is one `impl Protocol`: [`Driver::start`] gives it disk, links and metrics, and a [`Host`] is
 //! needed only when it applies entries to something.
 
+mod create_error;
 mod deadlines;
 mod effects;
 mod feed;
@@ -22,6 +23,7 @@ mod links;
 mod machines;
 mod meters;
 mod persist;
+mod recovery;
 mod room;
 mod seat;
 mod snapshots;
@@ -34,8 +36,9 @@ mod turn;
 mod vigil;
 mod wakes;
 
+pub use create_error::CreateError;
 pub use frozen::Frozen;
-pub use handle::{CommandError, CreateError, DriverHandle};
+pub use handle::{CommandError, DriverHandle};
 pub use host::{Effected, Host, PlainHost};
 pub use meters::DriverMeters;
 pub use start::{Context, Limits};

@@ -7,7 +7,7 @@ use synod_protocols::LogIndex;
 use synod_protocols::log::SnapshotMeta;
 
 use crate::address::MachineId;
-use crate::storage::log::{Log, RecoveredLog, WriteFault};
+use crate::storage::log::{Log, ReadFault, RecoveredLog, WriteFault};
 use crate::storage::snapshot::{Snapshots, snapshot_path};
 
 /// Everything a node keeps; clones share it.
@@ -17,15 +17,17 @@ pub struct Store {
     snapshots: Snapshots,
 }
 
-/// What a machine finds on its disk.
+/// What a machine finds on its disk, but for its entries, which are read piece by piece.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecoveredMachine {
     /// The last record of each cell, ordered by key.
     pub cells: Vec<(u64, Bytes)>,
     /// The newest whole snapshot.
     pub snapshot: Option<SnapshotMeta>,
-    /// The entries above the last compaction and above the snapshot, consecutive.
-    pub entries: Vec<(LogIndex, Bytes)>,
+    /// The entries of use are those above this one, which the snapshot contains or a compaction has forgotten, ...
+    pub after: LogIndex,
+    /// ... up to this one.
+    pub last: LogIndex,
 }
 
 /// Why a machine could not be recovered. Nothing changed on the disk.
@@ -41,6 +43,12 @@ pub enum RecoverError {
         /// Where the snapshot should be.
         path: PathBuf,
     },
+    /// Entries cannot be read back.
+    #[error(transparent)]
+    Entries(#[from] ReadFault),
+    /// The worker stopped.
+    #[error("the disk worker stopped")]
+    Stopped,
 }
 
 impl Store {
@@ -60,20 +68,36 @@ impl Store {
         &self.snapshots
     }
 
-    /// Hands over what was found of a machine, once: entries that a snapshot contains are left out.
+    /// Hands over what was found of a machine, once; its entries are read with [`Store::entries`].
     ///
     /// # Errors
     /// [`RecoverError`]; the machine must not start.
     pub fn recover(&self, machine: MachineId) -> Result<RecoveredMachine, RecoverError> {
         let snapshot = self.snapshots.newest(machine);
         let covered = snapshot.as_ref().map_or(LogIndex::ZERO, |meta| meta.index);
-        let RecoveredLog { cells, compacted, mut entries } = self.log.recover(machine);
+        let RecoveredLog { cells, compacted, last } = self.log.recover(machine);
         if compacted > covered {
             let path = snapshot_path(machine);
             return Err(RecoverError::SnapshotMissing { machine, compacted, path });
         }
-        entries.retain(|(index, _)| *index > covered);
-        Ok(RecoveredMachine { cells, snapshot, entries })
+        Ok(RecoveredMachine { cells, snapshot, after: covered, last: last.max(covered) })
+    }
+
+    /// Reads the entries `from..=to` of a machine, at least one and no more once `max_bytes` are reached.
+    ///
+    /// # Errors
+    /// [`RecoverError`]; the log has ended then.
+    pub async fn entries(
+        &self,
+        machine: MachineId,
+        from: LogIndex,
+        to: LogIndex,
+        max_bytes: usize,
+    ) -> Result<Vec<(LogIndex, Bytes)>, RecoverError> {
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        // Who asked may have lost interest.
+        self.log.read(machine, from, to, max_bytes, move |read| drop(sender.send(read)));
+        Ok(receiver.await.map_err(|_| RecoverError::Stopped)??)
     }
 
     /// Ends everything in order, after what was asked for before, and gives the disk back; nothing is written any more then,

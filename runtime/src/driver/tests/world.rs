@@ -305,7 +305,10 @@ impl Node {
 
 /// The index up to which a machine's log was compacted, and its entries, as the next process finds them.
 pub(crate) async fn found(disk: &SimDisk, machine: MachineId) -> (Option<LogIndex>, Vec<LogIndex>) {
-    let recovered = store(disk).await.recover(machine).expect("it is whole");
-    let entries = recovered.entries.iter().map(|(index, _)| *index).collect();
+    let store = store(disk).await;
+    let recovered = store.recover(machine).expect("it is whole");
+    let from = recovered.after.next();
+    let read = store.entries(machine, from, recovered.last, usize::MAX).await.expect("it is whole");
+    let entries = read.iter().map(|(index, _)| *index).collect();
     (recovered.snapshot.map(|meta| meta.index), entries)
 }

@@ -11,12 +11,13 @@ use synod_protocols::StoreId;
 use crate::address::MachineId;
 use crate::storage::disk::Disk;
 use crate::storage::log::counters::Counters;
-use crate::storage::log::index::{Index, Slot};
+use crate::storage::log::index::Index;
 use crate::storage::log::options::LogOptions;
 use crate::storage::log::record::{Kind, Record, SEGMENT_HEADER, Seal, SegmentHeader};
 use crate::storage::log::segment::{
     SegmentFile, Spare, directory, limit, marks_limit, segment_path, spare_path,
 };
+use crate::storage::log::slot::Slot;
 
 /// Keep no more memory than this between commits.
 const BUFFER_KEPT: usize = 4 << 20;

@@ -74,8 +74,7 @@ impl Log {
     /// The last entry found of a machine that was not handed over, or the last one compacted away.
     pub(in crate::storage) fn recovered_last(&self, machine: MachineId) -> LogIndex {
         let recovered = self.shared.recovered.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = recovered.get(&machine);
-        found.map_or(LogIndex::ZERO, |log| log.entries.last().map_or(log.compacted, |(index, _)| *index))
+        recovered.get(&machine).map_or(LogIndex::ZERO, |log| log.last)
     }
 
     /// The machines of which something was found and not handed over, in order.

@@ -5,22 +5,15 @@
 use std::collections::BTreeMap;
 
 use crate::address::MachineId;
+use crate::storage::log::entries::Entries;
 use crate::storage::log::record::{Kind, Record};
-
-/// Where a record is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Slot {
-    pub(super) segment: u64,
-    pub(super) offset: u64,
-    /// The length of the body.
-    pub(super) length: u32,
-}
+use crate::storage::log::slot::Slot;
 
 /// What is of use of one machine.
 #[derive(Clone, Debug, Default)]
 pub(super) struct MachineIndex {
     pub(super) cells: BTreeMap<u64, Slot>,
-    pub(super) entries: BTreeMap<u64, Slot>,
+    pub(super) entries: Entries,
     /// The last entry compacted away, and the record that says so.
     pub(super) compacted: Option<(u64, Slot)>,
 }
@@ -32,13 +25,6 @@ pub(super) struct Index {
     live: BTreeMap<u64, u64>,
 }
 
-impl Slot {
-    /// The bytes the record takes.
-    pub(super) fn size(&self) -> u64 {
-        Record::size(u64::from(self.length))
-    }
-}
-
 impl MachineIndex {
     pub(super) fn compacted_upto(&self) -> u64 {
         self.compacted.map_or(0, |(upto, _)| upto)
@@ -46,12 +32,12 @@ impl MachineIndex {
 
     /// The index of the last entry, or of the last one compacted away when there is none.
     pub(super) fn last(&self) -> u64 {
-        self.entries.last_key_value().map_or(self.compacted_upto(), |(&index, _)| index)
+        self.entries.last().unwrap_or(self.compacted_upto())
     }
 
     fn slots(&self) -> impl Iterator<Item = (Kind, u64, Slot)> {
         let cells = self.cells.iter().map(|(&key, &slot)| (Kind::Cell, key, slot));
-        let entries = self.entries.iter().map(|(&index, &slot)| (Kind::Copy, index, slot));
+        let entries = self.entries.iter().map(|(index, slot)| (Kind::Copy, index, slot));
         let compacted = self.compacted.iter().map(|&(upto, slot)| (Kind::Compact, upto, slot));
         compacted.chain(cells).chain(entries)
     }
@@ -77,19 +63,18 @@ impl Index {
         };
         match record.kind {
             Kind::Entry => {
-                gone.extend(machine.entries.split_off(&place).into_values());
+                gone.extend(machine.entries.take_from(place));
                 machine.entries.insert(place, slot);
             }
             Kind::Copy => gone.extend(machine.entries.insert(place, slot)),
             Kind::Cell => gone.extend(machine.cells.insert(place, slot)),
             Kind::Truncate => {
                 gone.push(slot);
-                gone.extend(machine.entries.split_off(&place).into_values());
+                gone.extend(machine.entries.take_from(place));
             }
             Kind::Compact if place < machine.compacted_upto() => gone.push(slot),
             Kind::Compact => {
-                let above = machine.entries.split_off(&place.saturating_add(1));
-                gone.extend(std::mem::replace(&mut machine.entries, above).into_values());
+                gone.extend(machine.entries.take_upto(place));
                 gone.extend(machine.compacted.replace((place, slot)).map(|(_, slot)| slot));
             }
             Kind::Forget | Kind::Mark | Kind::End => {}
@@ -127,7 +112,7 @@ impl Index {
     pub(super) fn is_live(&self, machine: MachineId, kind: Kind, place: u64, slot: Slot) -> bool {
         let Some(machine) = self.machines.get(&machine) else { return false };
         match kind {
-            Kind::Entry | Kind::Copy => machine.entries.get(&place) == Some(&slot),
+            Kind::Entry | Kind::Copy => machine.entries.get(place) == Some(slot),
             Kind::Cell => machine.cells.get(&place) == Some(&slot),
             Kind::Compact => machine.compacted == Some((place, slot)),
             Kind::Truncate | Kind::Forget | Kind::Mark | Kind::End => false,

@@ -14,6 +14,7 @@ mod counters;
 mod create;
 mod elsewhere;
 mod engine;
+mod entries;
 mod fault;
 mod handle;
 mod index;
@@ -28,6 +29,7 @@ mod repair;
 mod scan;
 mod segment;
 mod shared;
+mod slot;
 #[cfg(test)]
 mod tests;
 

@@ -15,12 +15,13 @@ use crate::storage::log::counters::Counters;
 use crate::storage::log::create::create;
 use crate::storage::log::engine::{Cleaning, Engine};
 use crate::storage::log::fault::OpenError;
-use crate::storage::log::index::{Index, Slot};
+use crate::storage::log::index::Index;
 use crate::storage::log::options::{LogOptions, OpenReport, RecoveredLog};
 use crate::storage::log::origin::{OWN, origin, write_origin};
 use crate::storage::log::repair::{attend, set_aside};
 use crate::storage::log::scan::{Scan, Torn, files, io_error, scan};
 use crate::storage::log::segment::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, directory, segment_path};
+use crate::storage::log::slot::Slot;
 
 /// A log that was opened, and what it held.
 pub(super) struct Opened {
@@ -177,9 +178,8 @@ fn recovered(index: &Index, bodies: &mut BTreeMap<Slot, Bytes>) -> BTreeMap<Mach
     let mut recovered = BTreeMap::new();
     for (id, machine) in index.machines().filter(|(id, _)| *id != OWN) {
         let cells = machine.cells.iter().map(|(&key, slot)| (key, take(slot))).collect();
-        let entries = machine.entries.iter().map(|(&index, slot)| (LogIndex(index), take(slot))).collect();
-        let compacted = LogIndex(machine.compacted_upto());
-        recovered.insert(id, RecoveredLog { cells, compacted, entries });
+        let (compacted, last) = (LogIndex(machine.compacted_upto()), LogIndex(machine.last()));
+        recovered.insert(id, RecoveredLog { cells, compacted, last });
     }
     recovered
 }

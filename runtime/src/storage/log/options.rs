@@ -125,6 +125,6 @@ pub struct RecoveredLog {
     pub cells: Vec<(u64, Bytes)>,
     /// The last entry that was forgotten by compaction; zero for none.
     pub compacted: LogIndex,
-    /// The entries above it, consecutive.
-    pub entries: Vec<(LogIndex, Bytes)>,
+    /// The last entry; the ones above the last that was forgotten are all there. That one itself when there are none.
+    pub last: LogIndex,
 }

@@ -10,8 +10,9 @@ use synod_protocols::StoreId;
 
 use crate::address::MachineId;
 use crate::storage::log::engine::Engine;
-use crate::storage::log::index::{Index, Slot};
+use crate::storage::log::index::Index;
 use crate::storage::log::record::Kind;
+use crate::storage::log::slot::Slot;
 
 /// The log itself, as the owner of records.
 pub(super) const OWN: MachineId = MachineId(0);

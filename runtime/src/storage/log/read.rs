@@ -8,9 +8,9 @@ use synod_protocols::{LogIndex, StoreId};
 use crate::address::MachineId;
 use crate::storage::log::engine::Engine;
 use crate::storage::log::fault::ReadFault;
-use crate::storage::log::index::Slot;
 use crate::storage::log::record::{Found, RECORD_HEADER, Record, Seal};
 use crate::storage::log::segment::{SegmentFile, segment_path};
+use crate::storage::log::slot::Slot;
 
 /// How many bytes of no use are read over at most to reach the next record.
 const GAP: u64 = 4 << 10;
@@ -28,12 +28,12 @@ impl Engine {
     ) -> Result<Vec<(LogIndex, Bytes)>, ReadFault> {
         let mut found = Vec::new();
         let Some(indexed) = self.index.machine(machine) else { return Ok(found) };
-        if from > to || !indexed.entries.contains_key(&from.0) {
+        if from > to || indexed.entries.get(from.0).is_none() {
             return Ok(found);
         }
         let mut bytes = 0;
         let mut run: Vec<(u64, Slot)> = Vec::new();
-        for (&index, &slot) in indexed.entries.range(from.0..=to.0) {
+        for (index, slot) in indexed.entries.range(from.0, to.0) {
             if !run.is_empty() && !continues(&run, slot) {
                 self.load_run(machine, &run, &mut found)?;
                 run.clear();

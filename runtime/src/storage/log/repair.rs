@@ -31,7 +31,6 @@
 //! membership in the place of the repair of single entries.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -128,11 +127,11 @@ fn fill(engine: &mut Engine, scan: &Scan, covered: &BTreeMap<MachineId, LogIndex
             writes.push(Write::Cell { key, body: body(key, slot)? });
         }
         let kept = kept_entries(machine, covered.get(&id).copied().unwrap_or_default());
-        if let Some(before) = kept.clone().next().map(|first| first - 1).filter(|&before| before > 0) {
-            writes.push(Write::Compact { upto: LogIndex(before) });
+        if let Some((first, _)) = kept.filter(|(first, _)| *first > 1) {
+            writes.push(Write::Compact { upto: LogIndex(first - 1) });
         }
         let mut bytes = 0;
-        for (&index, &slot) in machine.entries.range(kept) {
+        for (index, slot) in kept.into_iter().flat_map(|(first, last)| machine.entries.range(first, last)) {
             writes.push(Write::Entry { index: LogIndex(index), body: body(index, slot)? });
             bytes += slot.size();
             if bytes >= BATCH_BYTES {
@@ -155,14 +154,9 @@ fn append(engine: &mut Engine, machine: MachineId, writes: Vec<Write>) -> Result
 
 /// The entries of a machine that are kept: the first ones without a gap, if a log may begin with them. Its own beginning, what
 /// follows its compaction and what a whole snapshot reaches is such a place.
-fn kept_entries(machine: &MachineIndex, covered: LogIndex) -> Range<u64> {
-    let Some((&first, _)) = machine.entries.first_key_value() else { return 0..0 };
-    if first > covered.0.saturating_add(1) {
-        return 0..0;
-    }
-    let after =
-        machine.entries.keys().zip(first..).take_while(|(index, expected)| **index == *expected).count();
-    first..first + after as u64
+fn kept_entries(machine: &MachineIndex, covered: LogIndex) -> Option<(u64, u64)> {
+    let (first, last) = (machine.entries.first()?, machine.entries.last_without_gap()?);
+    (first <= covered.0.saturating_add(1)).then_some((first, last))
 }
 
 /// From which the new log's name is drawn, so that it is not the old one's even where chance repeats itself.

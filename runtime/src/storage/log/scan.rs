@@ -12,7 +12,7 @@ use synod_protocols::StoreId;
 use crate::storage::disk::Disk;
 use crate::storage::log::engine::Head;
 use crate::storage::log::fault::OpenError;
-use crate::storage::log::index::{Index, MachineIndex, Slot};
+use crate::storage::log::index::{Index, MachineIndex};
 use crate::storage::log::options::OpenReport;
 use crate::storage::log::record::{
     HeaderFault, Kind, RECORD_HEADER, Record, SEGMENT_HEADER, Seal, SegmentHeader, VERSION,
@@ -20,12 +20,13 @@ use crate::storage::log::record::{
 use crate::storage::log::segment::{
     SegmentFile, directory, is_spare, segment_number, segment_path, spare_path,
 };
+use crate::storage::log::slot::Slot;
 
 /// What a log consists of.
 pub(super) struct Scan {
     pub(super) store: StoreId,
     pub(super) index: Index,
-    /// The bodies of the entries and cells of use.
+    /// The bodies of the cells of use; entries are read back when somebody wants them.
     pub(super) bodies: BTreeMap<Slot, Bytes>,
     pub(super) segments: BTreeMap<u64, SegmentFile>,
     pub(super) head: Head,
@@ -210,11 +211,11 @@ impl Scan {
         head.offset += slot.size();
         report.records += 1;
         match record.kind {
-            Kind::Entry | Kind::Copy | Kind::Cell => {
+            Kind::Cell => {
                 bodies.insert(slot, Bytes::copy_from_slice(body));
             }
             Kind::Mark => *oldest = (*oldest).max(record.place),
-            Kind::Truncate | Kind::Compact | Kind::Forget | Kind::End => {}
+            Kind::Entry | Kind::Copy | Kind::Truncate | Kind::Compact | Kind::Forget | Kind::End => {}
         }
         index.apply(record, slot, &mut |slot| drop(bodies.remove(&slot)));
     }
@@ -272,7 +273,7 @@ fn evidence(bytes: &[u8], seal: Seal) -> u64 {
 
 /// The chain guarantees it; a log that was written by a program with another idea of it must not be taken for a shorter one.
 fn check_entries(machine: &MachineIndex) -> Result<(), OpenError> {
-    for ((&index, slot), expected) in machine.entries.iter().zip(machine.compacted_upto().saturating_add(1)..)
+    for ((index, slot), expected) in machine.entries.iter().zip(machine.compacted_upto().saturating_add(1)..)
     {
         if index != expected {
             let reason = format!("entry {index} stands where entry {expected} belongs");

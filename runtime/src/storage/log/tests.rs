@@ -33,6 +33,14 @@ struct Node {
     report: OpenReport,
 }
 
+/// All that is found of a machine.
+#[derive(Debug, Default, PartialEq)]
+struct Found {
+    cells: Vec<(u64, Bytes)>,
+    compacted: LogIndex,
+    entries: Vec<(LogIndex, Bytes)>,
+}
+
 fn small() -> LogOptions {
     LogOptions { segment_bytes: 4096, kept_for_cells: 1024, zeros_ahead: 0 }
 }
@@ -85,6 +93,18 @@ impl Node {
         Ok(read.into_iter().map(|(index, body)| (index.0, body)).collect())
     }
 
+    /// What the log held of a machine, its entries read back.
+    fn found(&self, machine: MachineId) -> Found {
+        let RecoveredLog { cells, compacted, last } = self.log.recover(machine);
+        let mut entries = Vec::new();
+        if last > compacted {
+            entries = self.read(machine, compacted.0 + 1, last.0, usize::MAX).unwrap();
+            assert_eq!(entries.last().map(|(index, _)| *index), Some(last.0));
+        }
+        let entries = entries.into_iter().map(|(index, body)| (LogIndex(index), body)).collect();
+        Found { cells, compacted, entries }
+    }
+
     fn metric(&self, name: &str) -> u64 {
         let text = self.metrics.render();
         let line = text.lines().find(|line| line.starts_with(&format!("{name} ")));
@@ -135,7 +155,7 @@ fn compact(upto: u64) -> Write {
 }
 
 #[expect(clippy::type_complexity, reason = "a tuple compares with what a test writes down")]
-fn texts(recovered: &RecoveredLog) -> (Vec<(u64, String)>, u64, Vec<(u64, String)>) {
+fn texts(recovered: &Found) -> (Vec<(u64, String)>, u64, Vec<(u64, String)>) {
     let text = |body: &Bytes| String::from_utf8(body.to_vec()).unwrap();
     (
         recovered.cells.iter().map(|(key, body)| (*key, text(body))).collect(),

@@ -20,6 +20,14 @@ use crate::telemetry::Metrics;
 const M: MachineId = MachineId(0xA);
 const PEER: NodeId = NodeId(7);
 
+/// All that is found of a machine.
+#[derive(Clone, Debug, PartialEq)]
+struct Found {
+    cells: Vec<(u64, Bytes)>,
+    snapshot: Option<SnapshotMeta>,
+    entries: Vec<(LogIndex, Bytes)>,
+}
+
 struct Node {
     disk: SimDisk,
     worker: Arc<Steps>,
@@ -83,6 +91,18 @@ impl Node {
         place.lock().unwrap().take().expect("answered")
     }
 
+    /// Everything that is found of a machine.
+    fn recover(&self, machine: MachineId) -> Result<Found, RecoverError> {
+        self.worker.wait(async {
+            let RecoveredMachine { cells, snapshot, after, last } = self.store.recover(machine)?;
+            let entries = match after < last {
+                true => self.store.entries(machine, after.next(), last, usize::MAX).await?,
+                false => Vec::new(),
+            };
+            Ok(Found { cells, snapshot, entries })
+        })
+    }
+
     fn take(&self, index: u64) -> Result<SnapshotMeta, SnapshotFault> {
         let (place, done) = answer();
         self.store.snapshots().take(M, meta(index), move |out| out.write_all(&state(index)), done);
@@ -141,7 +161,7 @@ fn entries(range: std::ops::RangeInclusive<u64>) -> Vec<Write> {
         .collect()
 }
 
-fn indices(recovered: &RecoveredMachine) -> Vec<u64> {
+fn indices(recovered: &Found) -> Vec<u64> {
     recovered.entries.iter().map(|(index, _)| index.0).collect()
 }
 
@@ -264,7 +284,7 @@ fn a_stream_is_received_however_it_is_cut() {
         assert!(node.load().unwrap() == (meta(30), state(30)));
         node.write(entries(31..=32)).unwrap();
         let node = open(&node.disk.crash(9)).unwrap();
-        let recovered = node.store.recover(M).unwrap();
+        let recovered = node.recover(M).unwrap();
         assert_eq!((recovered.snapshot.clone(), indices(&recovered)), (Some(meta(30)), vec![31, 32]));
     }
     // Byte by byte, as far as the first chunk's beginning.
@@ -359,7 +379,7 @@ fn a_crash_at_any_step_of_installing_leaves_the_old_state_or_the_new_one() {
                 node.disk.stop_after(step);
                 let acknowledged = matches!(node.install(30), Some(Ok(())));
                 let node = open(&node.disk.crash(seed)).unwrap();
-                let recovered = node.store.recover(M).unwrap();
+                let recovered = node.recover(M).unwrap();
                 match &recovered.snapshot {
                     None => {
                         assert!(!acknowledged, "{context}");
@@ -389,13 +409,15 @@ fn a_log_that_relies_on_a_lost_snapshot_does_not_start() {
     node.take(8).unwrap();
     node.write(vec![Write::Compact { upto: LogIndex(5) }]).unwrap();
     let node = open(&node.disk.restart()).unwrap();
-    let recovered = node.store.recover(M).unwrap();
+    let recovered = node.recover(M).unwrap();
     assert_eq!((recovered.snapshot.clone(), indices(&recovered)), (Some(meta(8)), vec![9]));
     node.disk.remove(&snapshot_path(M)).unwrap();
     let node = open(&node.disk.restart()).unwrap();
-    let error = node.store.recover(M).unwrap_err();
-    let RecoverError::SnapshotMissing { machine, compacted, .. } = &error;
-    assert_eq!((*machine, *compacted), (M, LogIndex(5)));
+    let error = node.recover(M).unwrap_err();
+    assert!(
+        matches!(error, RecoverError::SnapshotMissing { machine: M, compacted: LogIndex(5), .. }),
+        "{error}"
+    );
     assert!(error.to_string().contains("000000000000000a.snapshot"), "{error}");
 }
 
@@ -463,9 +485,13 @@ fn a_directory_is_taken_up_again_and_belongs_to_one_process() {
     let (store, report) = open(workers(), options).unwrap();
     assert_eq!((store.log().store_id(), report.torn_bytes, report.created), (id, 0, false));
     let recovered = store.recover(M).unwrap();
-    assert_eq!(indices(&recovered), (601..=1000).collect::<Vec<_>>());
-    assert!(recovered.entries.iter().all(|(index, body)| body[..] == [index.0 as u8; 200]));
+    assert_eq!((recovered.after, recovered.last), (LogIndex(600), LogIndex(1000)));
     assert_eq!(recovered.snapshot, Some(meta(600)));
+    let (sender, receiver) = std::sync::mpsc::channel();
+    store.log().read(M, LogIndex(601), LogIndex(1000), usize::MAX, move |read| sender.send(read).unwrap());
+    let entries = receiver.recv().unwrap().unwrap();
+    assert_eq!(entries.len(), 400);
+    assert!(entries.iter().all(|(index, body)| body[..] == [index.0 as u8; 200]));
     let (sender, receiver) = std::sync::mpsc::channel();
     store.snapshots().load(M, move |loaded| sender.send(loaded).unwrap());
     assert_eq!(receiver.recv().unwrap().unwrap().1.remaining(), 2_500_000);

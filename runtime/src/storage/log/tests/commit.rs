@@ -13,9 +13,9 @@ fn each_place_keeps_its_last_record() {
     node.write(M, vec![entry(2, "B"), cell(7, "X")]).unwrap();
     let node = node.restarted();
     let expected = (numbered(&[(7, "X"), (9, "y")]), 0, numbered(&[(1, "a"), (2, "B")]));
-    assert_eq!(texts(&node.log.recover(M)), expected);
-    assert_eq!(texts(&node.log.recover(N)), (vec![], 0, numbered(&[(1, "other")])));
-    assert_eq!(node.log.recover(N), RecoveredLog::default(), "handed over once");
+    assert_eq!(texts(&node.found(M)), expected);
+    assert_eq!(texts(&node.found(N)), (vec![], 0, numbered(&[(1, "other")])));
+    assert_eq!(node.found(N), Found::default(), "handed over once");
 }
 
 #[test]
@@ -28,10 +28,10 @@ fn what_is_forgotten_stays_forgotten() {
     node.write(N, vec![Write::Forget]).unwrap();
     let node = node.restarted();
     assert_eq!(node.log.recoverable(), vec![M]);
-    assert_eq!(texts(&node.log.recover(M)), (vec![], 3, numbered(&[(4, "e"), (5, "e"), (6, "e")])));
+    assert_eq!(texts(&node.found(M)), (vec![], 3, numbered(&[(4, "e"), (5, "e"), (6, "e")])));
     node.write(M, vec![compact(100), entry(101, "after a snapshot")]).unwrap();
     let node = node.restarted();
-    assert_eq!(texts(&node.log.recover(M)), (vec![], 100, numbered(&[(101, "after a snapshot")])));
+    assert_eq!(texts(&node.found(M)), (vec![], 100, numbered(&[(101, "after a snapshot")])));
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn an_entry_that_does_not_follow_is_refused_and_nothing_is_written() {
     assert!(matches!(node.write(M, vec![large]), Err(WriteFault::TooLarge { bytes: 5000, .. })));
     node.write(M, vec![entry(2, "b")]).unwrap();
     let node = node.restarted();
-    assert_eq!(texts(&node.log.recover(M)), (vec![], 1, numbered(&[(2, "b")])));
+    assert_eq!(texts(&node.found(M)), (vec![], 1, numbered(&[(2, "b")])));
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn the_largest_record_fits() {
     node.write(M, vec![Write::Cell { key: 1, body: body.clone() }]).unwrap();
     node.write(M, vec![Write::Cell { key: 2, body: body.clone() }]).unwrap();
     let node = node.restarted();
-    assert_eq!(node.log.recover(M).cells, vec![(1, body.clone()), (2, body)]);
+    assert_eq!(node.found(M).cells, vec![(1, body.clone()), (2, body)]);
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn a_failed_sync_is_final() {
     assert_eq!(*third.lock().unwrap(), Some(Err(WriteFault::Failed)));
     assert_eq!(node.metric("synod_log_failures_total"), 1);
     let node = opened(&node.disk.crash(1));
-    assert_eq!(texts(&node.log.recover(M)), (vec![], 0, numbered(&[(1, "kept")])));
+    assert_eq!(texts(&node.found(M)), (vec![], 0, numbered(&[(1, "kept")])));
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn zeros_ahead_are_no_torn_tail() {
     let after = node.disk.costs();
     assert!(after.bytes - before.bytes > 20 * 2 * 48 + 2048, "zeros were written");
     let node = open(&node.disk.crash(3), options).unwrap();
-    assert_eq!(node.log.recover(M).entries.len(), 20);
+    assert_eq!(node.found(M).entries.len(), 20);
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn random(prng: &mut Prng, state: &Machine, stamp: u64) -> Write {
 fn found(node: &Node) -> World {
     let mut world = World::new();
     for machine in node.log.recoverable() {
-        let log = node.log.recover(machine);
+        let log = node.found(machine);
         let state = Machine {
             cells: log.cells.into_iter().collect(),
             compacted: log.compacted.0,

@@ -49,16 +49,16 @@ fn a_last_record_torn_at_every_byte_is_cut() {
         let kept = whole[start as usize..torn as usize].iter().rposition(|&byte| byte != 0);
         if torn > last {
             assert_eq!(node.report.torn_bytes, 0, "only padding was torn");
-            assert_eq!(node.log.recover(M).cells.len(), 3);
+            assert_eq!(node.found(M).cells.len(), 3);
             continue;
         }
         assert_eq!(node.report.torn_bytes, kept.map_or(0, |last| last as u64 + 1), "torn at {torn}");
-        assert_eq!(node.log.recover(M).cells.len(), 2);
+        assert_eq!(node.found(M).cells.len(), 2);
         // What is written next is not confused by what was there.
         node.write(M, vec![cell(3, "cell")]).unwrap();
         let node = node.restarted();
         assert_eq!(node.report.torn_bytes, 0);
-        assert_eq!(node.log.recover(M).cells.len(), 3);
+        assert_eq!(node.found(M).cells.len(), 3);
     }
 }
 
@@ -201,7 +201,7 @@ fn a_rotation_survives_the_loss_of_names() {
             node.write(M, vec![entry(index, &"x".repeat(100))]).unwrap();
         }
         let node = opened(&node.disk.crash(seed));
-        assert_eq!(node.log.recover(M).entries.len() as u64, index, "seed {seed}");
+        assert_eq!(node.found(M).entries.len() as u64, index, "seed {seed}");
     }
 }
 
@@ -257,7 +257,7 @@ fn a_cut_is_repeated_after_a_crash_in_the_middle_of_it() {
             drop(open(&copy, small()));
             let node = opened(&copy.crash(seed));
             let expected = (numbered(&[(1, "cell"), (2, "cell")]), 0, 3);
-            let (cells, compacted, entries) = texts(&node.log.recover(M));
+            let (cells, compacted, entries) = texts(&node.found(M));
             assert_eq!(
                 (cells, compacted, entries.len()),
                 expected,

@@ -37,7 +37,7 @@ fn a_full_disk_refuses_entries_keeps_cells_and_recovers() {
     assert_eq!(*heard.lock().unwrap(), vec![true, false, true]);
     node.write(M, vec![entry(index + 1, "yes")]).unwrap();
     let node = opened(&node.disk.crash(5));
-    let found = texts(&node.log.recover(M));
+    let found = texts(&node.found(M));
     assert_eq!(found, (numbered(&[(1, "term 4")]), index, vec![(index + 1, "yes".to_owned())]));
 }
 
@@ -65,7 +65,7 @@ fn a_batch_larger_than_what_is_left_is_refused_whole() {
     assert_eq!(node.write(M, many), Err(WriteFault::NoSpace));
     node.write(M, vec![entry(1, "small")]).unwrap();
     let node = node.restarted();
-    assert_eq!(texts(&node.log.recover(M)).2, numbered(&[(1, "small")]));
+    assert_eq!(texts(&node.found(M)).2, numbered(&[(1, "small")]));
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn a_batch_larger_than_a_segment_is_written() {
     node.write(M, many).unwrap();
     assert!(segments(&node.disk).len() >= 6);
     let node = node.restarted();
-    assert_eq!(node.log.recover(M).entries.len(), 100);
+    assert_eq!(node.found(M).entries.len(), 100);
 }
 
 #[test]
@@ -95,8 +95,8 @@ fn the_log_stays_small_while_an_idle_machine_keeps_its_records() {
     assert_eq!(node.read(N, 2, 2, 100).unwrap(), vec![(2, Bytes::from("idle 2"))]);
     let node = opened(&node.disk.crash(11));
     let expected = (numbered(&[(1, "idle")]), 1, numbered(&[(2, "idle 2")]));
-    assert_eq!(texts(&node.log.recover(N)), expected);
-    assert_eq!(texts(&node.log.recover(M)), (vec![(0, "y".repeat(50))], 500, vec![]));
+    assert_eq!(texts(&node.found(N)), expected);
+    assert_eq!(texts(&node.found(M)), (vec![(0, "y".repeat(50))], 500, vec![]));
 }
 
 #[test]
@@ -117,10 +117,10 @@ fn entries_below_later_ones_are_moved_without_forgetting_those() {
     }
     let expected = numbered(&[(1, "one"), (2, "two"), (3, "three"), (4, "four"), (5, "five")]);
     let node = opened(&node.disk.crash(1));
-    assert_eq!(texts(&node.log.recover(N)).2, expected);
+    assert_eq!(texts(&node.found(N)).2, expected);
     node.write(N, vec![entry(3, "THREE")]).unwrap();
     let node = node.restarted();
-    assert_eq!(texts(&node.log.recover(N)).2, numbered(&[(1, "one"), (2, "two"), (3, "THREE")]));
+    assert_eq!(texts(&node.found(N)).2, numbered(&[(1, "one"), (2, "two"), (3, "THREE")]));
 }
 
 /// Everything up to the point at which the next write lets the oldest segment be cleaned.
@@ -154,8 +154,8 @@ fn a_crash_at_any_step_of_cleaning_loses_nothing() {
             let node = opened(&disk);
             let context = format!("step {step}, seed {seed}");
             let expected = (numbered(&[(1, "idle")]), 1, numbered(&[(2, "idle 2")]));
-            assert_eq!(texts(&node.log.recover(N)), expected, "{context}");
-            let found = node.log.recover(M);
+            assert_eq!(texts(&node.found(N)), expected, "{context}");
+            let found = node.found(M);
             match found.compacted.0 {
                 0 => {
                     assert!(!acknowledged, "{context}");
@@ -167,7 +167,7 @@ fn a_crash_at_any_step_of_cleaning_loses_nothing() {
             node.write(N, vec![entry(3, "awake")]).unwrap();
             let node = node.restarted();
             let expected = numbered(&[(2, "idle 2"), (3, "awake")]);
-            assert_eq!(texts(&node.log.recover(N)).2, expected, "{context}");
+            assert_eq!(texts(&node.found(N)).2, expected, "{context}");
         }
     }
 }

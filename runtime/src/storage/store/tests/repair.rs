@@ -85,12 +85,12 @@ fn repaired(disk: &SimDisk) -> Node {
 }
 
 /// What a store holds of the two machines.
-fn held(node: &Node) -> [RecoveredMachine; 2] {
-    [M, N].map(|machine| node.store.recover(machine).unwrap())
+fn held(node: &Node) -> [Found; 2] {
+    [M, N].map(|machine| node.recover(machine).unwrap())
 }
 
 /// How many entries were found; they are the first ones that were written.
-fn prefix(found: &RecoveredMachine) -> usize {
+fn prefix(found: &Found) -> usize {
     for ((index, body), expected) in found.entries.iter().zip(1..) {
         assert_eq!((index.0, &body[..]), (expected, format!("{expected:0100}").as_bytes()));
     }
@@ -127,7 +127,7 @@ fn rt_51_a_bit_flipped_in_the_middle_changes_the_identity_and_keeps_what_stood_b
         assert_eq!(again.store.log().replaces(), Some(old));
         assert_eq!(again.store.log().store_id(), node.store.log().store_id());
         assert_eq!(again.report.set_aside, vec![PathBuf::from("log.damaged-1")]);
-        assert_eq!(indices(&again.store.recover(M).unwrap()).len() as u64, next);
+        assert_eq!(indices(&again.recover(M).unwrap()).len() as u64, next);
     }
     assert!(lengths.is_sorted() && lengths[0] + 8 < lengths[lengths.len() - 1], "{lengths:?}");
 }
@@ -291,7 +291,7 @@ fn a_damaged_snapshot_that_the_log_can_do_without_is_set_aside_alone() {
         assert_eq!((node.store.log().store_id(), node.store.log().replaces()), (id, None));
         let aside = PathBuf::from("snapshots/000000000000000a.damaged-1");
         assert_eq!(node.report.snapshots_set_aside, vec![aside]);
-        let found = node.store.recover(M).unwrap();
+        let found = node.recover(M).unwrap();
         assert_eq!((found.snapshot, found.entries.len()), (None, 60));
     }
 }
@@ -310,7 +310,7 @@ fn a_damaged_or_lost_snapshot_that_the_log_relies_on_is_a_damaged_disk() {
         assert_eq!(node.store.log().replaces(), Some(old));
         let reason = node.report.replaced.clone().expect("said so").reason;
         assert!(reason.contains("snapshots/000000000000000a.snapshot"), "{reason}");
-        let found = node.store.recover(M).unwrap();
+        let found = node.recover(M).unwrap();
         assert_eq!((found.snapshot, found.entries.len(), found.cells.len()), (None, 0, 1));
         assert_eq!(node.report.snapshots_set_aside.len(), snapshots.len());
         if !snapshots.is_empty() {
@@ -331,7 +331,7 @@ fn what_stands_before_the_damage_is_kept_beside_a_whole_snapshot() {
         log.get_mut(name).unwrap()[1000] ^= 1;
         let node = repaired(&disk_with(&log, &snapshots));
         assert_eq!(node.store.log().replaces(), Some(old));
-        let found = node.store.recover(M).unwrap();
+        let found = node.recover(M).unwrap();
         assert_eq!(found.snapshot, Some(meta(40)));
         let indices = indices(&found);
         assert!(indices.iter().copied().eq((41..).take(indices.len())), "{indices:?}");
@@ -354,7 +354,7 @@ fn a_crash_while_a_damaged_snapshot_is_dealt_with_leaves_a_disk_that_is_repaired
                 finished = open_with(&disk, DamagedLog::Repair).is_ok();
                 let node = repaired(&disk.crash(seed));
                 assert_eq!(node.store.log().store_id() == old, !compacted, "step {steps}, seed {seed}");
-                let entries = node.store.recover(M).unwrap().entries.len();
+                let entries = node.recover(M).unwrap().entries.len();
                 assert_eq!(entries, if compacted { 0 } else { 60 }, "step {steps}, seed {seed}");
                 assert_eq!(node.files(), vec![PathBuf::from("000000000000000a.damaged-1")]);
             }
