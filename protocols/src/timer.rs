@@ -47,6 +47,11 @@ impl<K: Ord + Copy> Timers<K> {
         self.deadlines.get(&timer).copied()
     }
 
+    /// The timers that are set, by name.
+    pub fn names(&self) -> impl Iterator<Item = K> {
+        self.deadlines.keys().copied()
+    }
+
     /// The earliest deadline of all.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {

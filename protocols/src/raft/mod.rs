@@ -13,6 +13,7 @@ mod command;
 mod config;
 mod election;
 mod feeder;
+mod fingerprint;
 mod follower;
 pub mod invariants;
 mod leadership;
@@ -37,6 +38,7 @@ mod tests;
 
 pub use command::{Command, Refusal, Reply};
 pub use config::{Config, ConfigError};
+pub use fingerprint::{Alarm, Naming};
 pub use message::{AppendResult, Epoch, Message};
 pub use record::Record;
 pub use state::Raft;
