@@ -23,6 +23,8 @@ pub(crate) struct Options {
     pub(crate) unknown: f64,
     /// How likely it is that an operation fails.
     pub(crate) fail: f64,
+    /// How likely it is that an operation takes or asks rather than gives.
+    pub(crate) looks: f64,
 }
 
 enum Stage {
@@ -118,8 +120,7 @@ pub(crate) fn mutate(seed: u64, values: u64, operations: &mut [Operation<Call, R
 }
 
 fn call(prng: &mut Prng, options: Options) -> Call {
-    // A queue stays short: how items that went in at once are ordered shows only when they come out.
-    let looks = prng.chance(if options.model == Model::Queue { 0.6 } else { 0.5 });
+    let looks = prng.chance(options.looks);
     let number = prng.below(options.values) as i64;
     let value = Value::Integer(number);
     match options.model {

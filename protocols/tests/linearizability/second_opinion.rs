@@ -56,7 +56,8 @@ fn agree(model: Model) {
     let (mut accepted, mut refused) = (0, 0);
     for seed in 0..HISTORIES {
         let operations = 4 + seed as usize % 6;
-        let options = Options { model, operations, clients: 3, values: 3, unknown: 0.2, fail: 0.1 };
+        let options =
+            Options { model, operations, clients: 3, values: 3, unknown: 0.2, fail: 0.1, looks: 0.55 };
         let mut history = draw(seed, options);
         if seed % 4 > 0 {
             spoil(seed, model, &mut history);

@@ -9,7 +9,6 @@ use crate::sim::check::call::{Access, Call, Returned};
 use crate::sim::check::deed::{Deed, Step};
 use crate::sim::check::mask::Mask;
 use crate::sim::check::model::{Misfit, Model, Start};
-use crate::sim::check::ranks::Ranks;
 use crate::sim::check::state::State;
 use crate::sim::check::symbols::{Symbol, Symbols, Texts, Value};
 
@@ -66,14 +65,14 @@ impl Machine {
                 elements.insert(element.0);
                 Some(State::Elements(Rc::new(elements)))
             }
-            (State::Items(gone, items), Deed::Enqueue(item)) => {
-                Some(State::Items(*gone, items.iter().chain([item]).copied().collect()))
+            (State::Items(items), Deed::Enqueue(item)) => {
+                Some(State::Items(items.iter().chain([item]).copied().collect()))
             }
-            (State::Items(gone, items), Deed::Dequeue(seen)) => {
+            (State::Items(items), Deed::Dequeue(seen)) => {
                 let Some((head, rest)) = items.split_first() else {
                     return agrees(Symbol::NIL, *seen).then(|| state.clone());
                 };
-                agrees(*head, *seen).then(|| State::Items(gone + 1, rest.into()))
+                agrees(*head, *seen).then(|| State::Items(rest.into()))
             }
             (State::Taken(taken), Deed::Acquire) => (!taken).then_some(State::Taken(true)),
             (State::Taken(taken), Deed::Release) => taken.then_some(State::Taken(false)),
@@ -91,14 +90,6 @@ impl Machine {
         }
     }
 
-    /// Whether a deed that was just done can only be in vain: an item that will not come out when it has to.
-    pub(super) fn is_vain(&self, state: &State, deed: &Deed, ranks: &Ranks) -> bool {
-        match (state, deed) {
-            (State::Items(gone, items), Deed::Enqueue(item)) => !ranks.allow(gone + items.len() - 1, *item),
-            _ => false,
-        }
-    }
-
     /// A state in words.
     pub(super) fn describe(&self, state: &State) -> String {
         let list = |symbols: &mut dyn Iterator<Item = Symbol>| {
@@ -110,7 +101,7 @@ impl Machine {
             State::Text(text) => format!("{:?}", self.texts.spell(*text)),
             State::Total(total) => total.to_string(),
             State::Elements(elements) => format!("{{{}}}", list(&mut elements.iter().map(Symbol))),
-            State::Items(_, items) => format!("[{}]", list(&mut items.iter().copied())),
+            State::Items(items) => format!("[{}]", list(&mut items.iter().copied())),
             State::Taken(taken) => if *taken { "taken" } else { "free" }.to_owned(),
             State::Registers(values) => {
                 let pairs = self
@@ -172,9 +163,9 @@ impl Machine {
                 elements.iter().for_each(|element| _ = self.symbols.number(element));
                 Some(State::Elements(Rc::new(self.mask(elements.iter()))))
             }
-            (Model::Queue, Start::Usual) => Some(State::Items(0, Rc::from([]))),
+            (Model::Queue, Start::Usual) => Some(State::Items(Rc::from([]))),
             (Model::Queue, Start::Items(items)) if !items.contains(&Value::Nil) => {
-                Some(State::Items(0, items.iter().map(|item| self.symbols.number(item)).collect()))
+                Some(State::Items(items.iter().map(|item| self.symbols.number(item)).collect()))
             }
             (Model::Mutex, Start::Usual) => Some(State::Taken(false)),
             (Model::MultiRegister, Start::Usual) => Some(self.registers(Symbol::NIL)),

@@ -8,17 +8,18 @@ mod call;
 mod deed;
 mod describe;
 mod effort;
+mod fifo;
 mod keys;
 mod machine;
 mod mask;
 mod model;
 mod plan;
-mod ranks;
 mod search;
 mod sought;
 mod span;
 mod state;
 mod symbols;
+mod track;
 mod verdict;
 
 #[cfg(test)]

@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::sim::check::deed::Deed;
-use crate::sim::check::ranks::Ranks;
 use crate::sim::check::sought::Sought;
 use crate::sim::check::span::Span;
 use crate::types::Timestamp;
@@ -40,7 +39,6 @@ enum Event {
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) operations: Vec<Planned>,
-    pub(super) ranks: Ranks,
     /// How many slots there are.
     pub(super) slots: usize,
     events: Vec<Event>,
@@ -64,13 +62,7 @@ impl Plan {
         order.sort_unstable();
         let ends: Vec<Timestamp> =
             order.iter().filter(|(_, kind, _)| *kind == Kind::Return).map(|(at, ..)| *at).collect();
-        let mut plan = Self {
-            operations: Vec::new(),
-            ranks: Ranks::of(&deeds, spans),
-            slots: 0,
-            events: Vec::new(),
-            returns: Vec::new(),
-        };
+        let mut plan = Self { operations: Vec::new(), slots: 0, events: Vec::new(), returns: Vec::new() };
         let mut deeds: Vec<Option<Deed>> = deeds.into_iter().map(Some).collect();
         let mut operations: BTreeMap<usize, usize> = BTreeMap::new();
         let mut free = BTreeSet::new();

@@ -126,9 +126,6 @@ impl<'a> Search<'a> {
         let doubt = unknown.then(|| (operation, frame.state.clone()));
         self.order.truncate(frame.length);
         self.cursor.seek(plan, position);
-        if self.machine.is_vain(&next, &planned.deed, &plan.ranks) {
-            return false;
-        }
         let lost = self.cursor.open().any(|open| {
             let open = &plan.operations[open];
             open.deadline.is_some() && !taken.has(open.slot) && self.machine.is_lost(&next, &open.deed)

@@ -17,8 +17,8 @@ pub(super) enum State {
     Total(i128),
     /// The elements of a set, by their symbols.
     Elements(Rc<Mask>),
-    /// The items of a queue, the head first, and how many went out before them.
-    Items(usize, Rc<[Symbol]>),
+    /// The items of a queue, the head first.
+    Items(Rc<[Symbol]>),
     /// Whether a mutex is taken.
     Taken(bool),
     /// The values of all registers, in the order of their keys.
@@ -31,7 +31,7 @@ impl State {
         let beyond = match self {
             Self::Register(_) | Self::Text(_) | Self::Total(_) | Self::Taken(_) => 0,
             Self::Elements(elements) => elements.bytes(),
-            Self::Items(_, symbols) | Self::Registers(symbols) => symbols.len() * size_of::<Symbol>(),
+            Self::Items(symbols) | Self::Registers(symbols) => symbols.len() * size_of::<Symbol>(),
         };
         size_of::<Self>() + beyond
     }

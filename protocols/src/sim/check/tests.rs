@@ -413,3 +413,35 @@ fn a_history_without_answers_is_linearizable() {
     Script::default().accepted(Model::Register);
     Script::default().ask(1, write(1)).lost(1).ask(2, Call::Read).lost(2).accepted(Model::Register);
 }
+
+#[test]
+fn a_refuted_queue_tells_what_it_holds_where_the_answer_is_wrong() {
+    let script = Script::default()
+        .did(1, Call::Enqueue(int(1)), Done)
+        .did(1, Call::Enqueue(int(2)), Done)
+        .did(2, Call::Dequeue, saw(1))
+        .did(1, Call::Enqueue(int(3)), Done)
+        .did(2, Call::Dequeue, saw(3))
+        .did(2, Call::Dequeue, saw(2));
+    let refutation = script.refused(Model::Queue);
+    assert_eq!((refutation.last, refutation.stuck), (4, 4));
+    assert_eq!(refutation.order, [0, 1, 2, 3]);
+    assert_eq!(refutation.states, ["[2, 3]"]);
+    assert!(refutation.shortest);
+}
+
+#[test]
+fn what_a_queue_holds_at_first_comes_out_first_and_in_order() {
+    let judge = |script: Script, items: &[i64]| {
+        let start = Start::Items(items.iter().copied().map(int).collect());
+        check(Model::Queue, &start, script.history.operations(), |_| true).expect("it fits")
+    };
+    let two = |first, second| {
+        Script::default().did(1, Call::Dequeue, saw(first)).did(1, Call::Dequeue, saw(second))
+    };
+    assert_eq!(judge(two(7, 8), &[7, 8]), Verdict::Linearizable(vec![0, 1]));
+    assert!(matches!(judge(two(8, 7), &[7, 8]), Verdict::NotLinearizable(_)));
+    assert!(matches!(judge(two(7, 8).did(1, Call::Dequeue, NOTHING), &[7, 8]), Verdict::Linearizable(_)));
+    let late = Script::default().did(1, Call::Dequeue, NOTHING);
+    assert!(matches!(judge(late, &[7]), Verdict::NotLinearizable(_)));
+}

@@ -2,11 +2,13 @@
 
 use crate::sim::check::call::{Call, Returned};
 use crate::sim::check::effort::Effort;
+use crate::sim::check::fifo::{Fifo, Passage};
 use crate::sim::check::machine::Machine;
 use crate::sim::check::model::{Misfit, Model, Start};
 use crate::sim::check::plan::Plan;
 use crate::sim::check::search::{DeadEnd, Found, Search};
 use crate::sim::check::span::Span;
+use crate::sim::check::state::State;
 use crate::sim::history::{Ending, Operation};
 use crate::types::Timestamp;
 
@@ -60,7 +62,30 @@ pub fn check(
         Explained::Stopped => return Ok(Verdict::Unknown),
         Explained::Not(refutation) => refutation,
     };
-    shorten(model, start, operations, stuck, &mut keep_going).map(Verdict::NotLinearizable)
+    let shortest = shorten(model, start, operations, stuck, &mut keep_going)?;
+    let told = if model == Model::Queue {
+        tell_queue(start, operations, shortest, &mut keep_going)?
+    } else {
+        shortest
+    };
+    Ok(Verdict::NotLinearizable(told))
+}
+
+/// Finds what explains the answers before the one that refutes a queue, and what the queue holds then.
+fn tell_queue(
+    start: &Start,
+    operations: &[Operation<Call, Returned>],
+    refutation: Refutation,
+    keep_going: &mut impl FnMut(&Effort) -> bool,
+) -> Result<Refutation, Misfit> {
+    let stuck = refutation.last;
+    let before = operations[stuck].ended.0.saturating_sub(1);
+    let part = || Part::before(operations, Timestamp(before));
+    let Explained::Order(order) = part().explain(Model::Queue, start, keep_going)? else {
+        return Ok(Refutation { stuck, ..refutation });
+    };
+    let states = vec![part().replay(Model::Queue, start, &order)?];
+    Ok(Refutation { stuck, order, states, ..refutation })
 }
 
 /// Finds the shortest beginning that fails. Beginnings of a linearizable history are linearizable, so it can be bisected; an answer
@@ -152,12 +177,32 @@ impl<'a> Part<'a> {
                 }
                 Misfit::Start { model } => Misfit::Start { model },
             })?;
+        if let State::Items(items) = &state {
+            return Ok(match Fifo::new(items, &deeds, &self.spans()).run(keep_going) {
+                Passage::Order(order) => {
+                    Explained::Order(order.into_iter().map(|position| self.chosen[position]).collect())
+                }
+                Passage::Stopped => Explained::Stopped,
+                Passage::Nothing => Explained::Not(self.refute_queue()),
+            });
+        }
         let plan = Plan::new(deeds, &self.spans());
         Ok(match Search::new(&plan, &mut machine).run(state, keep_going) {
             Found::Order(order) => Explained::Order(self.originals(&plan, &order)),
             Found::Stopped => Explained::Stopped,
             Found::Nothing(end) => Explained::Not(self.refute(&plan, &machine, &end)),
         })
+    }
+
+    /// What the object holds after these operations, in words.
+    fn replay(self, model: Model, start: &Start, order: &[usize]) -> Result<String, Misfit> {
+        let calls =
+            order.iter().map(|&operation| (&self.operations[operation].action, self.answer(operation)));
+        let (mut machine, mut state, deeds) = Machine::prepare(model, start, calls)?;
+        for deed in &deeds {
+            state = machine.step(&state, deed).expect("the order explains the answers");
+        }
+        Ok(machine.describe(&state))
     }
 
     fn spans(&self) -> Vec<Span> {
@@ -173,6 +218,15 @@ impl<'a> Part<'a> {
 
     fn originals(&self, plan: &Plan, order: &[usize]) -> Vec<usize> {
         order.iter().map(|&operation| self.chosen[plan.operations[operation].origin]).collect()
+    }
+
+    /// Nothing is known yet but that there is no order: where it stands is found by shortening.
+    fn refute_queue(self) -> Refutation {
+        let answered = || self.chosen.iter().copied().filter(|&chosen| self.answer(chosen).is_some());
+        let ended = |&chosen: &usize| self.operations[chosen].ended;
+        let ends = answered().min_by_key(ended).zip(answered().max_by_key(ended));
+        let (stuck, last) = ends.expect("a history without answers has an order");
+        Refutation { last, stuck, part: self.chosen, order: Vec::new(), states: Vec::new(), shortest: false }
     }
 
     fn refute(&self, plan: &Plan, machine: &Machine, end: &DeadEnd) -> Refutation {
