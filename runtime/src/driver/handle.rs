@@ -15,7 +15,7 @@ use crate::driver::feed::{Answer, Arrival, Creation, Feed, Refused, Unanswered, 
 use crate::driver::host::Host;
 use crate::driver::recovery::recover;
 use crate::driver::thaw::ThawFault;
-use crate::storage::{SnapshotFault, SnapshotReader, Store};
+use crate::storage::{RecoverError, SnapshotFault, SnapshotReader, Store, WriteFault};
 
 /// A driver, as its users hold it; clones reach the same one.
 pub struct DriverHandle<P: Protocol> {
@@ -70,6 +70,9 @@ impl<P: Protocol> DriverHandle<P> {
         host: impl FnOnce() -> Box<dyn Host<P>> + Send + 'static,
     ) -> Result<MachineId, CreateError> {
         let machine = MachineId::of(P::NAME, name);
+        if self.store.has_removed(machine) {
+            return Err(RecoverError::Removed { machine }.into());
+        }
         if !self.claimed.lock().unwrap_or_else(PoisonError::into_inner).insert(machine) {
             return Err(CreateError::Exists);
         }
@@ -156,6 +159,24 @@ impl<P: Protocol> DriverHandle<P> {
         let (done, removed) = oneshot::channel();
         let pushed = self.feed.push_user(0, Arrival::Remove { machine, done });
         pushed.is_ok() && removed.await.unwrap_or(false)
+    }
+
+    /// Hosts a machine no longer and removes everything of it for good: it does not come back under this name. Says whether there
+    /// was anything of it, hosted or on the disk.
+    ///
+    /// # Errors
+    /// [`WriteFault`]: it is not hosted any more, and may be there again after a restart.
+    pub async fn remove_for_good(&self, name: &str) -> Result<bool, WriteFault> {
+        let machine = MachineId::of(P::NAME, name);
+        let hosted = self.remove(machine).await;
+        if self.store.has_removed(machine) || !(hosted || self.store.knows(machine)) {
+            return Ok(hosted);
+        }
+        let (done, removed) = oneshot::channel();
+        // The receiver is gone only if this future was dropped.
+        self.store.remove(machine, name, move |result| drop(done.send(result)));
+        removed.await.unwrap_or(Err(WriteFault::Failed))?;
+        Ok(true)
     }
 
     /// Accepts nothing any more, lets the writes under way become durable, says what waited for them, and stops.

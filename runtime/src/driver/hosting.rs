@@ -83,7 +83,9 @@ impl<P: Protocol> Driver<P> {
         self.deadlines.set(machine, None);
         self.watches.set(machine, BTreeSet::new());
         let coming = self.coming.remove(&machine).is_some();
-        self.machines.remove(&machine).is_some() || coming
+        let Some(hosted) = self.machines.remove(&machine) else { return coming };
+        self.writes.forget(hosted.seat);
+        true
     }
 
     /// Whether nothing that was promised waits for the disk.

@@ -85,6 +85,15 @@ impl Writes {
         evicted
     }
 
+    /// Forgets what a machine has written that is not in the log: it writes nothing any more.
+    pub(crate) fn forget(&mut self, seat: Seat) {
+        for batch in [Some(&mut self.gathering), self.in_flight.as_mut()].into_iter().flatten() {
+            if let Some((_, writes)) = batch.writes.remove(&seat) {
+                batch.records -= writes.len();
+            }
+        }
+    }
+
     /// There is room again.
     pub(crate) fn retry(&mut self) {
         if self.retry_at.is_some() {

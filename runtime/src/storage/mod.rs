@@ -7,6 +7,7 @@ mod backup;
 mod disk;
 mod log;
 mod real_disk;
+mod removed;
 mod sim_disk;
 mod snapshot;
 mod start;

@@ -61,7 +61,8 @@ impl Store {
         receiver.await.unwrap_or(Err(OpenError::Stopped))
     }
 
-    /// Lets the log of a machine that ends before its snapshot begin behind it: the node went down while one was installed.
+    /// Ends what a crash has interrupted. The log of a machine that ends before its snapshot begins behind it: the node went down
+    /// while one was installed. What is left of removed machines goes.
     fn catch_up(
         self,
         report: OpenReport,
@@ -71,15 +72,20 @@ impl Store {
             .snapshots()
             .all()
             .into_iter()
+            .filter(|(machine, _)| !self.has_removed(*machine))
             .filter(|(machine, meta)| self.log().recovered_last(*machine) < meta.index);
-        let batch: Vec<_> =
-            behind.map(|(machine, meta)| (machine, vec![Write::Compact { upto: meta.index }])).collect();
+        let batch = behind.map(|(machine, meta)| (machine, vec![Write::Compact { upto: meta.index }]));
+        let batch: Vec<_> = batch.chain(self.removed().leftovers(self.log())).collect();
+        let ready = move |store: Self| {
+            let swept = store.removed().sweep(store.snapshots()).map_err(open_error);
+            swept.map(|()| (store, report))
+        };
         if batch.is_empty() {
-            return done(Ok((self, report)));
+            return done(ready(self));
         }
         self.log().clone().write(batch, move |outcome| {
             done(match outcome {
-                Ok(()) => Ok((self, report)),
+                Ok(()) => ready(self),
                 Err(fault) => Err(OpenError::Refused(fault)),
             });
         });

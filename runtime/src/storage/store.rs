@@ -8,6 +8,7 @@ use synod_protocols::log::SnapshotMeta;
 
 use crate::address::MachineId;
 use crate::storage::log::{Log, ReadFault, RecoveredLog, WriteFault};
+use crate::storage::removed::Removed;
 use crate::storage::snapshot::{Snapshots, snapshot_path};
 
 /// Everything a node keeps; clones share it.
@@ -15,6 +16,7 @@ use crate::storage::snapshot::{Snapshots, snapshot_path};
 pub struct Store {
     log: Log,
     snapshots: Snapshots,
+    removed: Removed,
 }
 
 /// What a machine finds on its disk, but for its entries, which are read piece by piece.
@@ -49,11 +51,18 @@ pub enum RecoverError {
     /// The worker stopped.
     #[error("the disk worker stopped")]
     Stopped,
+    /// It was removed from this node for good.
+    #[error("{machine:?} was removed from this node, and does not come back")]
+    Removed {
+        /// Which machine.
+        machine: MachineId,
+    },
 }
 
 impl Store {
     pub(super) fn new(log: Log, snapshots: Snapshots) -> Self {
-        Self { log, snapshots }
+        let removed = Removed::open(&log);
+        Self { log, snapshots, removed }
     }
 
     /// The log.
@@ -73,6 +82,9 @@ impl Store {
     /// # Errors
     /// [`RecoverError`]; the machine must not start.
     pub fn recover(&self, machine: MachineId) -> Result<RecoveredMachine, RecoverError> {
+        if self.has_removed(machine) {
+            return Err(RecoverError::Removed { machine });
+        }
         let snapshot = self.snapshots.newest(machine);
         let covered = snapshot.as_ref().map_or(LogIndex::ZERO, |meta| meta.index);
         let RecoveredLog { cells, compacted, last } = self.log.recover(machine);
@@ -98,6 +110,37 @@ impl Store {
         // Who asked may have lost interest.
         self.log.read(machine, from, to, max_bytes, move |read| drop(sender.send(read)));
         Ok(receiver.await.map_err(|_| RecoverError::Stopped)??)
+    }
+
+    /// Whether something was found of a machine, or is kept of it.
+    #[must_use]
+    pub fn knows(&self, machine: MachineId) -> bool {
+        self.snapshots.newest(machine).is_some() || self.log.recoverable().contains(&machine)
+    }
+
+    /// Whether a machine was removed for good, or is being removed.
+    #[must_use]
+    pub fn has_removed(&self, machine: MachineId) -> bool {
+        self.removed.contains(machine)
+    }
+
+    /// Removes everything of a machine for good, and sees to it that it does not come back under this name. It must not write any
+    /// more. `done` runs on a worker; from the call on, it cannot be recovered.
+    ///
+    /// # Errors
+    /// [`WriteFault`] is given to `done`: after a restart it may be there again.
+    pub fn remove(
+        &self,
+        machine: MachineId,
+        name: &str,
+        done: impl FnOnce(Result<(), WriteFault>) + Send + 'static,
+    ) {
+        self.removed.remove(&self.log, &self.snapshots, machine, name, done);
+    }
+
+    /// What a crash has left of removed machines.
+    pub(super) fn removed(&self) -> &Removed {
+        &self.removed
     }
 
     /// Ends everything in order, after what was asked for before, and gives the disk back; nothing is written any more then,

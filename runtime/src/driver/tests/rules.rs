@@ -7,11 +7,11 @@ use synod_protocols::prng::Prng;
 use synod_protocols::{NodeId, Outcome, SessionId};
 use tokio::time::{Instant, sleep};
 
-use super::toy::{Command, Message, Reply};
-use super::world::{JOB, Node, run};
+use super::toy::{Command, Message, Reply, ToyConfig};
+use super::world::{JOB, Node, run, store};
 use crate::address::MachineId;
-use crate::driver::{CommandError, CreateError, Limits, frame};
-use crate::storage::SimDisk;
+use crate::driver::{CommandError, CreateError, Limits, PlainHost, frame};
+use crate::storage::{RecoverError, SimDisk};
 
 async fn heard(node: &Node, machine: MachineId) -> Vec<String> {
     match node.driver.command(machine, Command::Tell, 0).await {
@@ -26,6 +26,41 @@ fn framed(parts: &[(MachineId, Message)]) -> Bytes {
         frame::put::<super::toy::Toy>(*machine, message, &mut out).unwrap();
     }
     out.freeze()
+}
+
+#[test]
+fn a_machine_removed_for_good_under_load_leaves_nothing_and_does_not_come_back() {
+    run(async {
+        let node = Node::new().await;
+        let ((a, _), (b, _)) = (node.machine("a").await, node.machine("b").await);
+        assert_eq!(node.driver.command(a, Command::Append(1), 8).await, Ok(Reply::Done));
+        // One write is at the disk and one gathers when the machine goes.
+        let (early, late, removed) = tokio::join!(
+            node.driver.command(a, Command::Append(2), 8),
+            async {
+                sleep(JOB / 2).await;
+                node.driver.command(a, Command::Append(3), 8).await
+            },
+            async {
+                sleep(JOB / 2 + Duration::from_millis(1)).await;
+                node.driver.remove_for_good("a").await
+            },
+        );
+        assert_eq!((early, late), (Err(CommandError::Lost), Err(CommandError::Lost)));
+        assert!(matches!(removed, Ok(true)), "{removed:?}");
+        assert_eq!(node.driver.command(b, Command::Append(4), 8).await, Ok(Reply::Done), "others go on");
+        let again = node.driver.create("a", ToyConfig { peers: vec![] }, || Box::new(PlainHost)).await;
+        assert!(matches!(again, Err(CreateError::Recover(RecoverError::Removed { .. }))), "{again:?}");
+        assert!(matches!(node.driver.remove_for_good("a").await, Ok(false)));
+        assert!(matches!(node.driver.remove_for_good("never was").await, Ok(false)));
+
+        // A late message of a peer brings nothing back.
+        node.post.inbox().frame(NodeId(2), SessionId(1), framed(&[(a, Message::Early(9))]));
+        assert_eq!(node.driver.command(a, Command::Tell, 0).await, Err(CommandError::NoSuchMachine));
+        let next = store(&node.disk.restart()).await;
+        assert!(next.has_removed(a) && !next.knows(a));
+        assert_eq!(next.recover(b).expect("whole").last.0, 1);
+    });
 }
 
 #[test]

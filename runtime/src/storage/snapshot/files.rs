@@ -129,6 +129,24 @@ impl Snapshots {
         self.shelf.worker.submit(Box::new(job));
     }
 
+    /// Removes the newest snapshot of a machine, after everything asked for before.
+    ///
+    /// # Errors
+    /// [`SnapshotFault`] is given to `done`; the snapshot may be there when the node starts again.
+    pub(in crate::storage) fn remove(
+        &self,
+        machine: MachineId,
+        done: impl FnOnce(Result<(), SnapshotFault>) + Send + 'static,
+    ) {
+        let shelf = Arc::clone(&self.shelf);
+        self.submit(move || done(shelf.remove(machine)));
+    }
+
+    /// Removes the newest snapshot of a machine, blocking.
+    pub(in crate::storage) fn remove_at_once(&self, machine: MachineId) -> Result<(), SnapshotFault> {
+        self.shelf.remove(machine)
+    }
+
     /// Forgets what was received from `from` and not installed.
     pub fn drop_received(&self, machine: MachineId, from: NodeId) {
         let shelf = Arc::clone(&self.shelf);

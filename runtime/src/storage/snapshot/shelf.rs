@@ -108,6 +108,16 @@ impl Shelf {
         Ok(())
     }
 
+    /// Removes the machine's snapshot, if there is one, durably.
+    pub(super) fn remove(&self, machine: MachineId) -> Result<(), SnapshotFault> {
+        if self.state().newest.remove(&machine).is_none() {
+            return Ok(());
+        }
+        let path = snapshot_path(machine);
+        self.disk.remove(&path).map_err(SnapshotFault::io("remove", &path))?;
+        self.disk.sync_directory(directory()).map_err(SnapshotFault::io("sync", directory()))
+    }
+
     /// Opens the machine's snapshot.
     pub(super) fn cursor(&self, machine: MachineId) -> Result<(Cursor, SnapshotMeta), SnapshotFault> {
         if self.newest(machine).is_none() {

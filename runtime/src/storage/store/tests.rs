@@ -421,6 +421,64 @@ fn a_log_that_relies_on_a_lost_snapshot_does_not_start() {
     assert!(error.to_string().contains("000000000000000a.snapshot"), "{error}");
 }
 
+impl Node {
+    fn remove(&self) -> Result<(), WriteFault> {
+        let (place, done) = answer();
+        self.store.remove(M, "gone", done);
+        self.worker.run();
+        place.lock().unwrap().take().expect("answered")
+    }
+
+    /// Whether nothing is left of the machine, and nothing can come back.
+    fn is_rid(&self) -> bool {
+        let refused = matches!(self.store.recover(M), Err(RecoverError::Removed { machine: M }));
+        refused && self.store.has_removed(M) && !self.store.knows(M) && self.files().is_empty()
+    }
+}
+
+#[test]
+fn a_removed_machine_does_not_come_back_whenever_the_node_crashes() {
+    let with_records = || {
+        let node = open(&SimDisk::default()).unwrap();
+        node.write(entries(1..=9)).unwrap();
+        node.take(8).unwrap();
+        node
+    };
+    let node = with_records();
+    node.remove().unwrap();
+    assert!(node.is_rid(), "at once");
+    let node = open(&node.disk.restart()).unwrap();
+    assert!(node.is_rid(), "after a restart");
+    assert!(open(&node.disk.restart()).unwrap().is_rid(), "after another one");
+
+    // The crash comes behind the cell that says so, and before anything is forgotten.
+    let node = with_records();
+    let cell = Write::Cell { key: M.0, body: Bytes::from_static(b"gone") };
+    let (_, done) = answer();
+    node.store.log().write(vec![(MachineId::of("storage", "removed"), vec![cell])], done);
+    node.worker.run();
+    let node = open(&node.disk.restart()).unwrap();
+    assert!(node.is_rid(), "what was left goes when the store opens");
+    assert!(open(&node.disk.restart()).unwrap().is_rid());
+}
+
+#[test]
+fn the_cell_that_names_a_removed_machine_outlives_the_segments_in_which_it_stood() {
+    let node = open(&SimDisk::default()).unwrap();
+    node.remove().unwrap();
+    for round in 0..200 {
+        let body = Bytes::from(vec![round as u8; 500]);
+        let (_, done) = answer();
+        node.store.log().write(vec![(MachineId(0xB), vec![Write::Cell { key: 1, body }])], done);
+        node.worker.run();
+    }
+    let report = node.metrics.render();
+    let reclaimed = report.lines().find(|line| line.starts_with("synod_log_segments_reclaimed"));
+    let reclaimed: u64 = reclaimed.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or(0);
+    assert!(reclaimed > 10, "{report}");
+    assert!(open(&node.disk.restart()).unwrap().is_rid());
+}
+
 #[test]
 fn a_worker_that_has_stopped_is_an_error_not_a_wait() {
     let node = open(&SimDisk::default()).unwrap();
