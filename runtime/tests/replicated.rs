@@ -20,7 +20,7 @@ use synod::protocols::{ClientId, LogIndex};
 use synod::services::kv::{
     Call, Consistency, DeleteOutcome, EventKind, Expect, Kv, KvCause, Put, PutOutcome, Range,
 };
-use synod::services::replicated::{DEADLINE, Doors, Forward, Replicated, open_door_to_clients};
+use synod::services::replicated::{DEADLINE, Doors, Forward, Replicated};
 use synod::services::{Applied, Outcome, StateMachine};
 use synod::sim::{Simulation, simulate};
 use synod::storage::LogOptions;
@@ -606,10 +606,11 @@ fn clients_reach_a_service_only_where_it_is_opened_to_them() {
         let opened = ready.clone();
         simulation.start(&member, move |env| async move {
             let builder = Node::builder("test", "a").env(env).bind(bind).log(LogOptions::sim());
-            let node = builder.start().await.expect("the node starts");
-            let counter = node.replicated("counter", ["a"], Counter(7)).await.expect("the counter starts");
-            open_door_to_clients(node.system(), "public", counter.replica().clone()).await.expect("it opens");
-            counter.leader().await;
+            let node = builder.open_to_clients("public").start().await.expect("the node starts");
+            for service in ["counter", "public"] {
+                let counter = node.replicated(service, ["a"], Counter(7)).await.expect("the counter starts");
+                counter.leader().await;
+            }
             *opened.borrow_mut() = true;
             std::future::pending::<()>().await;
         });

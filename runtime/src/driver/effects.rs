@@ -167,8 +167,7 @@ fn utter<P: Protocol>(hosted: &mut Hosted<P>, links: &mut Links<P>, utterance: U
         }
         Utterance::Emit { event } => {
             hosted.host.event(&event);
-            // Nobody may be listening.
-            let _ = hosted.events.send(event);
+            hosted.tell(event);
         }
     }
 }

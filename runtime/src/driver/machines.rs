@@ -28,7 +28,8 @@ pub(crate) struct Hosted<P: Protocol> {
     pub(crate) outbox: Outbox<P>,
     pub(crate) gate: Gate<P>,
     pub(crate) host: Box<dyn Host<P>>,
-    pub(crate) events: broadcast::Sender<P::Event>,
+    /// To observers, once there was one: its room is worth many idle machines.
+    events: Option<broadcast::Sender<P::Event>>,
     pub(crate) answers: BTreeMap<Token, Answer<P>>,
     pub(crate) last_token: Token,
     /// Effects that wait until a received snapshot is installed; the installation itself is the first of them until it begins.
@@ -51,7 +52,7 @@ impl<P: Protocol> Hosted<P> {
             outbox: Outbox::default(),
             gate: Gate::new(),
             host,
-            events: broadcast::channel(EVENTS_HELD).0,
+            events: None,
             answers: BTreeMap::new(),
             last_token: Token::ZERO,
             held: VecDeque::new(),
@@ -67,6 +68,16 @@ impl<P: Protocol> Hosted<P> {
         self.last_token = self.last_token.next();
         self.answers.insert(self.last_token, answer);
         self.last_token
+    }
+
+    /// The machine's events from here on.
+    pub(crate) fn observe(&mut self) -> broadcast::Receiver<P::Event> {
+        self.events.get_or_insert_with(|| broadcast::channel(EVENTS_HELD).0).subscribe()
+    }
+
+    /// Tells observers. When nobody listens any more, the channel goes until somebody does.
+    pub(crate) fn tell(&mut self, event: P::Event) {
+        self.events.take_if(|events| events.send(event).is_err());
     }
 
     /// Whether a snapshot from this peer waits for the machine's decision or to be installed. Another one would take its place.

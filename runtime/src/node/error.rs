@@ -7,7 +7,7 @@ use synod_transport::{IdentityError, TransportError};
 
 use crate::actor::{SpawnError, SystemError};
 use crate::driver::CreateError;
-use crate::storage::{LogFailure, OpenError};
+use crate::storage::{LogFailure, OpenError, WriteFault};
 
 /// Why a node did not start; nothing runs.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +81,18 @@ pub enum ServiceError {
     /// The settings contradict each other.
     #[error("{0}")]
     Settings(String),
+    /// A service of this name was removed from this node, where its name cannot be used again. Nothing runs, and nothing changed.
+    #[error("the service {0} was removed from this node, and does not come back: choose another name")]
+    Removed(String),
+    /// The service has ended on this node, but that it was removed could not be made durable: it may be there again when the node
+    /// starts anew.
+    #[error("the service {name} has ended, and may be back after a restart: {source}")]
+    NotRemoved {
+        /// Which.
+        name: String,
+        /// What the log said.
+        source: WriteFault,
+    },
     /// The machine could not be hosted.
     #[error(transparent)]
     Create(#[from] CreateError),

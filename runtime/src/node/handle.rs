@@ -2,53 +2,53 @@
 //!
 //! A value, never a global: a hundred of them live in one test. What each part does stands in its own room.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
-use synod_protocols::prng::Prng;
-use synod_protocols::raft::Config;
-use synod_protocols::session::SessionLimits;
-use synod_protocols::{NodeId, Protocol, Timestamp};
+use futures_util::StreamExt;
+use synod_protocols::{NodeId, Timestamp};
 use synod_transport::PeerName;
 
 use crate::actor::{
     ActorRef, ActorSystem, Factory, Interface, LookupError, Remote, Scope, SpawnError, Spawned, Terminated,
 };
-use crate::address::{node_id, stable_hash};
-use crate::driver::{DriverHandle, Host};
+use crate::address::node_id;
 use crate::env::Env;
 use crate::node::config::RaftConfig;
 use crate::node::drivers::Drivers;
-use crate::node::error::{NodeFailure, ServiceError};
-use crate::node::machine::Machine;
-use crate::services::StateMachine;
-use crate::services::kv::{Kv, KvLimits, Map};
-use crate::services::replicated::{self, Doors, Names, Replicated, Start, open_door, open_door_to_clients};
+use crate::node::error::NodeFailure;
+use crate::services::replicated::{Lobby, Rosters, Ways};
 use crate::telemetry::Metrics;
+
+/// How many services hand leadership over at a time when their node ends.
+const HANDOVERS: usize = 256;
 
 /// One node of the cluster. Clones are the same node.
 #[derive(Clone)]
 pub struct Node {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
-struct Inner {
-    system: ActorSystem,
-    drivers: Option<Drivers>,
+pub(super) struct Inner {
+    pub(super) system: ActorSystem,
+    pub(super) drivers: Option<Drivers>,
     directory: PathBuf,
-    raft: RaftConfig,
+    pub(super) raft: RaftConfig,
     /// The services that are open to clients.
-    open: BTreeSet<String>,
+    pub(super) open: BTreeSet<String>,
     started: Timestamp,
     /// How many handles of services on other nodes were made.
-    remotes: AtomicU64,
-    /// What hands leadership over, for each replicated service.
-    handovers: Mutex<Vec<Handover>>,
+    pub(super) remotes: AtomicU64,
+    /// The replicas that others may ask.
+    pub(super) lobby: Lobby,
+    /// What is known of other nodes, once for all services.
+    pub(super) ways: Ways,
+    pub(super) rosters: Rosters,
+    pub(super) own_name: Arc<str>,
     attached: Arc<Attached>,
 }
 
@@ -64,8 +64,6 @@ impl Attached {
     }
 }
 
-type Handover = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
-
 impl Node {
     pub(crate) fn new(
         system: ActorSystem,
@@ -78,6 +76,10 @@ impl Node {
         let attached = Arc::<Attached>::default();
         system.attach(&attached);
         let inner = Inner {
+            lobby: Lobby::new(system.clone()),
+            ways: Ways::default(),
+            rosters: Rosters::default(),
+            own_name: system.name().as_str().into(),
             system,
             drivers,
             directory,
@@ -85,7 +87,6 @@ impl Node {
             open,
             started,
             remotes: AtomicU64::new(0),
-            handovers: Mutex::default(),
             attached,
         };
         let inner = Arc::new(inner);
@@ -153,112 +154,6 @@ impl Node {
         self.inner.system.watch(reference).await
     }
 
-    /// Starts this node's replica of a state machine. Every member calls this with the same name, members and initial state.
-    ///
-    /// # Errors
-    /// [`ServiceError`]; nothing of the service runs then.
-    pub async fn replicated<S: StateMachine + Sync>(
-        &self,
-        name: &str,
-        members: impl IntoIterator<Item = impl AsRef<str>>,
-        initial: S,
-    ) -> Result<Replicated<S>, ServiceError> {
-        let members = self.members(members)?;
-        let raft = self.inner.raft;
-        let mut config = Config::lan(self.id(), members.keys().copied().collect());
-        config.election_timeout = raft.election_timeout;
-        config.heartbeat_interval = raft.heartbeat;
-        config.snapshot_entries = raft.snapshot_entries;
-        config.validate().map_err(|error| ServiceError::Settings(error.to_string()))?;
-        let system = &self.inner.system;
-        let started = Replicated::start(Start {
-            name: name.into(),
-            driver: self.driver()?,
-            config,
-            seed: system.env().seed,
-            names: Names { service: name.into(), node: self.name().to_string(), members: members.clone() },
-            forward: Arc::new(Doors::new(system.clone(), name, members)),
-            initial,
-            sessions: SessionLimits::default(),
-        });
-        let replicated = started.await?;
-        let replica = replicated.replica().clone();
-        if self.inner.open.contains(name) {
-            open_door_to_clients(system, name, replica).await?;
-        } else {
-            open_door(system, name, replica).await?;
-        }
-        let leaving = replicated.clone();
-        let handover: Handover = Box::new(move || {
-            let leaving = leaving.clone();
-            // A node that does not lead has nothing to hand over, and one that nobody can follow keeps it.
-            Box::pin(async move { drop(leaving.transfer(None).await) })
-        });
-        self.inner.handovers.lock().unwrap_or_else(PoisonError::into_inner).push(handover);
-        Ok(replicated)
-    }
-
-    /// Starts this node's replica of an ordered key-value map.
-    ///
-    /// # Errors
-    /// As [`Node::replicated`].
-    pub async fn kv(
-        &self,
-        name: &str,
-        members: impl IntoIterator<Item = impl AsRef<str>>,
-    ) -> Result<Kv, ServiceError> {
-        Ok(Kv::new(self.replicated(name, members, Map::default()).await?, KvLimits::default()))
-    }
-
-    /// A replicated state machine that other nodes run: for clients, and for nodes that are no members of it. The members have to
-    /// be peers of this node, and have opened the service if this is a client.
-    ///
-    /// # Errors
-    /// [`ServiceError`]. Whether the members can be reached shows at the first request.
-    pub fn remote<S: StateMachine>(
-        &self,
-        name: &str,
-        members: impl IntoIterator<Item = impl AsRef<str>>,
-    ) -> Result<replicated::Remote<S>, ServiceError> {
-        let members = members_by_id(members)?;
-        let ids: Vec<NodeId> = members.keys().copied().collect();
-        let system = &self.inner.system;
-        // Each handle has sessions of its own, however many a node makes for one service.
-        let number = self.inner.remotes.fetch_add(1, Ordering::Relaxed);
-        let label = stable_hash(name.as_bytes()) ^ self.id().0.rotate_left(32) ^ number;
-        let seed = Prng::fork(system.env().seed, label).next_u64();
-        let doors = Doors::new(system.clone(), name, members);
-        replicated::Remote::new(ids, Arc::new(doors), seed)
-            .ok_or_else(|| ServiceError::Settings("no members".into()))
-    }
-
-    /// A replicated key-value map that other nodes run.
-    ///
-    /// # Errors
-    /// As [`Node::remote`].
-    pub fn remote_kv(
-        &self,
-        name: &str,
-        members: impl IntoIterator<Item = impl AsRef<str>>,
-    ) -> Result<Kv, ServiceError> {
-        Ok(Kv::remote(self.remote(name, members)?, KvLimits::default()))
-    }
-
-    /// Hosts a machine of any protocol: its records are kept, its messages travel, its timers run.
-    ///
-    /// # Errors
-    /// [`ServiceError`]; nothing is hosted then.
-    pub async fn host<P: Protocol>(
-        &self,
-        name: &str,
-        config: P::Config,
-        host: impl FnOnce() -> Box<dyn Host<P>> + Send + 'static,
-    ) -> Result<Machine<P>, ServiceError> {
-        let driver = self.driver::<P>()?;
-        let id = driver.create(name, config, host).await?;
-        Ok(Machine::new(driver, id))
-    }
-
     /// The actors of this node.
     #[must_use]
     pub fn system(&self) -> &ActorSystem {
@@ -281,22 +176,6 @@ impl Node {
     #[must_use]
     pub fn id(&self) -> NodeId {
         node_id(self.name())
-    }
-
-    /// The numbers by which protocols name these members, of whom this node has to be one.
-    ///
-    /// # Errors
-    /// [`ServiceError::Name`], [`ServiceError::NotMember`], [`ServiceError::Settings`] when two names share a number.
-    pub fn members(
-        &self,
-        names: impl IntoIterator<Item = impl AsRef<str>>,
-    ) -> Result<BTreeMap<NodeId, PeerName>, ServiceError> {
-        let members = members_by_id(names)?;
-        if members.contains_key(&self.id()) {
-            Ok(members)
-        } else {
-            Err(ServiceError::NotMember(self.name().to_string()))
-        }
     }
 
     /// Clock, spawner, seed, network and disk.
@@ -334,12 +213,11 @@ impl Node {
     /// directory back, closes the links. Each phase takes at most `grace`. What is asked of the node meanwhile is refused.
     pub async fn shutdown(&self, grace: Duration) {
         tracing::info!(node = %self.name(), "shutting down: handing leadership over");
-        let handovers =
-            std::mem::take(&mut *self.inner.handovers.lock().unwrap_or_else(PoisonError::into_inner));
-        for handover in handovers {
-            // A leader that finds no successor in time leaves without one; the others elect.
-            let _late = tokio::time::timeout(grace, handover()).await;
-        }
+        let lobby = &self.inner.lobby;
+        let handovers = futures_util::stream::iter(lobby.services())
+            .for_each_concurrent(HANDOVERS, |service| async move { lobby.hand_over(&service).await });
+        // A leader that finds no successor in time leaves without one; the others elect.
+        let _late = tokio::time::timeout(grace, handovers).await;
         tracing::info!(node = %self.name(), "shutting down: flushing the log");
         if let Some(drivers) = &self.inner.drivers {
             // What is not durable by then was not acknowledged either.
@@ -356,23 +234,4 @@ impl Node {
         self.inner.system.shutdown(grace).await;
         self.inner.attached.set(None);
     }
-
-    fn driver<P: Protocol>(&self) -> Result<DriverHandle<P>, ServiceError> {
-        let drivers = self.inner.drivers.as_ref().ok_or(ServiceError::NoDirectory)?;
-        Ok(drivers.of::<P>(&self.inner.system))
-    }
-}
-
-fn members_by_id(
-    names: impl IntoIterator<Item = impl AsRef<str>>,
-) -> Result<BTreeMap<NodeId, PeerName>, ServiceError> {
-    let mut members = BTreeMap::new();
-    for name in names {
-        let name = name.as_ref();
-        let name = PeerName::new(name).ok_or_else(|| ServiceError::Name(name.into()))?;
-        if let Some(other) = members.insert(node_id(&name), name.clone()) {
-            return Err(ServiceError::Settings(format!("the members {other} and {name} share an id")));
-        }
-    }
-    Ok(members)
 }

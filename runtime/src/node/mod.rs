@@ -12,6 +12,7 @@ mod machine;
 mod network;
 mod pairs;
 mod production;
+mod services;
 mod start;
 
 pub use builder::NodeBuilder;

@@ -51,7 +51,7 @@ impl Backup {
         let header = BackupHeader {
             cluster: cluster.to_owned(),
             service: names.service.clone(),
-            node: names.node.clone(),
+            node: names.node.to_string(),
             program: env!("CARGO_PKG_VERSION").to_owned(),
             members: names.members.values().map(ToString::to_string).collect(),
             machine: reader.machine(),

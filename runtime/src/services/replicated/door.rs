@@ -1,32 +1,35 @@
-//! The actor through which other nodes and clients reach a replica, and the way through such actors to theirs.
+//! The way through the actors of other nodes to their replicas of a service, and what is said to those actors.
 //!
-//! Decides nothing: it hands requests to the replica and answers back.
+//! Decides nothing: it finds the actor, asks it, and says what became of that.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use actix::{Actor, Context, Handler, Message, ResponseFuture, Supervised};
+use actix::Message;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use synod_macros::{Wire, interface};
 use synod_protocols::{NodeId, Outcome};
-use synod_transport::PeerName;
+use synod_transport::{PeerName, Role};
 
-use crate::actor::{ActorRef, ActorSystem, LookupError, Remote, Served, SpawnError};
+use crate::actor::{ActorRef, ActorSystem, LookupError};
+use crate::address::stable_hash;
 use crate::error::{AskError, Cause};
 use crate::services::replicated::error::{ReplicaCause, ReplicaError};
 use crate::services::replicated::forward::{Execute, Executed, Forward, Queried};
-use crate::services::replicated::replica::Replica;
-use crate::services::state_machine::StateMachine;
+
+/// How many actors of a node answer for all its replicas: enough for its threads, and for one busy service not to hold up all others.
+const DESKS: u64 = 8;
 
 /// A command for the leader.
 #[derive(Debug, Message, Serialize, Deserialize, Wire)]
 #[rtype(result = "Result<Executed, ReplicaError>")]
 #[wire(id = "synod.replica.Execute")]
 pub struct ExecuteHere {
-    request: Execute,
+    pub(super) service: String,
+    pub(super) request: Execute,
 }
 
 /// A query for the leader.
@@ -34,77 +37,53 @@ pub struct ExecuteHere {
 #[rtype(result = "Result<Queried, ReplicaError>")]
 #[wire(id = "synod.replica.Query")]
 pub struct QueryHere {
-    payload: Bytes,
+    pub(super) service: String,
+    pub(super) payload: Bytes,
 }
 
 interface!(pub ReplicaApi = "synod.replica" { ExecuteHere, QueryHere });
-
-/// Answers for the replica of one service on one node, to members of the cluster; with `CLIENTS`, to its clients too.
-struct Door<const CLIENTS: bool> {
-    replica: Arc<dyn Answers>,
-}
-
-/// A replica without its type.
-trait Answers: Send + Sync {
-    fn execute(&self, request: Execute) -> BoxFuture<'static, Result<Executed, ReplicaError>>;
-    fn query(&self, payload: Bytes) -> BoxFuture<'static, Result<Queried, ReplicaError>>;
-}
 
 /// The way to a service's replicas on other nodes.
 pub struct Doors {
     system: ActorSystem,
     service: String,
-    members: BTreeMap<NodeId, PeerName>,
-    /// References that worked, until one does not.
-    known: Arc<Mutex<BTreeMap<NodeId, ActorRef<ReplicaApi>>>>,
+    members: Arc<BTreeMap<NodeId, PeerName>>,
+    ways: Ways,
 }
 
-/// Lets the other members reach this node's replica of a service.
-///
-/// # Errors
-/// [`SpawnError`] when the service is open already.
-pub async fn open_door<S: StateMachine>(
-    system: &ActorSystem,
-    service: &str,
-    replica: Replica<S>,
-) -> Result<(), SpawnError> {
-    open::<false>(system, service, Arc::new(replica)).await
+/// References to the actors of other nodes that worked, until one does not; clones share them.
+#[derive(Clone, Default)]
+pub(crate) struct Ways(Arc<Mutex<BTreeMap<String, ActorRef<ReplicaApi>>>>);
+
+impl Ways {
+    fn known(&self) -> MutexGuard<'_, BTreeMap<String, ActorRef<ReplicaApi>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// Lets the other members and the cluster's clients reach this node's replica of a service.
-///
-/// # Errors
-/// [`SpawnError`] when the service is open already.
-pub async fn open_door_to_clients<S: StateMachine>(
-    system: &ActorSystem,
-    service: &str,
-    replica: Replica<S>,
-) -> Result<(), SpawnError> {
-    open::<true>(system, service, Arc::new(replica)).await
-}
-
-async fn open<const CLIENTS: bool>(
-    system: &ActorSystem,
-    service: &str,
-    replica: Arc<dyn Answers>,
-) -> Result<(), SpawnError> {
-    let name = door_name(service, system.name());
-    system.spawn(name, move || Door::<CLIENTS> { replica: replica.clone() }).await?;
-    Ok(())
-}
-
-fn door_name(service: &str, node: &PeerName) -> String {
-    format!("replica/{service}/{node}")
+/// The name of the actor that answers for a node's replica of a service.
+pub(super) fn desk(service: &str, node: &PeerName, clients: bool) -> String {
+    let number = stable_hash(service.as_bytes()) % DESKS;
+    if clients { format!("replicas/{node}/{number}/clients") } else { format!("replicas/{node}/{number}") }
 }
 
 impl Doors {
     /// The way to these members' replicas of a service.
     #[must_use]
-    pub fn new(system: ActorSystem, service: &str, members: BTreeMap<NodeId, PeerName>) -> Self {
-        Self { system, service: service.into(), members, known: Arc::default() }
+    pub fn new(
+        system: ActorSystem,
+        service: &str,
+        members: impl Into<Arc<BTreeMap<NodeId, PeerName>>>,
+    ) -> Self {
+        Self { system, service: service.into(), members: members.into(), ways: Ways::default() }
     }
 
-    /// Asks the door on `to`, and forgets its reference when that did not reach it. A door of an earlier process of that node is
+    /// The same, with what a node has learned of the way to others shared by all its services.
+    pub(crate) fn sharing(self, ways: Ways) -> Self {
+        Self { ways, ..self }
+    }
+
+    /// Asks the actor on `to`, and forgets its reference when that did not reach it. An actor of an earlier process of that node is
     /// looked for again at once: the node is back.
     fn ask<T: Send + 'static>(
         &self,
@@ -115,18 +94,19 @@ impl Doors {
         + Sync
         + 'static,
     ) -> BoxFuture<'static, Result<T, ReplicaError>> {
-        let (system, known) = (self.system.clone(), self.known.clone());
-        let named = self.members.get(&to).map(|member| door_name(&self.service, member));
+        let (system, ways) = (self.system.clone(), self.ways.clone());
+        let clients = system.role() == Role::Client;
+        let named = self.members.get(&to).map(|member| desk(&self.service, member, clients));
         Box::pin(async move {
             let Some(name) = named else {
                 return Err(ReplicaError::not_executed(ReplicaCause::Link(format!("{to} is no member"))));
             };
-            let present = known.lock().unwrap_or_else(PoisonError::into_inner).get(&to).cloned();
+            let present = ways.known().get(&name).cloned();
             if let Some(door) = present {
                 match ask(door).await {
                     Ok(answer) => return answer,
                     Err(error) => {
-                        known.lock().unwrap_or_else(PoisonError::into_inner).remove(&to);
+                        ways.known().remove(&name);
                         if error.cause != Cause::StaleIncarnation || error.outcome != Outcome::NotExecuted {
                             return Err(not_answered(error));
                         }
@@ -136,9 +116,9 @@ impl Doors {
             let search = tokio::time::timeout(patience, system.lookup::<ReplicaApi>(&name));
             let door = search.await.map_err(|_| ReplicaError::not_executed(ReplicaCause::Timeout))?;
             let door = door.map_err(|error| not_found(&error))?;
-            known.lock().unwrap_or_else(PoisonError::into_inner).insert(to, door.clone());
+            ways.known().insert(name.clone(), door.clone());
             ask(door).await.unwrap_or_else(|error| {
-                known.lock().unwrap_or_else(PoisonError::into_inner).remove(&to);
+                ways.known().remove(&name);
                 Err(not_answered(error))
             })
         })
@@ -152,9 +132,10 @@ impl Forward for Doors {
         request: Execute,
         patience: Duration,
     ) -> BoxFuture<'static, Result<Executed, ReplicaError>> {
+        let service = self.service.clone();
         self.ask(to, patience, move |door| {
-            let request = request.clone();
-            Box::pin(async move { door.ask(ExecuteHere { request }).deadline(patience).await })
+            let message = ExecuteHere { service: service.clone(), request: request.clone() };
+            Box::pin(async move { door.ask(message).deadline(patience).await })
         })
     }
 
@@ -164,9 +145,10 @@ impl Forward for Doors {
         payload: Bytes,
         patience: Duration,
     ) -> BoxFuture<'static, Result<Queried, ReplicaError>> {
+        let service = self.service.clone();
         self.ask(to, patience, move |door| {
-            let payload = payload.clone();
-            Box::pin(async move { door.ask(QueryHere { payload }).deadline(patience).await })
+            let message = QueryHere { service: service.clone(), payload: payload.clone() };
+            Box::pin(async move { door.ask(message).deadline(patience).await })
         })
     }
 }
@@ -182,51 +164,4 @@ fn not_answered(error: AskError) -> ReplicaError {
         other => ReplicaCause::Link(other.to_string()),
     };
     ReplicaError { cause, outcome: error.outcome }
-}
-
-impl<S: StateMachine> Answers for Replica<S> {
-    fn execute(&self, request: Execute) -> BoxFuture<'static, Result<Executed, ReplicaError>> {
-        let replica = self.clone();
-        Box::pin(async move { Self::execute(&replica, request).await })
-    }
-
-    fn query(&self, payload: Bytes) -> BoxFuture<'static, Result<Queried, ReplicaError>> {
-        let replica = self.clone();
-        Box::pin(async move { Self::query(&replica, &payload).await })
-    }
-}
-
-impl<const CLIENTS: bool> Actor for Door<CLIENTS> {
-    type Context = Context<Self>;
-}
-
-impl<const CLIENTS: bool> Supervised for Door<CLIENTS> {}
-
-/// By hand, for the derive does not know an interface that is open to clients in one place and closed in another.
-impl<const CLIENTS: bool> Remote for Door<CLIENTS> {
-    const MAILBOX: usize = 16_384;
-
-    fn serves() -> Vec<Served<Self>> {
-        if CLIENTS {
-            vec![Served::to_clients::<ReplicaApi>()]
-        } else {
-            vec![Served::to_members::<ReplicaApi>()]
-        }
-    }
-}
-
-impl<const CLIENTS: bool> Handler<ExecuteHere> for Door<CLIENTS> {
-    type Result = ResponseFuture<Result<Executed, ReplicaError>>;
-
-    fn handle(&mut self, message: ExecuteHere, _context: &mut Context<Self>) -> Self::Result {
-        self.replica.execute(message.request)
-    }
-}
-
-impl<const CLIENTS: bool> Handler<QueryHere> for Door<CLIENTS> {
-    type Result = ResponseFuture<Result<Queried, ReplicaError>>;
-
-    fn handle(&mut self, message: QueryHere, _context: &mut Context<Self>) -> Self::Result {
-        self.replica.query(message.payload)
-    }
 }

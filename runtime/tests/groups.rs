@@ -1,0 +1,211 @@
+//! Many replicated services on three whole nodes in virtual time: they come and go while the nodes live.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::future::{join_all, try_join_all};
+use synod::driver::Frozen;
+use synod::node::{Node, RaftConfig, ServiceError};
+use synod::services::replicated::{DEADLINE, Replicated};
+use synod::services::{Applied, Outcome, StateMachine};
+use synod::sim::{Simulation, simulate};
+use synod::storage::LogOptions;
+use synod::transport::PeerName;
+use tokio::time::{Instant, sleep, timeout};
+
+const NAMES: [&str; 3] = ["a", "b", "c"];
+const PORT: u16 = 7400;
+
+/// Counts, and tells the count.
+#[derive(Debug, Default)]
+struct Counter(u64);
+
+impl StateMachine for Counter {
+    type Command = u64;
+    type Reply = u64;
+    type Query = ();
+    type Answer = u64;
+
+    fn apply(&mut self, _at: Applied, command: u64) -> u64 {
+        self.0 += command;
+        self.0
+    }
+
+    fn query(&self, (): ()) -> u64 {
+        self.0
+    }
+
+    fn snapshot(&self) -> Frozen {
+        let count = self.0;
+        Frozen::new(move |writer| writer.write_all(&count.to_le_bytes()))
+    }
+
+    fn restore(reader: &mut dyn Read) -> io::Result<Self> {
+        let mut bytes = [0; 8];
+        reader.read_exact(&mut bytes)?;
+        Ok(Self(u64::from_le_bytes(bytes)))
+    }
+}
+
+#[derive(Clone)]
+struct Cluster {
+    simulation: Simulation,
+    raft: RaftConfig,
+    nodes: Rc<RefCell<BTreeMap<&'static str, Node>>>,
+}
+
+impl Cluster {
+    /// Three nodes that know each other and run nothing.
+    async fn new(simulation: Simulation, raft: RaftConfig) -> Self {
+        let cluster = Self { simulation, raft, nodes: Rc::default() };
+        for name in NAMES {
+            cluster.start(name).await;
+        }
+        while cluster.nodes.borrow().values().any(|node| node.system().members().len() < NAMES.len() - 1) {
+            sleep(Duration::from_millis(5)).await;
+        }
+        cluster
+    }
+
+    async fn start(&self, own: &'static str) {
+        let cluster = self.clone();
+        self.simulation.start(&named(own), move |env| async move {
+            let endpoint = |name| cluster.simulation.endpoint(&named(name), PORT);
+            let bind = endpoint(own).parse().expect("an address");
+            let log = LogOptions { segment_bytes: 4 << 20, ..LogOptions::sim() };
+            let mut builder = Node::builder("test", own).env(env).bind(bind).log(log).raft(cluster.raft);
+            for peer in NAMES.into_iter().filter(|peer| *peer != own) {
+                builder = builder.peer(peer, endpoint(peer)).expect("a peer");
+            }
+            let node = builder.start().await.expect("the node starts");
+            cluster.nodes.borrow_mut().insert(own, node);
+            // The node lives until its process is killed.
+            std::future::pending::<()>().await;
+        });
+        while !self.nodes.borrow().contains_key(own) {
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    fn kill(&self, name: &str) {
+        self.nodes.borrow_mut().remove(name);
+        assert!(self.simulation.kill(&named(name)));
+    }
+
+    fn node(&self, name: &str) -> Node {
+        self.nodes.borrow()[name].clone()
+    }
+
+    /// Runs a service on every node that lives.
+    async fn run(&self, service: &str) -> Vec<Replicated<Counter>> {
+        let nodes: Vec<Node> = self.nodes.borrow().values().cloned().collect();
+        let started = nodes.iter().map(|node| node.replicated(service, NAMES, Counter::default()));
+        try_join_all(started).await.expect("the service starts")
+    }
+}
+
+fn named(name: &str) -> PeerName {
+    PeerName::new(name).expect("a name")
+}
+
+fn run<F: Future<Output = ()>>(seed: u64, raft: RaftConfig, test: impl FnOnce(Cluster) -> F) {
+    simulate(seed, &NAMES, |simulation| async move { test(Cluster::new(simulation, raft).await).await });
+}
+
+#[test]
+fn services_begin_at_any_time_and_many_at_once() {
+    run(1, RaftConfig::default(), |cluster| async move {
+        let names: Vec<String> = (0..200).map(|number| format!("group-{number}")).collect();
+        let groups = join_all(names.iter().map(|name| cluster.run(name))).await;
+        let began = Instant::now();
+        let counts =
+            groups.iter().enumerate().map(|(at, group)| group[at % NAMES.len()].execute(&3, DEADLINE));
+        assert_eq!(try_join_all(counts).await.expect("they count"), vec![3; groups.len()]);
+        assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+        let again = cluster.node("a").replicated("group-7", NAMES, Counter::default()).await;
+        assert!(matches!(again, Err(ServiceError::Create(_))), "{again:?}");
+    });
+}
+
+#[test]
+fn a_service_is_removed_under_load_and_does_not_come_back() {
+    run(2, RaftConfig::default(), |cluster| async move {
+        let (doomed, other) = (cluster.run("doomed").await, cluster.run("other").await);
+        assert_eq!(doomed[0].execute(&1, DEADLINE).await, Ok(1));
+        let load = |group: Vec<Replicated<Counter>>| async move {
+            let mut results = Vec::new();
+            for round in 0..40 {
+                let patience = Duration::from_millis(500);
+                results.push(group[round % group.len()].execute_unsessioned(&1, patience).await);
+            }
+            results
+        };
+        let remove = async |name: &str| {
+            sleep(Duration::from_millis(30)).await;
+            cluster.node(name).remove_replicated("doomed").await
+        };
+        let (results, unharmed, removed) = tokio::join!(
+            load(doomed.clone()),
+            load(other.clone()),
+            join_all(NAMES.iter().map(|name| remove(name))),
+        );
+        assert!(removed.iter().all(|removed| matches!(removed, Ok(true))), "{removed:?}");
+        assert!(unharmed.iter().all(Result::is_ok), "{unharmed:?}");
+        let (good, bad): (Vec<_>, Vec<_>) = results.iter().partition(|result| result.is_ok());
+        assert!(good.len() > 2 && bad.len() > 20, "{} and {}", good.len(), bad.len());
+        let last = doomed[0].execute(&1, Duration::from_secs(1)).await.expect_err("it is gone");
+        assert_eq!(last.outcome, Outcome::NotExecuted, "{last:?}");
+
+        // Neither in this process nor in the next one, whatever is asked for.
+        let refused = |result: Result<Replicated<Counter>, ServiceError>| {
+            assert!(matches!(&result, Err(ServiceError::Removed(name)) if name == "doomed"), "{result:?}");
+        };
+        refused(cluster.node("a").replicated("doomed", NAMES, Counter::default()).await);
+        assert!(matches!(cluster.node("a").remove_replicated("doomed").await, Ok(false)));
+        cluster.kill("a");
+        cluster.start("a").await;
+        refused(cluster.node("a").replicated("doomed", NAMES, Counter::default()).await);
+        let back =
+            cluster.node("a").replicated("other", NAMES, Counter::default()).await.expect("it is there");
+        let count = back.execute(&0, DEADLINE).await;
+        assert_eq!(count, other[1].execute(&0, DEADLINE).await);
+        assert!(count.is_ok_and(|count| count == 40));
+    });
+}
+
+#[test]
+fn members_that_keep_a_service_go_on_without_the_one_that_removes_it() {
+    run(3, RaftConfig::default(), |cluster| async move {
+        let group = cluster.run("kept").await;
+        assert_eq!(group[0].execute(&1, DEADLINE).await, Ok(1));
+        let leader = group[0].leader().await;
+        let (name, _) = NAMES
+            .into_iter()
+            .map(|name| (name, cluster.node(name).id()))
+            .find(|(_, id)| *id == leader)
+            .expect("one of three");
+        assert!(matches!(cluster.node(name).remove_replicated("kept").await, Ok(true)));
+        for (member, handle) in NAMES.iter().zip(&group).filter(|(member, _)| **member != name) {
+            let began = Instant::now();
+            assert!(handle.execute(&1, DEADLINE).await.is_ok(), "{member}");
+            assert!(began.elapsed() < Duration::from_secs(1), "leadership was handed over");
+        }
+    });
+}
+
+#[test]
+fn a_node_with_many_services_ends_within_its_grace() {
+    run(4, RaftConfig::default(), |cluster| async move {
+        let names: Vec<String> = (0..300).map(|number| format!("group-{number}")).collect();
+        let groups = join_all(names.iter().map(|name| cluster.run(name))).await;
+        try_join_all(groups.iter().map(|group| group[0].execute(&1, DEADLINE))).await.expect("they count");
+        let ended = timeout(Duration::from_secs(2), cluster.node("a").shutdown(Duration::from_secs(5))).await;
+        assert!(ended.is_ok(), "handed over one by one");
+        let calls = groups.iter().map(|group| group[1].execute(&1, Duration::from_millis(600)));
+        let late = join_all(calls).await.into_iter().filter(Result::is_err).count();
+        assert_eq!(late, 0, "nobody had to wait for an election");
+    });
+}
