@@ -47,6 +47,9 @@ pub enum Misread {
     /// Only a living process can do this.
     #[error("node {0} is down")]
     Down(NodeId),
+    /// A process that is paused does nothing.
+    #[error("node {0} is paused: resume it first")]
+    Paused(NodeId),
     /// Only a node without a process can do this.
     #[error("node {0} is up: crash it first")]
     Up(NodeId),

@@ -25,7 +25,7 @@ impl<P: Dialect> Stage<P> {
                 }
             }
             Deed::Delay(delay) => self.wire.delay = delay,
-            Deed::Deliver(selection, manner) => self.deliver_chosen(&selection, manner),
+            Deed::Deliver(selection, manner) => self.deliver_chosen(&selection, manner)?,
             Deed::Drop(selection) => self.drop_chosen(&selection),
             Deed::Hold(selection) => self.wire.hold(selection),
             Deed::Release(selection) => {
@@ -56,7 +56,7 @@ impl<P: Dialect> Stage<P> {
             }
             Deed::Ask(asks) => {
                 for ask in asks {
-                    let at = self.living(ask.node)?;
+                    let at = self.active(ask.node)?;
                     self.ask(at, ask.label, ask.command);
                 }
             }
@@ -89,14 +89,19 @@ impl<P: Dialect> Stage<P> {
         Ok(())
     }
 
-    fn deliver_chosen(&mut self, selection: &Selection, manner: Manner) {
+    fn deliver_chosen(&mut self, selection: &Selection, manner: Manner) -> Result<(), Misread> {
         let mut places = self.wire.find(selection);
+        let receivers = places.iter().filter_map(|&place| self.wire.at(place)).map(|parcel| parcel.to);
+        if let Some(paused) = receivers.into_iter().find(|&node| self.is_paused(node)) {
+            return Err(Misread::Paused(paused));
+        }
         if places.is_empty() {
-            return self.story.say("no such message is in flight".to_owned());
+            self.story.say("no such message is in flight".to_owned());
         }
         if manner == Manner::Copied {
             let copies: Vec<_> = places.iter().filter_map(|&place| self.wire.at(place).cloned()).collect();
-            return copies.into_iter().for_each(|parcel| self.deliver(parcel));
+            copies.into_iter().for_each(|parcel| self.deliver(parcel));
+            return Ok(());
         }
         // From the last place to the first, so that places stay what they are.
         places.reverse();
@@ -105,6 +110,7 @@ impl<P: Dialect> Stage<P> {
             parcels.reverse();
         }
         parcels.into_iter().for_each(|parcel| self.deliver(parcel));
+        Ok(())
     }
 
     fn drop_chosen(&mut self, selection: &Selection) {
@@ -171,8 +177,14 @@ impl<P: Dialect> Stage<P> {
         match disk {
             Disk::Hold => self.seats[at].disk_is_held = true,
             Disk::Go => self.seats[at].disk_is_held = false,
-            Disk::Sync(writes) if self.nodes[at].disk.waiting().len() > 0 => self.sync(at, writes),
-            Disk::Sync(_) => self.story.say("no write waits".to_owned()),
+            Disk::Sync(writes) => {
+                self.active(node)?;
+                if self.nodes[at].disk.waiting().len() > 0 {
+                    self.sync(at, writes);
+                } else {
+                    self.story.say("no write waits".to_owned());
+                }
+            }
             Disk::Fail => self.nodes[at].disk.fail_next_sync(),
             Disk::Fill | Disk::Free => {
                 self.nodes[at].disk.fill(disk == Disk::Fill);
@@ -207,6 +219,12 @@ impl<P: Dialect> Stage<P> {
     fn living(&self, node: NodeId) -> Result<usize, Misread> {
         let at = self.position(node)?;
         if self.nodes[at].is_up() { Ok(at) } else { Err(Misread::Down(node)) }
+    }
+
+    /// A living node that is not paused.
+    fn active(&self, node: NodeId) -> Result<usize, Misread> {
+        let at = self.living(node)?;
+        if self.seats[at].is_paused { Err(Misread::Paused(node)) } else { Ok(at) }
     }
 
     fn dead(&self, node: NodeId) -> Result<usize, Misread> {

@@ -145,11 +145,13 @@ impl<P: Dialect> Stage<P> {
     }
 
     fn sync_next(&mut self, at: usize) -> bool {
-        let ready = !self.seats[at].disk_is_held && self.nodes[at].disk.waiting().len() > 0;
-        if ready && self.nodes[at].is_up() {
+        let (seat, node) = (&self.seats[at], &self.nodes[at]);
+        let is_free = !seat.disk_is_held && !seat.is_paused && node.is_up();
+        if is_free && node.disk.waiting().len() > 0 {
             self.sync(at, usize::MAX);
+            return true;
         }
-        ready && self.nodes[at].is_up()
+        false
     }
 
     fn report(&mut self, at: usize) -> bool {

@@ -50,6 +50,13 @@ fn cut_paths_lose_held_messages_wait_and_copies_stay() {
 }
 
 #[test]
+fn what_comes_to_a_paused_process_waits() {
+    let waits = told("start 2\npause 2\nquiet tell 1 a\nsettle\nword 2\nresume 2\nsettle");
+    let expected = ["n1 says a", "n1 answers tell: a", "n2 knows \"\"", "n1 => n2 Word a", "n2 says a"];
+    assert_eq!(waits, expected);
+}
+
+#[test]
 fn time_moves_messages_that_take_time() {
     let slow = told("start 2\ndelay 5ms\nsilent tell 1 a\nloud advance 4ms\nmessages\nloud advance 1ms");
     assert_eq!(slow, ["n1 -> n2 Word a", "n1 => n2 Word a", "n2 says a"]);
@@ -73,6 +80,8 @@ fn what_cannot_be_done_is_refused_with_the_line_it_stands_in() {
         ("start 2\nstart 2\n----\n", 2, "the nodes were started before"),
         ("start 2\nrestart 1\n----\n", 2, "node 1 is up: crash it first"),
         ("start 2\ncrash 1\ntell 1 a\n----\n", 3, "node 1 is down"),
+        ("start 2\npause 1\ntell 1 a\n----\n", 3, "node 1 is paused: resume it first"),
+        ("start 2\nsilent tell 1 a\npause 2\ndeliver all\n----\n", 4, "node 2 is paused: resume it first"),
         ("start 2\n----\n\nword 3\n----\n", 4, "there is no node 3"),
         (
             "start 2\ndisk 1 burn\n----\n",
