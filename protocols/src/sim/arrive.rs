@@ -66,7 +66,7 @@ impl<P: Subject, A: Application> World<P, A> {
                 self.input(node, Input::SnapshotSent { to, index, delivered })
             }
             Arrival::Load { request, from, to, max_bytes } => {
-                let records = self.nodes[node].disk.load(from, to, max_bytes);
+                let records = self.nodes[node].disk.load(self.now, from, to, max_bytes);
                 self.input(node, Input::Loaded { request, records })
             }
             Arrival::Peer { peer, session: Some(session) } => {

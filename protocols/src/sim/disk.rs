@@ -73,6 +73,7 @@ pub struct Disk<P: Subject> {
     failed: bool,
     room: Option<usize>,
     no_snapshots_until: Timestamp,
+    bad_reads_until: Timestamp,
     tally: Tally,
 }
 
@@ -93,6 +94,7 @@ impl<P: Subject> Disk<P> {
             failed: false,
             room: None,
             no_snapshots_until: Timestamp::ZERO,
+            bad_reads_until: Timestamp::ZERO,
             tally: Tally::default(),
         }
     }
@@ -250,6 +252,12 @@ impl<P: Subject> Disk<P> {
         self.no_snapshots_until = self.no_snapshots_until.max(until);
     }
 
+    /// Lets reads of entries bring less than is there, or an entry of another place among them, until an instant.
+    pub fn read_badly(&mut self, until: Timestamp) {
+        self.tally.request(FaultKind::BadRead);
+        self.bad_reads_until = self.bad_reads_until.max(until);
+    }
+
     /// Takes room away beyond the reserve, or gives it back.
     pub fn fill(&mut self, full: bool) {
         self.room = full.then_some(self.config.reserve);
@@ -267,6 +275,7 @@ impl<P: Subject> Disk<P> {
     pub fn heal(&mut self, speed: DiskConfig) {
         self.stalled_until = Timestamp::ZERO;
         self.no_snapshots_until = Timestamp::ZERO;
+        self.bad_reads_until = Timestamp::ZERO;
         self.fail_next = false;
         self.room = None;
         self.config = DiskConfig { lose: self.config.lose, tear: self.config.tear, ..speed };
@@ -285,8 +294,7 @@ impl<P: Subject> Disk<P> {
     }
 
     /// Entries from `from` to `to`, as far as they are there and until `max_bytes` are reached; at least one if any.
-    #[must_use]
-    pub fn load(&self, from: LogIndex, to: LogIndex, max_bytes: usize) -> Vec<P::Record> {
+    pub fn load(&mut self, now: Timestamp, from: LogIndex, to: LogIndex, max_bytes: usize) -> Vec<P::Record> {
         let mut records = Vec::new();
         let mut bytes = 0;
         let mut index = from;
@@ -295,6 +303,9 @@ impl<P: Subject> Disk<P> {
             bytes += P::record_size(record);
             records.push(record.clone());
             index = index.next();
+        }
+        if now < self.bad_reads_until {
+            self.spoil(&mut records);
         }
         records
     }
@@ -321,6 +332,17 @@ impl<P: Subject> Disk<P> {
     #[must_use]
     pub fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    /// What checks of a log leave of a bad read: what stands before the bad place, in half of the cases followed by a record that is
+    /// whole and belongs elsewhere.
+    fn spoil(&mut self, records: &mut Vec<P::Record>) {
+        let Some(last) = records.len().checked_sub(1) else { return };
+        self.tally.inject(FaultKind::BadRead);
+        let elsewhere = self.written.entry(LogIndex(self.chance.between(1, self.written.last_index().0)));
+        let elsewhere = elsewhere.cloned().filter(|_| self.chance.chance(0.5));
+        records.truncate(self.chance.below(last as u64 + 1) as usize);
+        records.extend(elsewhere);
     }
 
     fn spend_room(&mut self, write: &Write<P>) {

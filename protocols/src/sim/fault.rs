@@ -70,6 +70,8 @@ pub enum Fault {
     FillDisk(NodeId, Duration),
     /// A node's snapshots cannot be written for a while.
     FailSnapshots(NodeId, Duration),
+    /// For a while, reads of entries meet bad sectors, and sectors that hold what was written elsewhere.
+    BadReads(NodeId, Duration),
 }
 
 /// The kinds of faults that are counted.
@@ -121,11 +123,13 @@ pub enum FaultKind {
     DiskFull,
     /// A snapshot could not be written.
     SnapshotFailure,
+    /// Entries could not be read back, or others came instead.
+    BadRead,
 }
 
 impl FaultKind {
     /// Every kind, in the order of reports.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Loss,
         Self::Duplicate,
         Self::Reorder,
@@ -149,6 +153,7 @@ impl FaultKind {
         Self::WriteFailure,
         Self::DiskFull,
         Self::SnapshotFailure,
+        Self::BadRead,
     ];
 
     /// The kind's name in reports.
@@ -178,6 +183,7 @@ impl FaultKind {
             Self::WriteFailure => "write failure",
             Self::DiskFull => "disk full",
             Self::SnapshotFailure => "snapshot failure",
+            Self::BadRead => "bad read",
         }
     }
 }

@@ -52,6 +52,10 @@ impl<P: Subject, A: Application> World<P, A> {
                 let until = world.now.after(*span);
                 world.nodes[position].disk.fail_snapshots(until);
             }),
+            Fault::BadReads(node, span) => self.on_node(*node, |world, position| {
+                let until = world.now.after(*span);
+                world.nodes[position].disk.read_badly(until);
+            }),
             Fault::Partition(_)
             | Fault::OneWayPartition(_)
             | Fault::Shape { .. }
@@ -184,6 +188,7 @@ impl<P: Subject, A: Application> World<P, A> {
             | Fault::SlowDisk(..)
             | Fault::FailWrite(_)
             | Fault::FillDisk(..)
+            | Fault::BadReads(..)
             | Fault::FailSnapshots(..) => {}
         }
         Step::World

@@ -110,7 +110,8 @@ impl Application for Lists {
     }
 
     fn snapshot(&self) -> Bytes {
-        let mut bytes = BytesMut::new();
+        let numbers: usize = self.lists.values().map(Vec::len).sum();
+        let mut bytes = BytesMut::with_capacity(16 + 12 * self.lists.len() + 8 * numbers);
         bytes.put_u64(self.digest);
         bytes.put_u64(self.lists.len() as u64);
         for (key, list) in &self.lists {

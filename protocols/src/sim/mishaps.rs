@@ -77,5 +77,9 @@ impl Draw {
             let node = self.node();
             self.plan(at, Fault::FailSnapshots(node, span * 4));
         }
+        for (at, span) in self.times(8_000) {
+            let node = self.node();
+            self.plan(at, Fault::BadReads(node, span * 2));
+        }
     }
 }

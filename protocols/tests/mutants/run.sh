@@ -1,7 +1,9 @@
 #!/bin/sh
-# Removes one safety rule at a time from a copy of the tree and tells which seed of the simulation notices.
+# Removes one rule at a time from a copy of the tree and tells what notices: a seed of a sweep, counted from 0, or a test.
 # Usage: run.sh [NAME...]   SEEDS=2000 sets how many seeds a mutant may survive; all share one target directory.
-# A mutant that survives, or does not build, ends the script with 1. Nothing in the tree itself is changed.
+# A patch begins with two lines: "rule:" and, in words, the rule that it takes out; "by:" and what has to notice, which is
+# "sweep PROFILE" or "test NAME" (a test of the machine). A mutant that survives, or does not build, ends the script with 1.
+# Nothing in the tree itself is changed.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -15,21 +17,40 @@ export CARGO_TARGET_DIR
 [ $# -gt 0 ] || set -- $(cd "$here" && ls *.patch | sed 's/\.patch$//')
 (cd "$root" && git ls-files -z | tar -c --null -T - -f -) | tar -x -f - -C "$copy"
 
+# Succeeds when nothing notices.
+sweep() {
+    SYNOD_PROFILE=$1 SYNOD_SEEDS=0..$seeds cargo test -q -p synod-protocols --test simulation no_seed
+}
+
+unit() {
+    cargo test -q -p synod-protocols --lib "$1"
+}
+
 survivors=0
-printf '%-34s %-10s %s\n' mutant seed 'noticed by'
+printf '%-36s %-10s %-8s %s\n' mutant profile seed 'noticed by'
 for name in "$@"; do
-    (cd "$copy" && patch -s -p1 <"$here/$name.patch")
+    by=$(sed -n 's/^by: //p' "$here/$name.patch")
+    kind=${by%% *}
+    what=${by#* }
+    case $kind in
+        sweep) build="--test simulation" run=sweep ;;
+        test) build=--lib run=unit ;;
+        *) echo "$name.patch does not say what has to notice" >&2; exit 2 ;;
+    esac
     log=$copy/$name.log
-    if ! (cd "$copy" && cargo test -q -p synod-protocols --test simulation --no-run) >"$log" 2>&1; then
-        printf '%-34s %-10s %s\n' "$name" - 'does not build'
+    (cd "$copy" && patch -s -p1 <"$here/$name.patch")
+    if ! (cd "$copy" && cargo test -q -p synod-protocols $build --no-run) >"$log" 2>&1; then
+        printf '%-36s %-10s %-8s %s\n' "$name" - - 'does not build'
         survivors=1
-    elif (cd "$copy" && SYNOD_SEEDS=0..$seeds cargo test -q -p synod-protocols --test simulation no_seed) >"$log" 2>&1; then
-        printf '%-34s %-10s %s\n' "$name" - "survived $seeds seeds"
+    elif (cd "$copy" && $run "$what") >"$log" 2>&1; then
+        printf '%-36s %-10s %-8s %s\n' "$name" "$what" - 'survived'
         survivors=1
+    elif [ "$kind" = test ]; then
+        printf '%-36s %-10s %-8s %s\n' "$name" - - "$(sed -n 's/^test \(.*\) ... FAILED$/\1/p; s/^---- \(.*\) stdout ----$/\1/p' "$log" | head -n 1)"
     else
         seed=$(sed -n 's/.*SYNOD_SEEDS=\([0-9]*\)\.\..*/\1/p' "$log" | head -n 1)
         cause=$(sed -n "s/^seed $seed: \(.*\) broken at.*/\1/p" "$log" | head -n 1)
-        printf '%-34s %-10s %s\n' "$name" "${seed:-?}" "${cause:-an assertion of the machine}"
+        printf '%-36s %-10s %-8s %s\n' "$name" "$what" "${seed:-?}" "${cause:-?}"
     fi
     (cd "$copy" && patch -s -R -p1 <"$here/$name.patch")
 done

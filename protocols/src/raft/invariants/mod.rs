@@ -4,6 +4,7 @@
 
 mod acknowledged_survives;
 mod answered_once;
+mod bounds;
 mod commits;
 mod durable_ballot;
 mod durable_election;
@@ -11,6 +12,7 @@ mod durable_quorum;
 mod election_safety;
 mod leader_completeness;
 mod log_matching;
+mod matched_is_durable;
 mod monotone;
 mod state_machine_safety;
 mod suite;
@@ -18,12 +20,14 @@ mod vitals;
 
 pub use acknowledged_survives::AcknowledgedSurvives;
 pub use answered_once::AnsweredOnce;
+pub use bounds::Bounds;
 pub use durable_ballot::DurableBallot;
 pub use durable_election::DurableElection;
 pub use durable_quorum::DurableQuorum;
 pub use election_safety::ElectionSafety;
 pub use leader_completeness::LeaderCompleteness;
 pub use log_matching::LogMatching;
+pub use matched_is_durable::MatchedIsDurable;
 pub use monotone::Monotone;
 pub use state_machine_safety::StateMachineSafety;
 pub use suite::Suite;

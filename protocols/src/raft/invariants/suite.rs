@@ -5,12 +5,14 @@
 use crate::raft::Raft;
 use crate::raft::invariants::acknowledged_survives::AcknowledgedSurvives;
 use crate::raft::invariants::answered_once::AnsweredOnce;
+use crate::raft::invariants::bounds::Bounds;
 use crate::raft::invariants::durable_ballot::DurableBallot;
 use crate::raft::invariants::durable_election::DurableElection;
 use crate::raft::invariants::durable_quorum::DurableQuorum;
 use crate::raft::invariants::election_safety::ElectionSafety;
 use crate::raft::invariants::leader_completeness::LeaderCompleteness;
 use crate::raft::invariants::log_matching::LogMatching;
+use crate::raft::invariants::matched_is_durable::MatchedIsDurable;
 use crate::raft::invariants::monotone::Monotone;
 use crate::raft::invariants::state_machine_safety::StateMachineSafety;
 use crate::sim::{Invariant, Scene, Violation};
@@ -19,11 +21,13 @@ use crate::sim::{Invariant, Scene, Violation};
 #[derive(Clone, Debug, Default)]
 pub struct Suite {
     monotone: Monotone,
+    bounds: Bounds,
     durable_ballot: DurableBallot,
     durable_election: DurableElection,
     election_safety: ElectionSafety,
     log_matching: LogMatching,
     leader_completeness: LeaderCompleteness,
+    matched_is_durable: MatchedIsDurable,
     durable_quorum: DurableQuorum,
     state_machine_safety: StateMachineSafety,
     answered_once: AnsweredOnce,
@@ -31,14 +35,16 @@ pub struct Suite {
 }
 
 impl Suite {
-    fn each<A>(&mut self) -> [&mut dyn Invariant<Raft, A>; 10] {
+    fn each<A>(&mut self) -> [&mut dyn Invariant<Raft, A>; 12] {
         [
             &mut self.monotone,
+            &mut self.bounds,
             &mut self.durable_ballot,
             &mut self.durable_election,
             &mut self.election_safety,
             &mut self.log_matching,
             &mut self.leader_completeness,
+            &mut self.matched_is_durable,
             &mut self.durable_quorum,
             &mut self.state_machine_safety,
             &mut self.answered_once,

@@ -34,11 +34,12 @@ impl Habits {
         let reduction = &options.reduction;
         let far = options.profile == Profile::Wan;
         let burst = 1 << chance.below(5);
+        let apart = chance.duration(Duration::from_millis(8), Duration::from_millis(20));
+        let apart = options.rate.map_or(apart, |rate| Duration::from_secs(1) / rate.max(1));
         let drawn = Self {
             clients: chance.between(4, 48),
             keys: chance.between(1, 24),
-            pace: chance.duration(Duration::from_millis(8), Duration::from_millis(20)) * (burst as u32 + 1)
-                / 2,
+            pace: apart * (burst as u32 + 1) / 2,
             burst,
             reads: chance.unit() * 0.6,
             tagged: if chance.chance(0.3) { 1.0 } else { chance.unit() },

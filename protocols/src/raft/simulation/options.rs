@@ -18,6 +18,8 @@ pub struct Options {
     pub duration: Duration,
     /// The least number of commands; the run goes on until so many were asked.
     pub commands: u64,
+    /// How many commands are asked a simulated second; `None` lets each seed draw it.
+    pub rate: Option<u32>,
     /// Which faults may strike, and what is owed meanwhile.
     pub profile: Profile,
     /// How many of the last events a failure shows.
@@ -32,6 +34,7 @@ impl Default for Options {
             nodes: None,
             duration: Duration::from_secs(60),
             commands: 2_000,
+            rate: None,
             profile: Profile::Swarm,
             tail: 80,
             reduction: Reduction::default(),

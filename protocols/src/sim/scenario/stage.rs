@@ -213,7 +213,7 @@ impl<P: Dialect> Stage<P> {
             Effect::Truncate { id, from } => self.write(at, Write::Truncate { id, from }),
             Effect::Compact { id, upto } => self.write(at, Write::Compact { id, upto }),
             Effect::Load { request, from, to, max_bytes } => {
-                let records = self.nodes[at].disk.load(from, to, max_bytes);
+                let records = self.nodes[at].disk.load(self.now, from, to, max_bytes);
                 self.seats[at].reports.push_back(Input::Loaded { request, records });
             }
             Effect::Apply { entries } => process.jobs.push_back(Job::Apply(entries)),

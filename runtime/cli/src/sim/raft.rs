@@ -36,6 +36,9 @@ pub(crate) struct RaftCommand {
     /// The least number of commands of a seed.
     #[arg(long, default_value_t = 2_000)]
     commands: u64,
+    /// How many commands are asked a simulated second. Left out, each seed draws 50 to 125.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    rate: Option<u32>,
     /// How many of the last events a failing seed shows.
     #[arg(long, default_value_t = 80)]
     tail: usize,
@@ -144,6 +147,7 @@ impl RaftCommand {
             nodes: self.nodes,
             duration: Duration::from_secs(self.seconds),
             commands: self.commands,
+            rate: self.rate,
             profile: match self.profile {
                 ProfileName::Calm => Profile::Calm,
                 ProfileName::Network => Profile::Network,
@@ -169,6 +173,9 @@ impl RaftCommand {
             text.push_str(&format!(" --nodes {nodes}"));
         }
         text.push_str(&format!(" --seconds {} --commands {}", self.seconds, self.commands));
+        if let Some(rate) = self.rate {
+            text.push_str(&format!(" --rate {rate}"));
+        }
         if *reduction != Reduction::default() {
             text.push_str(&format!(" --reduce {reduction}"));
         }
