@@ -1,0 +1,151 @@
+//! What can be compared, and how thoroughly.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::cell::Cell;
+use crate::figures::{Figures, Form};
+use crate::{actors, bare, durable};
+
+/// synod beside its peers: the same work, the same payloads, the same clients, in the same run.
+#[derive(Debug, Parser)]
+#[command(name = "versus")]
+pub(crate) struct VersusCommand {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    Raft(RaftCommand),
+}
+
+/// Consensus: openraft, raft-rs, OmniPaxos and etcd.
+#[derive(Args, Debug)]
+struct RaftCommand {
+    /// One short repetition of everything: shows that it works, measures little.
+    #[arg(long)]
+    quick: bool,
+    /// One line of JSON for each figure instead of tables.
+    #[arg(long)]
+    json: bool,
+    /// Only these parts.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Part::Bare, Part::Actors, Part::Durable])]
+    only: Vec<Part>,
+    /// How often each cell is measured, the contestants taking turns; the median counts.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    repetitions: u32,
+    /// Only cells with so many clients.
+    #[arg(long, value_name = "N,N,…", value_delimiter = ',')]
+    clients: Vec<usize>,
+    /// Only cells with so many bytes in a write; the durable part always writes 256.
+    #[arg(long, value_name = "N,N,…", value_delimiter = ',')]
+    payloads: Vec<usize>,
+    /// Only these contestants, by the beginning of their names.
+    #[arg(long, value_name = "NAME,NAME,…", value_delimiter = ',')]
+    contestants: Vec<String>,
+    /// The program `synod`; without it, the one of this repository is built.
+    #[arg(long, value_name = "FILE")]
+    synod: Option<PathBuf>,
+    /// Below which directory the durable part keeps its data; without it, where temporary files go.
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+/// What is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Three cores on one thread, messages carried by function calls, logs in memory.
+    Bare,
+    /// Three nodes as concurrent parts of one process, logs in memory.
+    Actors,
+    /// Three processes over loopback, every write synced to the disks of a majority.
+    Durable,
+}
+
+impl VersusCommand {
+    /// Measures and prints.
+    ///
+    /// # Errors
+    /// When a peer is missing, does not start, or a write fails.
+    pub(crate) fn run(self) -> Result<(), Box<dyn Error>> {
+        match self.what {
+            What::Raft(raft) => raft.run(),
+        }
+    }
+}
+
+impl RaftCommand {
+    fn run(self) -> Result<(), Box<dyn Error>> {
+        let form = if self.json { Form::Programs } else { Form::People };
+        for part in &self.only {
+            match part {
+                Part::Bare => self.bare(form),
+                Part::Actors => self.actors(form),
+                Part::Durable => self.durable(form)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn bare(&self, form: Form) {
+        let mut figures = Figures::new(form, "bare", "writes a second of one core");
+        let writes = if self.quick { 5_000 } else { 200_000 };
+        for cell in self.cells() {
+            for _ in 0..self.turns() {
+                for contestant in bare::contestants().iter().filter(|one| self.wanted(one.name)) {
+                    figures.add(cell, contestant.name, (contestant.run)(cell, writes));
+                }
+            }
+            figures.tell(cell);
+        }
+        figures.finish();
+    }
+
+    fn actors(&self, form: Form) {
+        let mut figures = Figures::new(form, "actors", "writes a second");
+        let duration = Duration::from_millis(if self.quick { 50 } else { 1_000 });
+        for cell in self.cells() {
+            for _ in 0..self.turns() {
+                for contestant in actors::contestants().iter().filter(|one| self.wanted(one.name)) {
+                    figures.add(cell, contestant.name, (contestant.run)(cell, duration));
+                }
+            }
+            figures.tell(cell);
+        }
+        figures.finish();
+    }
+
+    fn durable(&self, form: Form) -> Result<(), Box<dyn Error>> {
+        let plan = durable::Plan {
+            clients: if self.clients.is_empty() { vec![1, 64, 256] } else { self.clients.clone() },
+            turns: self.turns(),
+            seconds: Duration::from_secs(if self.quick { 1 } else { 5 }),
+            synod: self.synod.clone(),
+            directory: self.dir.clone(),
+        };
+        durable::compare(&plan, form)
+    }
+
+    fn turns(&self) -> u32 {
+        if self.quick { 1 } else { self.repetitions }
+    }
+
+    fn wanted(&self, name: &str) -> bool {
+        self.contestants.is_empty() || self.contestants.iter().any(|wanted| name.starts_with(wanted))
+    }
+
+    fn cells(&self) -> Vec<Cell> {
+        let wanted = |list: &[usize], number: usize| list.is_empty() || list.contains(&number);
+        let mut cells = Vec::new();
+        for payload in [0, 16, 1_024].into_iter().filter(|&payload| wanted(&self.payloads, payload)) {
+            for clients in [1, 64, 1_024].into_iter().filter(|&clients| wanted(&self.clients, clients)) {
+                cells.push(Cell { clients, payload });
+            }
+        }
+        cells
+    }
+}

@@ -1,0 +1,75 @@
+//! Our side of durable writes: what `synod bench kv` measures, from the program that users run.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde::Deserialize;
+
+use crate::durable::{Load, Plan};
+
+/// One line of what the program prints.
+#[derive(Deserialize)]
+struct Figure {
+    name: String,
+    median: f64,
+}
+
+/// The program: the one that was named, or that of this repository, built.
+///
+/// # Errors
+/// When it cannot be built.
+pub(crate) fn program(named: Option<&Path>) -> Result<PathBuf, Box<dyn Error>> {
+    if let Some(program) = named {
+        return Ok(program.to_owned());
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    eprintln!("building synod");
+    let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["build", "--release", "--quiet", "--package", "synod-cli", "--manifest-path"])
+        .arg(root.join("Cargo.toml"))
+        .status()?;
+    if !status.success() {
+        return Err("synod does not build".into());
+    }
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    Ok(target.join("release/synod"))
+}
+
+/// One turn: each number of clients over QUIC, then over HTTP.
+///
+/// # Errors
+/// When the program fails, or says something else.
+pub(crate) fn measure(program: &Path, plan: &Plan) -> Result<Vec<Load>, Box<dyn Error>> {
+    let clients: Vec<String> = plan.clients.iter().map(ToString::to_string).collect();
+    let mut command = Command::new(program);
+    command
+        .args(["bench", "kv", "--json", "--kills", "0", "--starts", "0"])
+        .args(["--clients", &clients.join(","), "--seconds", &plan.seconds.as_secs().to_string()])
+        .stderr(Stdio::null());
+    if let Some(directory) = &plan.directory {
+        command.arg("--dir").arg(directory);
+    }
+    let output = command.output()?;
+    if !output.status.success() {
+        return Err(format!("{} ended with {}", program.display(), output.status).into());
+    }
+    let mut figures = BTreeMap::new();
+    for line in String::from_utf8(output.stdout)?.lines() {
+        let Figure { name, median } = serde_json::from_str(line)?;
+        figures.insert(name, median);
+    }
+    let mut loads = Vec::new();
+    for (contestant, way) in [("synod, native", "native"), ("synod, HTTP", "http")] {
+        for &clients in &plan.clients {
+            let figure = |suffix: &str| {
+                let name = format!("kv_put_{way}_{clients}{suffix}");
+                figures.get(&name).copied().ok_or_else(|| format!("synod does not say {name}"))
+            };
+            let (rate, p50, p99) = (figure("")?, figure("_p50")?, figure("_p99")?);
+            loads.push(Load { contestant, clients, rate, p50, p99 });
+        }
+    }
+    Ok(loads)
+}
