@@ -4,6 +4,7 @@ mod chaos;
 mod elections;
 mod harness;
 mod logs;
+mod partitions;
 mod reads;
 mod snapshots;
 mod storage;

@@ -35,10 +35,7 @@ fn check(bounds: Bounds, states: Option<usize>) -> BTreeSet<&'static str> {
         builder = builder.target_state_count(states);
     }
     let checker = builder.spawn_bfs().join();
-    let end =
-        if states.is_some_and(|states| states <= checker.state_count()) { "cut short" } else { "complete" };
     let (all, unique, depth) = (checker.state_count(), checker.unique_state_count(), checker.max_depth());
-    println!("{name}: {all} states, {unique} unique, depth {depth}, {end}");
     let failures: Vec<_> = checker
         .model()
         .properties()
@@ -46,6 +43,12 @@ fn check(bounds: Bounds, states: Option<usize>) -> BTreeSet<&'static str> {
         .filter(|property| property.expectation == Expectation::Always)
         .filter_map(|property| Some((property.name, checker.discovery(property.name)?)))
         .collect();
+    let end = match states {
+        _ if !failures.is_empty() => "stopped",
+        Some(states) if states <= all => "cut short",
+        _ => "complete",
+    };
+    println!("{name}: {all} states, {unique} unique, depth {depth}, {end}");
     for (rule, path) in &failures {
         println!("{name}: {rule} is broken after {} steps", path.clone().into_actions().len());
         for (state, action) in path.clone().into_vec() {
