@@ -12,6 +12,7 @@ use crate::failure::Failure;
 use crate::kv::KvCommand;
 use crate::node::NodeCommand;
 use crate::output::Form;
+use crate::restore::RestoreCommand;
 use crate::scenario::ScenarioCommand;
 use crate::sim::SimCommand;
 use crate::status::StatusCommand;
@@ -37,6 +38,7 @@ enum Command {
     Kv(KvCommand),
     Ca(CaCommand),
     Backup(BackupCommand),
+    Restore(RestoreCommand),
     Sim(SimCommand),
     Scenario(ScenarioCommand),
     Bench(BenchCommand),
@@ -58,6 +60,7 @@ impl Cli {
             Command::Kv(kv) => kv.run(form),
             Command::Ca(ca) => ca.run(form),
             Command::Backup(backup) => backup.run(form),
+            Command::Restore(restore) => restore.run(form),
             Command::Sim(sim) => sim.run(form),
             Command::Scenario(scenario) => scenario.run(form),
             Command::Bench(bench) => bench.run(form),

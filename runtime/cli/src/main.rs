@@ -15,6 +15,7 @@ mod logging;
 mod node;
 mod output;
 mod processes;
+mod restore;
 mod scenario;
 #[cfg(test)]
 mod scripted;

@@ -17,6 +17,8 @@ pub(crate) struct Asked {
 pub(crate) enum Deed {
     /// Answers with a status, headers and a body.
     Answer(u16, Vec<(&'static str, String)>, Vec<u8>),
+    /// Announces a whole body, sends so many bytes of it and closes the connection.
+    Cut(Vec<u8>, usize),
     /// Closes the connection without a word.
     Hang,
 }
@@ -59,7 +61,16 @@ fn serve(stream: TcpStream, script: &dyn Fn(&Asked) -> Deed, log: &Mutex<Vec<Ask
     let mut reader = BufReader::new(stream);
     while let Some(asked) = read(&mut reader) {
         log.lock().unwrap().push(asked.clone());
-        let Deed::Answer(status, headers, body) = script(&asked) else { return };
+        let (status, headers, body) = match script(&asked) {
+            Deed::Answer(status, headers, body) => (status, headers, body),
+            Deed::Cut(body, sent) => {
+                let head = format!("HTTP/1.1 200 Test\r\nContent-Length: {}\r\n\r\n", body.len());
+                // Whoever asked may be gone.
+                let _ = reader.get_mut().write_all(&[head.as_bytes(), &body[..sent]].concat());
+                return;
+            }
+            Deed::Hang => return,
+        };
         let mut head = format!("HTTP/1.1 {status} Test\r\nContent-Length: {}\r\n", body.len());
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));

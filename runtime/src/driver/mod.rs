@@ -41,6 +41,7 @@ pub use frozen::Frozen;
 pub use handle::{CommandError, DriverHandle};
 pub use host::{Effected, Host, PlainHost};
 pub use meters::DriverMeters;
+pub(crate) use persist::encode_records;
 pub use start::{Context, Limits};
 pub use state::Driver;
 pub use thaw::{Thaw, Thawed};

@@ -12,6 +12,7 @@ mod machine;
 mod network;
 mod pairs;
 mod production;
+mod resting;
 mod services;
 mod start;
 
@@ -22,3 +23,4 @@ pub use config::{
 pub use error::{NodeFailure, ServiceError, StartError};
 pub use handle::Node;
 pub use machine::Machine;
+pub use resting::{RestingFault, Restored};

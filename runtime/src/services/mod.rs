@@ -1,6 +1,7 @@
 //! Services composed of protocols: thin typed handles over machines that a driver hosts.
 
 pub mod kv;
+pub mod offline;
 pub mod replicated;
 mod state_machine;
 

@@ -2,9 +2,11 @@
 
 use std::fs::File;
 use std::io::BufReader;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use synod::node::{KV, NodeConfig};
+use synod::services::kv::Map;
 use synod::storage::{BackupHeader, BackupReader};
 
 use super::copy::{bar, reading};
@@ -26,6 +28,10 @@ pub(crate) struct BackupCommand {
     /// Take nothing: verify the backup in the file, and tell what it is.
     #[arg(long)]
     check: bool,
+    /// Take it from the directory of a node that does not run: the node's configuration, in TOML. It holds all of this node's log, so
+    /// take the node that is furthest.
+    #[arg(long, value_name = "FILE", conflicts_with = "check")]
+    config: Option<PathBuf>,
     #[command(flatten)]
     connection: Connection,
 }
@@ -40,7 +46,10 @@ impl BackupCommand {
             check(&self.file)?
         } else {
             let target = Target::new(&self.file)?;
-            let taken = online::take(&self.connection, &target)?;
+            let taken = match &self.config {
+                Some(config) => take_resting(config, &target)?,
+                None => online::take(&self.connection, &target)?,
+            };
             target.keep()?;
             taken
         };
@@ -52,7 +61,14 @@ impl BackupCommand {
     }
 }
 
-fn check(file: &std::path::Path) -> Result<(BackupHeader, u64), Failure> {
+fn take_resting(config: &Path, target: &Target) -> Result<(BackupHeader, u64), Failure> {
+    let node = NodeConfig::from_file(config, &[]).map_err(|error| Failure::new(error.to_string()))?;
+    target.begin()?;
+    let taken = actix_rt::System::new().block_on(node.back_up(KV, Map::default(), target.part()));
+    taken.map_err(|fault| Failure::new(fault.to_string()))
+}
+
+fn check(file: &Path) -> Result<(BackupHeader, u64), Failure> {
     let opened = File::open(file).map_err(|error| Failure::at(file, "read it", error))?;
     let length = opened.metadata().map_err(|error| Failure::at(file, "read it", error))?.len();
     let bar = bar(Some(length), "verifying");

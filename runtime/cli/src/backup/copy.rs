@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Read};
 use indicatif::{ProgressBar, ProgressBarIter, ProgressStyle};
 
 /// A bar for so many bytes, or for who knows how many.
-pub(super) fn bar(bytes: Option<u64>, verb: &'static str) -> ProgressBar {
+pub(crate) fn bar(bytes: Option<u64>, verb: &'static str) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
@@ -19,6 +19,6 @@ pub(super) fn bar(bytes: Option<u64>, verb: &'static str) -> ProgressBar {
 }
 
 /// A reader that moves the bar.
-pub(super) fn reading<R: Read>(reader: R, bar: &ProgressBar) -> ProgressBarIter<R> {
+pub(crate) fn reading<R: Read>(reader: R, bar: &ProgressBar) -> ProgressBarIter<R> {
     bar.wrap_read(reader)
 }

@@ -5,5 +5,9 @@ mod copy;
 mod online;
 mod report;
 mod target;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use command::BackupCommand;
+pub(crate) use copy::{bar, reading};
+pub(crate) use report::described;

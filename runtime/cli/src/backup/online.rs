@@ -37,15 +37,20 @@ pub(super) fn take(connection: &Connection, target: &Target) -> Result<(BackupHe
     let agent = connection.watcher()?;
     let patience = connection.timeout.unwrap_or(PATIENCE);
     let mut deadline = Instant::now() + patience;
+    let mut furthest = 0;
     for endpoint in connection.addr.0.iter().cycle() {
         let begun = target.begin()?;
         match take_from(&agent, endpoint, &begun, target.part()) {
             Ok(header) => return Ok((header, written(&begun, target.part())?)),
             Err(End::Final(failure)) => return Err(failure),
             Err(End::Passing(reason)) => {
-                let gave = written(&begun, target.part())? > 0;
-                if gave {
+                let came = written(&begun, target.part())?;
+                if came > 0 {
                     eprintln!("synod: {endpoint}: {reason}; asking the next node");
+                }
+                // A node that always breaks off at the same place is not asked for ever.
+                if came > furthest {
+                    furthest = came;
                     deadline = Instant::now() + patience;
                 }
                 if Instant::now() + PAUSE >= deadline {

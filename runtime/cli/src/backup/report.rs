@@ -57,3 +57,8 @@ impl Report {
         )
     }
 }
+
+/// A backup in few words, for sentences.
+pub(crate) fn described(header: &BackupHeader) -> String {
+    format!("{} of {} up to index {}", header.service, header.cluster, header.index)
+}

@@ -30,8 +30,12 @@ pub use door::{Doors, ReplicaApi};
 pub use error::{ReplicaCause, ReplicaError};
 pub use forward::{Execute, Executed, Forward, Queried};
 pub use handle::{DEADLINE, Replicated, Start};
+pub(crate) use host::ReplicaHost;
 pub use lobby::{Audience, Lobby};
 pub use names::Names;
 pub(crate) use names::Rosters;
+#[cfg(test)]
+pub(crate) use payload::pack;
 pub use remote::Remote;
 pub use replica::Replica;
+pub(crate) use shared::Shared;

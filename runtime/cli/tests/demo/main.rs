@@ -1,5 +1,7 @@
 //! The binary as people use it: real processes, real sockets, `kill -9`. What a demo says on standard output drives the test.
 
+mod backup;
+
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
