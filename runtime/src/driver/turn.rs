@@ -181,9 +181,10 @@ impl<P: Protocol> Driver<P> {
     fn written(&mut self, now: Timestamp, result: Result<(), WriteFault>) {
         match result {
             Ok(()) => {
-                let changed = self.room.written(now, false);
+                let finished = self.writes.finish();
+                let changed = self.room.written(now, self.writes.is_put_off());
                 self.tell_space(now, changed);
-                for (seat, id) in self.writes.finish() {
+                for (seat, id) in finished {
                     if self.is_seated(seat) {
                         self.durable(now, seat.machine, id);
                         self.install_next(seat.machine);

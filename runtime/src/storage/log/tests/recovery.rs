@@ -30,7 +30,7 @@ fn copy_of(disk: &SimDisk) -> SimDisk {
 }
 
 #[test]
-fn a_last_record_torn_at_every_byte_is_cut() {
+fn rt_50_a_last_record_torn_at_every_byte_is_cut() {
     let (disk, _, records) = written();
     // The last cell and the mark behind it: nothing says that they were durable.
     let (start, _, size) = records[7];
@@ -63,7 +63,7 @@ fn a_last_record_torn_at_every_byte_is_cut() {
 }
 
 #[test]
-fn a_flipped_bit_in_any_durable_byte_is_corruption() {
+fn rt_51_a_flipped_bit_in_any_durable_byte_is_corruption() {
     let (disk, _, records) = written();
     // The last mark says that the cell before it is durable; nothing says that of the mark.
     let durable = records[8].0;
@@ -129,7 +129,7 @@ fn a_lost_write_under_durable_ones_is_corruption() {
 }
 
 #[test]
-fn a_misdirected_write_is_corruption_where_it_was_missed_and_where_it_went() {
+fn rt_52_a_misdirected_write_is_corruption_where_it_was_missed_and_where_it_went() {
     let node = opened(&SimDisk::default());
     for index in 1..=4 {
         node.write(M, vec![entry(index, "e")]).unwrap();
@@ -192,7 +192,7 @@ fn a_lost_segment_is_noticed_wherever_it_was() {
 }
 
 #[test]
-fn a_rotation_survives_the_loss_of_names() {
+fn rt_53_a_rotation_survives_the_loss_of_names() {
     for seed in 0..200 {
         let node = opened(&SimDisk::default());
         let mut index = 0;
@@ -205,8 +205,66 @@ fn a_rotation_survives_the_loss_of_names() {
     }
 }
 
+/// A log whose next batch begins the second segment, and its last index.
+fn before_rotation() -> (Node, u64) {
+    let node = opened(&SimDisk::default());
+    let mut index = 0;
+    while node.bytes(1).iter().rposition(|&byte| byte != 0).is_some_and(|last| last < 3000) {
+        index += 1;
+        node.write(M, vec![entry(index, &"x".repeat(100))]).unwrap();
+    }
+    (node, index)
+}
+
 #[test]
-fn garbage_is_refused_with_words() {
+fn rt_53_a_crash_at_any_step_of_rotation_loses_nothing_acknowledged() {
+    let batches = |node: &Node, index: u64| -> usize {
+        let written = (0..8).take_while(|batch| {
+            let first = index + 1 + batch * 8;
+            let writes = (first..first + 8).map(|index| entry(index, &"y".repeat(100))).collect();
+            node.write(M, writes).is_ok()
+        });
+        written.count() * 8
+    };
+    let (node, index) = before_rotation();
+    let before = node.disk.costs().operations;
+    assert_eq!(batches(&node, index), 64);
+    assert!(segments(&node.disk).len() >= 3, "more than one rotation");
+    let steps = node.disk.costs().operations - before;
+    for step in 0..=steps {
+        for seed in 0..8 {
+            let (node, index) = before_rotation();
+            node.disk.stop_after(step);
+            let acknowledged = index as usize + batches(&node, index);
+            let disk = if seed == 0 { node.disk.restart() } else { node.disk.crash(seed) };
+            let node = opened(&disk);
+            let found = node.found(M).entries;
+            let context =
+                format!("step {step}, seed {seed}: {acknowledged} acknowledged, {} found", found.len());
+            assert!((acknowledged..=acknowledged + 8).contains(&found.len()), "{context}");
+            let as_written =
+                |(at, body): &(LogIndex, Bytes)| body[..] == [if at.0 <= index { b'x' } else { b'y' }; 100];
+            assert!(found.iter().all(as_written), "{context}");
+            let next = found.len() as u64 + 1;
+            node.write(M, vec![entry(next, "goes on")]).unwrap();
+            let node = node.restarted();
+            assert_eq!(node.found(M).entries.len() as u64, next, "{context}");
+        }
+    }
+}
+
+#[test]
+fn a_segment_that_cannot_be_read_is_damage() {
+    let (disk, ..) = written();
+    assert!(disk.fail_reads(&segment_path(1)));
+    let refused = open(&disk, small()).err().expect("refused");
+    assert!(matches!(refused, OpenError::Corrupt { .. }), "{refused}");
+    assert!(refused.to_string().contains("cannot be read: the disk failed to read"), "{refused}");
+    assert_eq!(disk.faults().reads_failed, 1);
+}
+
+#[test]
+fn rt_56_garbage_is_refused_with_words() {
     for (bytes, word) in [
         (vec![0xFF; 4096], "header"),
         (vec![0; 4096], "header"),
@@ -226,7 +284,7 @@ fn garbage_is_refused_with_words() {
 }
 
 #[test]
-fn random_garbage_behind_a_header_never_panics() {
+fn rt_56_random_garbage_behind_a_header_never_panics() {
     let (disk, ..) = written();
     let mut prng = synod_protocols::prng::Prng::new(7);
     for _ in 0..300 {

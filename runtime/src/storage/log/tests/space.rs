@@ -10,7 +10,7 @@ fn watched(node: &Node) -> Arc<Mutex<Vec<bool>>> {
 }
 
 #[test]
-fn a_full_disk_refuses_entries_keeps_cells_and_recovers() {
+fn rt_54_a_full_disk_refuses_entries_keeps_cells_and_recovers() {
     let node = opened(&SimDisk::default());
     let heard = watched(&node);
     assert_eq!(*heard.lock().unwrap(), vec![true]);
@@ -137,7 +137,7 @@ fn before_cleaning() -> (Node, u64) {
 }
 
 #[test]
-fn a_crash_at_any_step_of_cleaning_loses_nothing() {
+fn rt_55_a_crash_at_any_step_of_cleaning_loses_nothing() {
     let (node, index) = before_cleaning();
     let before = node.disk.costs().operations;
     node.write(M, vec![compact(index)]).unwrap();
