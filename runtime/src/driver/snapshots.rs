@@ -165,7 +165,7 @@ impl<P: Protocol> Driver<P> {
         // A machine installs only what its log contradicts or does not reach. What contradicts it goes first: found beside the
         // snapshot after a crash, it would look like its continuation.
         let contradicting = vec![(machine, vec![Write::Truncate { from: meta.index }])];
-        self.store.log().write(contradicting, move |cleared| match cleared {
+        self.store.log().write_patiently(contradicting, move |cleared| match cleared {
             Ok(()) => install(snapshots, seat, from, meta, thaw, feed),
             Err(_) => feed.push(Arrival::Installed { seat, result: Err(SnapshotFault::LogFailed.into()) }),
         });

@@ -42,7 +42,19 @@ impl Log {
         batch: Vec<(MachineId, Vec<Write>)>,
         done: impl FnOnce(Result<(), WriteFault>) + Send + 'static,
     ) {
-        self.shared.queue(Batch { writes: batch, done: Box::new(done) });
+        self.shared.queue(Batch { writes: batch, patient: false, done: Box::new(done) });
+    }
+
+    /// As [`Log::write`], but where there is no room the batch waits for it. For what only forgets, and so makes room itself.
+    ///
+    /// # Errors
+    /// [`WriteFault`] is given to `done`, never for want of space.
+    pub fn write_patiently(
+        &self,
+        batch: Vec<(MachineId, Vec<Write>)>,
+        done: impl FnOnce(Result<(), WriteFault>) + Send + 'static,
+    ) {
+        self.shared.queue(Batch { writes: batch, patient: true, done: Box::new(done) });
     }
 
     /// Reads the entries `from..=to` back, at least one and no more once `max_bytes` are reached; none when the log no longer

@@ -36,6 +36,8 @@ pub(super) struct Shared {
 #[derive(Default)]
 struct Queue {
     batches: Vec<Batch>,
+    /// Those that wait for room.
+    waiting: Vec<Batch>,
     committing: bool,
     tending: bool,
     /// Nothing is written any more: the log has failed, or was closed.
@@ -44,6 +46,8 @@ struct Queue {
 
 pub(super) struct Batch {
     pub(super) writes: Vec<(MachineId, Vec<Write>)>,
+    /// Whether it waits for room where there is none.
+    pub(super) patient: bool,
     pub(super) done: Done,
 }
 
@@ -129,7 +133,13 @@ impl Shared {
     }
 
     /// Leaves a durable mark of what is durable, and the disk to whoever opens it next.
-    pub(super) fn close(&self) -> Result<(), WriteFault> {
+    pub(super) fn close(self: &Arc<Self>) -> Result<(), WriteFault> {
+        let synced = self.leave();
+        self.tell_space();
+        synced
+    }
+
+    fn leave(&self) -> Result<(), WriteFault> {
         let mut engine = self.engine();
         let synced = if lock(&self.queue).failed {
             Err(WriteFault::Failed)
@@ -151,7 +161,11 @@ impl Shared {
         };
         let outcomes = self.make_durable(&batches);
         for (batch, outcome) in batches.into_iter().zip(outcomes) {
-            (batch.done)(outcome);
+            if batch.patient && outcome == Err(WriteFault::NoSpace) {
+                lock(&self.queue).waiting.push(batch);
+            } else {
+                (batch.done)(outcome);
+            }
         }
         self.tell_space();
         self.rest();
@@ -214,8 +228,16 @@ impl Shared {
         }
     }
 
-    fn tell_space(&self) {
+    /// Lets those hear of room who want to, and those write who wait for it.
+    fn tell_space(self: &Arc<Self>) {
         let available = self.engine().has_room();
+        let resumed = {
+            let mut queue = lock(&self.queue);
+            if available || queue.failed { mem::take(&mut queue.waiting) } else { Vec::new() }
+        };
+        for batch in resumed {
+            self.queue(batch);
+        }
         let mut space = lock(&self.space);
         if mem::replace(&mut space.available, available) != available {
             space.subscribers.iter_mut().for_each(|subscriber| subscriber(available));

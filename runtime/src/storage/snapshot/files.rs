@@ -104,7 +104,9 @@ impl Snapshots {
                     return done(Err(fault));
                 }
                 let forget = vec![(machine, vec![Write::Compact { upto: meta.index }])];
-                log.write(forget, move |forgotten| done(forgotten.map_err(|_| SnapshotFault::LogFailed)));
+                log.write_patiently(forget, move |forgotten| {
+                    done(forgotten.map_err(|_| SnapshotFault::LogFailed))
+                });
             }));
         });
     }

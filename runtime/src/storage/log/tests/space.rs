@@ -42,6 +42,47 @@ fn rt_54_a_full_disk_refuses_entries_keeps_cells_and_recovers() {
 }
 
 #[test]
+fn what_only_forgets_can_wait_for_room_and_is_told_when_the_log_ends() {
+    let node = opened(&SimDisk::default());
+    node.disk.set_capacity(Some(node.disk.used()));
+    let mut index = 0;
+    while node.write(M, vec![entry(index + 1, &"x".repeat(200))]).is_ok() {
+        index += 1;
+    }
+    // Not even a cell is taken any more.
+    let fill = |machine, from: u64| {
+        let full =
+            (from..from + 1000).any(|key| node.write(machine, vec![cell(key, &"x".repeat(90))]).is_err());
+        let full =
+            full && (from + 1000..from + 2000).any(|key| node.write(machine, vec![cell(key, "")]).is_err());
+        assert!(full, "there is an end to it");
+    };
+    fill(M, 1);
+    assert_eq!(node.write(M, vec![truncate(2)]), Err(WriteFault::NoSpace));
+    let patiently = |writes| {
+        let answer = Arc::new(Mutex::new(None));
+        let place = Arc::clone(&answer);
+        node.log.write_patiently(vec![(M, writes)], move |outcome| *place.lock().unwrap() = Some(outcome));
+        node.worker.run();
+        answer
+    };
+    let waits = patiently(vec![truncate(2)]);
+    assert_eq!(*waits.lock().unwrap(), None);
+    node.disk.set_capacity(None);
+    node.log.probe_space();
+    node.worker.run();
+    assert_eq!(*waits.lock().unwrap(), Some(Ok(())));
+
+    node.disk.set_capacity(Some(node.disk.used()));
+    fill(N, 1);
+    let waits = patiently(vec![truncate(1)]);
+    assert_eq!(*waits.lock().unwrap(), None);
+    node.log.close(|_| {});
+    node.worker.run();
+    assert_eq!(*waits.lock().unwrap(), Some(Err(WriteFault::Failed)));
+}
+
+#[test]
 fn room_is_found_again_when_the_disk_has_some() {
     let node = opened(&SimDisk::default());
     let heard = watched(&node);
