@@ -103,10 +103,9 @@ impl Writes {
 
     /// Forgets what a machine has written that is not in the log: it writes nothing any more.
     pub(crate) fn forget(&mut self, seat: Seat) {
-        for batch in [Some(&mut self.gathering), self.in_flight.as_mut()].into_iter().flatten() {
-            if let Some((_, writes)) = batch.writes.remove(&seat) {
-                batch.records -= writes.len();
-            }
+        let batches = [Some(&mut self.gathering), Some(&mut self.put_off), self.in_flight.as_mut()];
+        for batch in batches.into_iter().flatten() {
+            batch.writes.remove(&seat);
         }
     }
 
