@@ -19,6 +19,8 @@ const FRAME_BYTES: usize = 256 << 10;
 
 /// What a bulk stream carries: the first byte of its header.
 pub(crate) const BULK_SNAPSHOT: u8 = 1;
+/// Says what is held of a snapshot that is being sent; the header is all of it.
+pub(crate) const BULK_HELD: u8 = 3;
 /// A frame that is too large for a link; the header is this byte alone.
 pub(crate) const BULK_FRAME: u8 = 2;
 

@@ -2,20 +2,18 @@
 //!
 //! What is done with it stands in the driver's roles.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
-use std::rc::Rc;
 
 use synod_protocols::log::SnapshotMeta;
 use synod_protocols::{Effect, NodeId, Outbox, Protocol, Recovered, Token, WriteId};
 use tokio::sync::{broadcast, oneshot};
-use tokio::task::JoinHandle;
 
 use crate::driver::feed::{Answer, Uncreated};
 use crate::driver::frozen::Frozen;
 use crate::driver::gate::Gate;
 use crate::driver::host::Host;
 use crate::driver::seat::Seat;
+use crate::driver::shipment::Transfers;
 
 /// How many events an observer may lag behind before it misses some.
 const EVENTS_HELD: usize = 1024;
@@ -95,56 +93,4 @@ pub(crate) struct Coming<P: Protocol> {
     pub(crate) recovered: Recovered<P::Record>,
     pub(crate) host: Box<dyn Host<P>>,
     pub(crate) done: oneshot::Sender<Result<(), Uncreated>>,
-}
-
-/// The snapshots of one machine on their way, at most one to and one from each peer.
-#[derive(Debug, Default)]
-pub(crate) struct Transfers {
-    tasks: BTreeMap<(Direction, NodeId), JoinHandle<()>>,
-    /// Whether the snapshot that comes from a peer is whole, and the machine has not decided about it.
-    whole: BTreeMap<NodeId, Rc<Cell<bool>>>,
-}
-
-/// Whether a snapshot goes or comes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Direction {
-    /// It is sent.
-    Outgoing,
-    /// It is received.
-    Incoming,
-}
-
-impl Transfers {
-    /// Keeps a transfer; an earlier one of the same peer and direction is broken off.
-    pub(crate) fn begin(&mut self, direction: Direction, peer: NodeId, task: JoinHandle<()>) {
-        self.tasks.retain(|_, task| !task.is_finished());
-        if let Some(earlier) = self.tasks.insert((direction, peer), task) {
-            earlier.abort();
-        }
-    }
-
-    /// Where the transfer from a peer notes that its snapshot is whole; not so yet.
-    pub(crate) fn expect(&mut self, from: NodeId) -> Rc<Cell<bool>> {
-        let whole = Rc::new(Cell::new(false));
-        self.whole.insert(from, Rc::clone(&whole));
-        whole
-    }
-
-    /// Whether a whole snapshot from a peer is on its way to the machine.
-    pub(crate) fn is_whole(&self, from: NodeId) -> bool {
-        self.whole.get(&from).is_some_and(|whole| whole.get())
-    }
-
-    /// The machine has decided about the snapshot from a peer.
-    pub(crate) fn decided(&mut self, from: NodeId) {
-        self.whole.remove(&from);
-    }
-}
-
-impl Drop for Transfers {
-    fn drop(&mut self) {
-        for task in self.tasks.values() {
-            task.abort();
-        }
-    }
 }

@@ -1,26 +1,25 @@
 //! Snapshots of the machines: written and installed beside the turn, streamed to peers and from them.
 //!
-//! The stream's header names the machine and holds the message that goes with the snapshot; the stream itself is the storage
-//! room's.
+//! How they travel stands in `shipment`.
 
 use std::cell::Cell;
 use std::sync::Arc;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use synod_protocols::log::SnapshotMeta;
 use synod_protocols::{Effect, Input, LogIndex, NodeId, Protocol, SessionId, Timestamp};
-use synod_transport::{BulkReceiver, LinkError};
+use synod_transport::BulkReceiver;
 
 use crate::address::MachineId;
 use crate::driver::feed::{Arrival, Feed, Refused};
 use crate::driver::frame;
-use crate::driver::links::{BULK_FRAME, BULK_SNAPSHOT};
-use crate::driver::machines::Direction;
+use crate::driver::links::{BULK_FRAME, BULK_HELD, BULK_SNAPSHOT};
 use crate::driver::meters::Meters;
 use crate::driver::seat::Seat;
+use crate::driver::shipment::{Direction, Mark, Shipment, receive, tell_held};
 use crate::driver::state::Driver;
 use crate::driver::thaw::{Thaw, ThawFault, Thawed};
-use crate::storage::{SnapshotFault, SnapshotReceiver, Snapshots, Write};
+use crate::storage::{SnapshotFault, Snapshots, Write};
 use crate::wire::{Form, encode};
 
 /// The largest frame that is taken from a stream.
@@ -71,30 +70,29 @@ impl<P: Protocol> Driver<P> {
         let Some(hosted) = self.machines.get_mut(&machine) else { return };
         let (seat, feed) = (hosted.seat, Arc::clone(&self.feed));
         let index = self.store.snapshots().newest(machine).map_or(LogIndex::ZERO, |meta| meta.index);
-        let mut header = BytesMut::new();
-        header.put_u8(BULK_SNAPSHOT);
-        header.put_u64_le(machine.0);
-        if let Err(error) = encode(&message, Form::Compact, &mut header) {
+        let mut encoded = BytesMut::new();
+        if let Err(error) = encode(&message, Form::Compact, &mut encoded) {
             tracing::error!(protocol = P::NAME, ?machine, %error, "a message cannot be encoded");
             return feed.push(Arrival::SnapshotSent { seat, to, index, delivered: false });
         }
-        let (snapshots, (courier, protocol)) = (self.store.snapshots().clone(), self.links.courier());
+        let (courier, protocol) = self.links.courier();
+        let shipment = Shipment {
+            snapshots: self.store.snapshots().clone(),
+            machine,
+            courier,
+            protocol,
+            to,
+            message: encoded.freeze(),
+            held: hosted.transfers.listen(to),
+            throttle: self.throttle.clone(),
+        };
         let task = actix::spawn(async move {
-            let mut index = index;
-            let sent: Result<(), SendFault> = async {
-                let mut reader = snapshots.read(machine).await?;
-                index = reader.meta().index;
-                let mut stream = courier.open_bulk(to, protocol, header.freeze()).await?;
-                while let Some(piece) = reader.next().await? {
-                    stream.write(piece).await?;
-                }
-                Ok(stream.finish().await?)
-            }
-            .await;
+            let known = Cell::new(index);
+            let sent = shipment.send(&known).await;
             if let Err(error) = &sent {
                 tracing::warn!(protocol = P::NAME, ?machine, peer = %to, %error, "a snapshot was not sent");
             }
-            feed.push(Arrival::SnapshotSent { seat, to, index, delivered: sent.is_ok() });
+            feed.push(Arrival::SnapshotSent { seat, to, index: known.get(), delivered: sent.is_ok() });
         });
         hosted.transfers.begin(Direction::Outgoing, to, task);
     }
@@ -113,15 +111,23 @@ impl<P: Protocol> Driver<P> {
                 actix::spawn(receive_frame(from, session, stream, feed, meters));
             }
             Ok(BULK_SNAPSHOT) => self.receive_snapshot(from, header, stream),
+            Ok(BULK_HELD) => match Mark::take(&mut header) {
+                Ok(mark) => {
+                    if let Some(hosted) = self.machines.get(&mark.machine) {
+                        hosted.transfers.holds(from, mark);
+                    }
+                }
+                Err(_) => self.bad(from, "a malformed mark of a snapshot"),
+            },
             Ok(_) | Err(_) => self.bad(from, "a stream of an unknown kind"),
         }
     }
 
     fn receive_snapshot(&mut self, from: NodeId, mut header: Bytes, stream: Box<dyn BulkReceiver>) {
-        let (Ok(machine), Ok(message)) = (header.try_get_u64_le(), frame::message::<P>(&header)) else {
+        let (Ok(mark), Ok(message)) = (Mark::take(&mut header), frame::message::<P>(&header)) else {
             return self.bad(from, "a snapshot with a malformed header");
         };
-        let machine = MachineId(machine);
+        let machine = mark.machine;
         let Some(hosted) = self.machines.get_mut(&machine) else {
             return self.meters.dropped("no_such_machine");
         };
@@ -129,11 +135,25 @@ impl<P: Protocol> Driver<P> {
             // The sender finds its stream closed, and tries again if the machine still needs it.
             return self.meters.dropped("snapshot_pending");
         }
+        let left = hosted.transfers.left();
+        let receiver = match mark.offset {
+            0 => self.store.snapshots().receive(machine, from),
+            _ => match left.take_at(mark) {
+                Some(receiver) => receiver.from(from),
+                // The sender finds its stream closed, and begins at the beginning.
+                None => return self.meters.dropped("snapshot_from_the_middle"),
+            },
+        };
+        if let Some(held) = left.further(mark) {
+            let (courier, protocol) = self.links.courier();
+            // Without an answer the whole snapshot comes, which is as good.
+            actix::spawn(async move { drop(tell_held(courier, protocol, from, held).await) });
+        }
         let whole = hosted.transfers.expect(from);
         let (seat, feed) = (hosted.seat, Arc::clone(&self.feed));
-        let (receiver, meters) = (self.store.snapshots().receive(machine, from), self.meters.clone());
+        let meters = self.meters.clone();
         let task = actix::spawn(async move {
-            match receive(receiver, stream, &whole).await {
+            match receive(receiver, stream, &whole, left).await {
                 Ok(meta) => feed.push(Arrival::SnapshotReceived { seat, from, message, meta }),
                 Err(error) => {
                     whole.set(false);
@@ -207,29 +227,6 @@ impl<P: Protocol> Driver<P> {
         }
         self.install_next(machine);
     }
-}
-
-/// Why a snapshot did not go out or come in.
-#[derive(Debug, thiserror::Error)]
-enum SendFault {
-    /// The disk's side.
-    #[error(transparent)]
-    Snapshot(#[from] SnapshotFault),
-    /// The link's side.
-    #[error(transparent)]
-    Link(#[from] LinkError),
-}
-
-async fn receive(
-    mut receiver: SnapshotReceiver,
-    mut stream: Box<dyn BulkReceiver>,
-    whole: &Cell<bool>,
-) -> Result<SnapshotMeta, SendFault> {
-    while let Some(piece) = stream.read().await? {
-        receiver.write(piece).await?;
-    }
-    whole.set(true);
-    Ok(receiver.finish().await?)
 }
 
 async fn receive_frame<P: Protocol>(

@@ -19,6 +19,7 @@ use crate::driver::meters::DriverMeters;
 use crate::driver::persist::Writes;
 use crate::driver::room::Room;
 use crate::driver::state::Driver;
+use crate::driver::throttle::Throttle;
 use crate::driver::vigil::{Vigil, Watches};
 use crate::env::{Clock, Spawner};
 use crate::storage::Store;
@@ -42,6 +43,8 @@ pub struct Context {
     pub meters: DriverMeters,
     /// How much may wait for the driver.
     pub limits: Limits,
+    /// How fast snapshots are sent.
+    pub throttle: Throttle,
     /// Who watches the nodes of peers; without it, machines that want to rely on that are told that nobody can be relied on.
     pub vigil: Option<Arc<dyn Vigil>>,
 }
@@ -65,7 +68,8 @@ impl<P: Protocol> Driver<P> {
     /// Starts the driver of a protocol at a place. It runs until [`DriverHandle::shutdown`].
     #[must_use]
     pub fn start(context: Context) -> DriverHandle<P> {
-        let Context { seed, clock, spawner, place, courier, store, meters, limits, vigil } = context;
+        let Context { seed, clock, spawner, place, courier, store, meters, limits, throttle, vigil } =
+            context;
         let meters = meters.of(P::NAME);
         let feed = Feed::new(FeedLimits { user_bytes: limits.user_bytes, peer_bytes: limits.peer_bytes });
         let handle = DriverHandle::new(Arc::clone(&feed), store.clone());
@@ -93,6 +97,7 @@ impl<P: Protocol> Driver<P> {
                 broken: Vec::new(),
                 deadline: Rc::new(Cell::new(Timestamp::NEVER)),
                 last_stay: 0,
+                throttle,
                 room: Room::new(),
                 watches: Watches::new(vigil),
                 stopping: Vec::new(),

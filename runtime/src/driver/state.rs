@@ -17,6 +17,7 @@ use crate::driver::meters::Meters;
 use crate::driver::persist::Writes;
 use crate::driver::room::Room;
 use crate::driver::seat::Seat;
+use crate::driver::throttle::Throttle;
 use crate::driver::vigil::Watches;
 use crate::env::Clock;
 use crate::storage::Store;
@@ -39,6 +40,8 @@ pub struct Driver<P: Protocol> {
     /// Read by the wakes after each turn.
     pub(crate) deadline: Rc<Cell<Timestamp>>,
     pub(crate) last_stay: u64,
+    /// How fast snapshots are sent.
+    pub(crate) throttle: Throttle,
     /// Whether entries may be written.
     pub(crate) room: Room,
     /// Of whose silence machines want to hear.

@@ -91,6 +91,12 @@ pub struct RaftConfig {
     pub heartbeat: Duration,
     /// A snapshot is taken after so many entries.
     pub snapshot_entries: u64,
+    /// A snapshot is taken after so many bytes of entries.
+    pub snapshot_bytes: u64,
+    /// How many entries are kept below a snapshot, so that a member that is a little behind needs no snapshot.
+    pub keep_entries: u64,
+    /// How many bytes of snapshots the node sends to its peers a second, all groups together; zero for as many as it can.
+    pub snapshot_rate: u64,
 }
 
 /// Why a configuration was refused. Nothing was started.
@@ -152,6 +158,9 @@ impl Default for RaftConfig {
             election_timeout: Duration::from_millis(300),
             heartbeat: Duration::from_millis(50),
             snapshot_entries: 100_000,
+            snapshot_bytes: 256 << 20,
+            keep_entries: 10_000,
+            snapshot_rate: 0,
         }
     }
 }

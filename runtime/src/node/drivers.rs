@@ -10,7 +10,7 @@ use synod_protocols::liveness::{Config, Liveness};
 
 use crate::actor::ActorSystem;
 use crate::address::{ProtocolId, node_id};
-use crate::driver::{Context, Driver, DriverHandle, DriverMeters, Limits, Vigil};
+use crate::driver::{Context, Driver, DriverHandle, DriverMeters, Limits, Throttle, Vigil};
 use crate::node::config::RaftConfig;
 use crate::node::pairs::Pairs;
 use crate::storage::{LogFailure, Store, WriteFault};
@@ -22,6 +22,7 @@ pub(crate) struct Drivers {
     meters: DriverMeters,
     /// How soon the silence of a peer is to be noticed: as soon as by the groups that rely on it.
     pace: RaftConfig,
+    throttle: Throttle,
     pairs: OnceLock<Arc<Pairs>>,
     running: Mutex<BTreeMap<ProtocolId, Arc<dyn Running>>>,
 }
@@ -47,7 +48,8 @@ impl Drivers {
     /// No drivers yet, for machines that keep their records in `store`.
     pub(crate) fn new(store: Store, metrics: &Metrics, pace: RaftConfig) -> Self {
         let meters = DriverMeters::new(metrics);
-        Self { store, meters, pace, pairs: OnceLock::new(), running: Mutex::default() }
+        let throttle = Throttle::new(pace.snapshot_rate);
+        Self { store, meters, pace, throttle, pairs: OnceLock::new(), running: Mutex::default() }
     }
 
     /// The driver of a protocol, begun if this is the first time it is asked for.
@@ -82,6 +84,7 @@ impl Drivers {
                 store: self.store.clone(),
                 meters: self.meters.clone(),
                 limits: Limits::default(),
+                throttle: self.throttle.clone(),
                 vigil: vigil.map(|pairs| pairs as Arc<dyn Vigil>),
             };
             Arc::new(Driver::<P>::start(context))

@@ -55,7 +55,7 @@ impl NodeConfig {
     }
 }
 
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 22] = [
     "cluster",
     "node",
     "directory",
@@ -73,6 +73,9 @@ const KEYS: [&str; 19] = [
     "raft.election_timeout_ms",
     "raft.heartbeat_ms",
     "raft.snapshot_entries",
+    "raft.snapshot_bytes",
+    "raft.keep_entries",
+    "raft.snapshot_rate",
     "kv.clients",
     "peers",
 ];
@@ -194,16 +197,29 @@ struct Raft {
     election_timeout_ms: u64,
     heartbeat_ms: u64,
     snapshot_entries: u64,
+    snapshot_bytes: u64,
+    keep_entries: u64,
+    snapshot_rate: u64,
 }
 
 impl Default for Raft {
     fn default() -> Self {
-        let RaftConfig { election_timeout, heartbeat, snapshot_entries } = RaftConfig::default();
+        let RaftConfig {
+            election_timeout,
+            heartbeat,
+            snapshot_entries,
+            snapshot_bytes,
+            keep_entries,
+            snapshot_rate,
+        } = RaftConfig::default();
         let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Self {
             election_timeout_ms: millis(election_timeout),
             heartbeat_ms: millis(heartbeat),
             snapshot_entries,
+            snapshot_bytes,
+            keep_entries,
+            snapshot_rate,
         }
     }
 }
@@ -298,10 +314,16 @@ impl Raft {
         if self.snapshot_entries == 0 {
             return Err(complaint.about("raft.snapshot_entries", "has to be at least 1"));
         }
+        if self.snapshot_bytes == 0 {
+            return Err(complaint.about("raft.snapshot_bytes", "has to be at least 1"));
+        }
         Ok(RaftConfig {
             election_timeout: Duration::from_millis(self.election_timeout_ms),
             heartbeat: Duration::from_millis(self.heartbeat_ms),
             snapshot_entries: self.snapshot_entries,
+            snapshot_bytes: self.snapshot_bytes,
+            keep_entries: self.keep_entries,
+            snapshot_rate: self.snapshot_rate,
         })
     }
 }
@@ -382,6 +404,9 @@ mod tests {
         let config =
             parse(TEXT, &[change("raft.heartbeat_ms", "20"), change("node", "node-9")]).expect("good");
         assert_eq!((config.raft.heartbeat, config.node.as_str()), (Duration::from_millis(20), "node-9"));
+        let paced = [change("raft.snapshot_rate", "1000000"), change("raft.keep_entries", "7")];
+        let raft = parse(TEXT, &paced).expect("good").raft;
+        assert_eq!((raft.snapshot_rate, raft.keep_entries, raft.snapshot_bytes), (1_000_000, 7, 256 << 20));
     }
 
     #[test]

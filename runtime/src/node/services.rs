@@ -39,6 +39,8 @@ impl Node {
         config.election_timeout = raft.election_timeout;
         config.heartbeat_interval = raft.heartbeat;
         config.snapshot_entries = raft.snapshot_entries;
+        config.snapshot_bytes = raft.snapshot_bytes;
+        config.keep_entries = raft.keep_entries;
         config.validate().map_err(|error| ServiceError::Settings(error.to_string()))?;
         let system = &self.inner.system;
         let started = Replicated::start(Start {

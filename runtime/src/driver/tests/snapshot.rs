@@ -95,6 +95,46 @@ fn a_received_snapshot_replaces_state_and_log_before_later_writes() {
 }
 
 #[test]
+fn a_snapshot_whose_stream_broke_goes_on_where_it_stopped() {
+    // Broken after the beginning and one chunk, or before anything of use has come; of the same snapshot or, meanwhile, a later one.
+    for (breaks_after, later, expected) in [(2, false, 3), (1, false, 3), (0, false, 3), (2, true, 5)] {
+        run(async move {
+            let (near, far) = (Node::new().await, Node::new().await);
+            let ((a, _), (_, sum)) = (near.machine("a").await, far.machine("a").await);
+            *near.post.far.lock().unwrap() = Some(far.post.inbox());
+            *far.post.far.lock().unwrap() = Some(near.post.inbox());
+            *far.post.own.lock().unwrap() = Some(NodeId(2));
+            let fill = async |number| {
+                near.driver.command(a, Command::Append(number), 8).await.unwrap();
+                near.driver.command(a, Command::Apply, 0).await.unwrap();
+                near.driver.command(a, Command::Take, 0).await.unwrap();
+            };
+            fill(5).await;
+            *near.post.breaks_after.lock().unwrap() = Some(breaks_after);
+            assert_eq!(near.driver.command(a, Command::Send, 0).await, Ok(Reply::Failed), "it breaks");
+            sleep(JOB * 5).await;
+            assert_eq!(sum.0.lock().unwrap().0, 0);
+            if later {
+                fill(0).await;
+            }
+            assert_eq!(near.driver.command(a, Command::Send, 0).await, Ok(Reply::Done));
+            while sum.0.lock().unwrap().1.last() != Some(&1000) {
+                sleep(JOB).await;
+            }
+            assert_eq!(sum.0.lock().unwrap().0 % 1000, if later { 10 } else { 5 });
+            let pieces = near.post.pieces.lock().unwrap().clone();
+            assert_eq!(pieces.len(), expected, "broken after {breaks_after}, later {later}: {pieces:?}");
+            let chunks = pieces.iter().filter(|size| **size == 16).count();
+            assert_eq!(
+                chunks,
+                if later { 2 } else { 1 },
+                "no chunk of one snapshot is sent twice: {pieces:?}"
+            );
+        });
+    }
+}
+
+#[test]
 fn a_snapshot_that_is_cut_or_malformed_is_counted_and_forgotten() {
     run(async {
         let node = Node::new().await;
@@ -106,6 +146,7 @@ fn a_snapshot_that_is_cut_or_malformed_is_counted_and_forgotten() {
         }
         let mut whole = bytes::BytesMut::from(&[1_u8][..]);
         whole.extend_from_slice(&a.0.to_le_bytes());
+        whole.extend_from_slice(&[0; 16]);
         crate::wire::encode(&super::toy::Message::Snapshot, crate::wire::Form::Compact, &mut whole).unwrap();
         inbox.bulk(NodeId(2), SessionId(1), whole.freeze(), Box::new(Nothing));
         sleep(JOB * 5).await;

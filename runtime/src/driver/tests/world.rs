@@ -18,7 +18,7 @@ use crate::address::{MachineId, ProtocolId};
 use crate::cluster::{Courier, Inbox};
 use crate::driver::frame;
 use crate::driver::{
-    Context, Driver, DriverHandle, DriverMeters, Effected, Frozen, Host, Limits, Thaw, Thawed,
+    Context, Driver, DriverHandle, DriverMeters, Effected, Frozen, Host, Limits, Thaw, Thawed, Throttle,
 };
 use crate::env::{Clock, Spawner};
 use crate::storage::{DamagedLog, LogOptions, OpenStore, SimDisk, Store, Worker};
@@ -120,6 +120,12 @@ pub(crate) struct Post {
     /// The inbox of the driver at the other end of bulk streams.
     pub(crate) far: Mutex<Option<Arc<dyn Inbox>>>,
     pub(crate) largest: Mutex<Option<usize>>,
+    /// Who sends, unless it is node 1.
+    pub(crate) own: Mutex<Option<NodeId>>,
+    /// After how many pieces the next stream breaks.
+    pub(crate) breaks_after: Mutex<Option<usize>>,
+    /// The sizes of the pieces sent in streams.
+    pub(crate) pieces: Arc<Mutex<Vec<usize>>>,
 }
 
 impl Post {
@@ -164,10 +170,12 @@ impl Courier for Post {
         header: Bytes,
     ) -> BoxFuture<'static, Result<Box<dyn BulkSender>, LinkError>> {
         let far = self.far.lock().unwrap().clone();
+        let own = self.own.lock().unwrap().unwrap_or(NodeId(1));
+        let (left, pieces) = (self.breaks_after.lock().unwrap().take(), Arc::clone(&self.pieces));
         Box::pin(async move {
             let far = far.ok_or(LinkError::Closed)?;
-            let pipe = Arc::new(Mutex::new(Pipe::default()));
-            far.bulk(NodeId(1), SessionId(1), header, Box::new(End(Arc::clone(&pipe))));
+            let pipe = Arc::new(Mutex::new(Pipe { left, pieces, ..Pipe::default() }));
+            far.bulk(own, SessionId(1), header, Box::new(End(Arc::clone(&pipe))));
             Ok(Box::new(End(pipe)) as Box<dyn BulkSender>)
         })
     }
@@ -182,13 +190,21 @@ impl Courier for Post {
 struct Pipe {
     chunks: VecDeque<Bytes>,
     finished: bool,
+    left: Option<usize>,
+    pieces: Arc<Mutex<Vec<usize>>>,
 }
 
 struct End(Arc<Mutex<Pipe>>);
 
 impl BulkSender for End {
     fn write(&mut self, chunk: Bytes) -> BoxFuture<'_, Result<(), LinkError>> {
-        self.0.lock().unwrap().chunks.push_back(chunk);
+        let mut pipe = self.0.lock().unwrap();
+        if pipe.left == Some(0) {
+            return Box::pin(std::future::ready(Err(LinkError::Closed)));
+        }
+        pipe.left = pipe.left.map(|left| left - 1);
+        pipe.pieces.lock().unwrap().push(chunk.len());
+        pipe.chunks.push_back(chunk);
         Box::pin(std::future::ready(Ok(())))
     }
 
@@ -209,6 +225,9 @@ impl BulkReceiver for End {
                     }
                     if pipe.finished {
                         return Ok(None);
+                    }
+                    if pipe.left == Some(0) {
+                        return Err(LinkError::Closed);
                     }
                 }
                 tokio::time::sleep(Duration::from_millis(1)).await;
@@ -282,6 +301,7 @@ impl Node {
             store: store.clone(),
             meters: DriverMeters::new(&metrics),
             limits,
+            throttle: Throttle::default(),
             vigil: None,
         };
         Self { post, driver: Driver::start(context), metrics, disk, store }

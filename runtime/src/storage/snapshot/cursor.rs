@@ -59,6 +59,18 @@ impl Cursor {
         self.file.length().map_err(SnapshotFault::io("measure", &self.path))
     }
 
+    /// Goes on at an offset at which a frame begins.
+    pub(super) fn skip_to(&mut self, offset: u64) -> Result<(), SnapshotFault> {
+        while self.offset < offset {
+            let header = self.header(&self.chain, self.offset)?;
+            if !self.chain.skip(header) {
+                return Err(SnapshotFault::Different);
+            }
+            self.offset += (FRAME_HEADER + header.length) as u64;
+        }
+        if self.offset == offset { Ok(()) } else { Err(SnapshotFault::Different) }
+    }
+
     /// The next frame, verified, and its bytes in the file.
     pub(super) fn next(&mut self) -> Result<(Bytes, Frame), SnapshotFault> {
         let header = self.header(&self.chain, self.offset)?;

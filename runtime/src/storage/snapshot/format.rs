@@ -7,6 +7,7 @@
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use synod_protocols::LogIndex;
 use synod_protocols::log::SnapshotMeta;
 
 use crate::address::MachineId;
@@ -159,6 +160,11 @@ impl Chain {
             self.count(header.length, header.checksum);
         }
         !header.manifest
+    }
+
+    /// The last entry whose effect it contains.
+    pub(super) fn index(&self) -> LogIndex {
+        LogIndex(self.index)
     }
 
     /// Whose snapshot it is.

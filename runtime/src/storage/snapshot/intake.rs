@@ -31,6 +31,12 @@ impl Intake {
         self.chain.as_ref()
     }
 
+    /// Forgets what has come of a frame that is not whole.
+    pub(super) fn rewind(&mut self) {
+        self.buffered.clear();
+        self.header = None;
+    }
+
     /// The manifest if the snapshot is whole.
     pub(super) fn finish(self) -> Result<Manifest, FormatFault> {
         self.manifest.ok_or(FormatFault::Manifest)

@@ -52,6 +52,22 @@ impl SnapshotReader {
         self.length
     }
 
+    /// Goes on at an offset at which a piece begins; the pieces before are not read.
+    ///
+    /// # Errors
+    /// No piece begins there, or the file cannot be read; nothing can be read any more then.
+    pub async fn skip_to(&mut self, offset: u64) -> Result<(), SnapshotFault> {
+        let mut cursor = self.cursor.take().ok_or(SnapshotFault::Different)?;
+        let (sender, receiver) = oneshot::channel();
+        self.shelf.worker.submit(Box::new(move || {
+            // Whoever dropped the future does not want to know.
+            drop(sender.send(cursor.skip_to(offset).map(|()| cursor)));
+        }));
+        self.cursor = Some(receiver.await.unwrap_or(Err(SnapshotFault::Stopped))?);
+        self.begun = true;
+        Ok(())
+    }
+
     /// The next piece of the stream; `None` after the last.
     ///
     /// # Errors

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use synod_protocols::NodeId;
 use synod_protocols::log::SnapshotMeta;
+use synod_protocols::{LogIndex, NodeId};
 use tokio::sync::oneshot;
 
 use crate::address::MachineId;
@@ -76,6 +76,29 @@ impl SnapshotReceiver {
             drop(sender.send(finished));
         }));
         receiver.await.unwrap_or(Err(SnapshotFault::Stopped))
+    }
+
+    /// Which snapshot it is and how much of it has come, whole pieces only; `None` before the first and after a fault.
+    #[must_use]
+    pub fn verified(&self) -> Option<(LogIndex, u64)> {
+        let arriving = self.arriving.as_ref()?;
+        Some((arriving.intake.chain()?.index(), arriving.offset))
+    }
+
+    /// The same without what has come of a piece that is not whole, so that another stream may go on behind the last one that is.
+    #[must_use]
+    pub fn rewound(mut self) -> Self {
+        if let Some(arriving) = &mut self.arriving {
+            arriving.intake.rewind();
+        }
+        self
+    }
+
+    /// The same, as what comes from this peer now.
+    #[must_use]
+    pub fn from(mut self, from: NodeId) -> Self {
+        self.from = from;
+        self
     }
 
     fn broken(&self) -> SnapshotFault {
