@@ -35,6 +35,8 @@ pub enum Body {
     },
     /// A change of the protocol's own configuration, encoded by the protocol.
     Configuration(Bytes),
+    /// A command of which a witness keeps the position only.
+    Withheld,
 }
 
 /// Names one attempt-independent request of a client: a retry bears the same tag (Raft dissertation §6.3).
@@ -74,6 +76,15 @@ impl Entry {
         Position { term: self.term, index: self.index }
     }
 
+    /// What a witness keeps of this entry: everything but the bytes of a command.
+    #[must_use]
+    pub fn withheld(self) -> Self {
+        match self.body {
+            Body::Command { .. } => Self { body: Body::Withheld, ..self },
+            Body::Noop | Body::Configuration(_) | Body::Withheld => self,
+        }
+    }
+
     /// The bytes this entry counts for in windows and limits: its payload and a fixed overhead.
     #[must_use]
     pub fn size(&self) -> usize {
@@ -88,7 +99,7 @@ impl Body {
         const OVERHEAD: usize = 48;
         OVERHEAD
             + match self {
-                Self::Noop => 0,
+                Self::Noop | Self::Withheld => 0,
                 Self::Command { payload, .. } => payload.len(),
                 Self::Configuration(bytes) => bytes.len(),
             }

@@ -17,4 +17,9 @@ pub enum Place {
 pub trait Placed {
     /// Where the record lives.
     fn place(&self) -> Place;
+
+    /// The index up to which the log may be forgotten by the word of this cell, without a snapshot: for a machine that holds no data.
+    fn forgets_upto(&self) -> Option<LogIndex> {
+        None
+    }
 }

@@ -67,3 +67,35 @@ fn a_node_that_is_no_voter_counts_for_nothing() {
     let majority = majority(3);
     assert_eq!(majority.reached(|node| (node.0 > 5).then_some(9u64)), None);
 }
+
+#[test]
+fn rt_15_a_joint_quorum_is_the_brute_force_one_after_every_single_acknowledgement() {
+    let mut prng = Prng::new(151);
+    for round in 0..2_000 {
+        let set = |prng: &mut Prng| -> std::collections::BTreeSet<NodeId> {
+            (0..6).map(NodeId).filter(|_| prng.chance(0.5)).collect()
+        };
+        let (incoming, outgoing) = (set(&mut prng), set(&mut prng));
+        let joint = crate::quorum::Joint::new(incoming.clone(), Some(outgoing.clone()));
+        let mut held = [None; 6];
+        for _ in 0..10 {
+            let voter = prng.below(6) as usize;
+            held[voter] = Some(held[voter].unwrap_or(0) + prng.below(4));
+            let of = |set: &std::collections::BTreeSet<NodeId>| {
+                oracle(&set.iter().map(|node| held[node.0 as usize]).collect::<Vec<_>>())
+            };
+            let expected = of(&incoming).and_then(|one| of(&outgoing).map(|other| one.min(other)));
+            assert_eq!(
+                joint.reached(|node| held[node.0 as usize]),
+                expected,
+                "round {round}: {joint:?} {held:?}"
+            );
+            let won = joint.tally(|node| held[node.0 as usize].map(|value| value > 2)) == Tally::Won;
+            let more = |set: &std::collections::BTreeSet<NodeId>| {
+                let yes = set.iter().filter(|node| held[node.0 as usize].is_some_and(|value| value > 2));
+                yes.count() * 2 > set.len()
+            };
+            assert_eq!(won, more(&incoming) && more(&outgoing), "round {round}: {joint:?} {held:?}");
+        }
+    }
+}

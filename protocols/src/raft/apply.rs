@@ -18,6 +18,9 @@ const BATCH: (usize, usize) = (1_024, 1 << 20);
 impl Raft {
     /// Gives the application the next committed entries, unless it is busy with earlier ones.
     pub(super) fn apply_committed(&mut self, out: &mut Outbox<Self>) {
+        if self.config.witness {
+            return self.forget_committed(out);
+        }
         let busy = self.applying.issued > self.applying.applied
             || self.snapshots.installing.is_some()
             || self.timers.deadline(Timer::Reload).is_some();

@@ -2,10 +2,13 @@
 //!
 //! Not between nodes: a request for the leader is forwarded by whoever drives the machine.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use bytes::Bytes;
 use thiserror::Error;
 
 use crate::log::SessionTag;
+use crate::raft::membership::{Duty, MembersError};
 use crate::raft::status::Status;
 use crate::types::{LogIndex, LogTime, NodeId, Outcome};
 
@@ -25,6 +28,14 @@ pub enum Command {
     Transfer {
         /// The next leader.
         to: Option<NodeId>,
+    },
+    /// Lead the group to other members, any set to any set, by as many steps as it takes; answered when the last one is
+    /// committed. A later change takes the place of one that waits for learners to catch up. Leader only.
+    ChangeMembers {
+        /// Every member there shall be, and its duty.
+        members: BTreeMap<NodeId, Duty>,
+        /// The members among them whose disk was lost, and which are to be taken in anew with the disk from which they speak.
+        replace: BTreeSet<NodeId>,
     },
     /// Write a snapshot of the application, whatever the policy says.
     Snapshot,
@@ -55,6 +66,11 @@ pub enum Reply {
     Transferred {
         /// The new leader.
         to: NodeId,
+    },
+    /// The group has the members that were asked for, and has committed it.
+    MembersChanged {
+        /// The entry that carries the configuration.
+        index: LogIndex,
     },
     /// A snapshot is durable.
     SnapshotTaken {
@@ -94,6 +110,15 @@ pub enum Refusal {
     /// The transfer did not come about in time, or another node was elected. Leadership may still move.
     #[error("leadership was not taken over")]
     TransferFailed,
+    /// No group can be like that. Nothing changed.
+    #[error("{0}")]
+    Members(MembersError),
+    /// The group is between two configurations, or its leader has not committed anything yet. Nothing changed.
+    #[error("a change of members is under way")]
+    ChangeInProgress,
+    /// Another change took the place of this one. Steps of it may have been taken.
+    #[error("another change of members took its place")]
+    Superseded,
     /// The snapshot could not be written. The log is as it was.
     #[error("the snapshot could not be written")]
     SnapshotFailed,
@@ -118,9 +143,13 @@ impl Refusal {
             | Self::TooLarge { .. }
             | Self::NoSpace
             | Self::Transferring
+            | Self::Members(_)
+            | Self::ChangeInProgress
             | Self::SnapshotFailed
             | Self::Stopped => Outcome::NotExecuted,
-            Self::TransferFailed | Self::LeadershipLost | Self::StorageFailed => Outcome::Unknown,
+            Self::Superseded | Self::TransferFailed | Self::LeadershipLost | Self::StorageFailed => {
+                Outcome::Unknown
+            }
         }
     }
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::types::NodeId;
+use crate::raft::membership::{MembersError, Membership, check};
+use crate::types::{NodeId, StoreId};
 
 /// The settings of one Raft machine. Start from [`Config::lan`], [`Config::wan`] or [`Config::sim`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +16,16 @@ pub struct Config {
     /// This node.
     pub id: NodeId,
     /// The voters of a group that starts for the first time, the same set on every node. Ignored once a configuration is on disk.
+    /// Empty on a node that waits to be taken into a group.
     pub voters: BTreeSet<NodeId>,
+    /// Those among `voters` that are witnesses.
+    pub witnesses: BTreeSet<NodeId>,
+    /// Whether this node is a witness wherever it is a member: it keeps terms and positions and no data.
+    pub witness: bool,
+    /// This node's disk; zero when it has no identity, and then a wiped disk is not recognised.
+    pub store: StoreId,
+    /// Whether this disk is not the one it was, so that the group has to take this node in anew before its word counts.
+    pub rejoin: bool,
     /// How long a follower hears nothing before it campaigns; each wait is drawn from `[t, 2t)`. Also how long a leader stays
     /// in office without hearing from a quorum. Ten or more round trips plus the longest pause one wants to live through.
     pub election_timeout: Duration,
@@ -53,9 +63,15 @@ pub struct Config {
 /// Why a [`Config`] cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ConfigError {
-    /// A group needs at least one voter.
-    #[error("voters is empty")]
-    NoVoters,
+    /// The founding voters cannot be a group.
+    #[error("the voters cannot be a group: {0}")]
+    Founders(MembersError),
+    /// This node is told to be a witness and not to be one.
+    #[error("this node is listed {}among the witnesses and told {}to be one", if *listed { "" } else { "not " }, if *listed { "not " } else { "" })]
+    Witness {
+        /// Whether `witnesses` contains it.
+        listed: bool,
+    },
     /// A timeout that is not longer than the heartbeat deposes every leader.
     #[error("election_timeout ({election:?}) must be at least twice heartbeat_interval ({heartbeat:?})")]
     Impatient {
@@ -76,6 +92,10 @@ impl Config {
         Self {
             id,
             voters,
+            witnesses: BTreeSet::new(),
+            witness: false,
+            store: StoreId::ZERO,
+            rejoin: false,
             election_timeout: Duration::from_millis(500),
             heartbeat_interval: Duration::from_millis(100),
             max_append_entries: 4096,
@@ -129,8 +149,13 @@ impl Config {
     /// # Errors
     /// The first setting found with which no group would work.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        if self.voters.is_empty() {
-            return Err(ConfigError::NoVoters);
+        if !self.voters.is_empty() {
+            let founding = Membership::founding(&self.voters, &self.witnesses);
+            check(founding.members()).map_err(ConfigError::Founders)?;
+        }
+        let listed = self.witnesses.contains(&self.id);
+        if self.voters.contains(&self.id) && listed != self.witness {
+            return Err(ConfigError::Witness { listed });
         }
         let zeros = [
             ("heartbeat_interval", self.heartbeat_interval.is_zero()),

@@ -6,6 +6,7 @@ use crate::log::Position;
 use crate::protocol::Outbox;
 use crate::quorum::Tally;
 use crate::raft::command::Refusal;
+use crate::raft::membership::Voice;
 use crate::raft::message::Message;
 use crate::raft::state::{Raft, Standing, Timer};
 use crate::raft::votes::Votes;
@@ -14,7 +15,7 @@ use crate::types::{NodeId, Term, Timestamp};
 impl Raft {
     /// No leader was heard for too long.
     pub(super) fn on_election_timeout(&mut self, now: Timestamp, out: &mut Outbox<Self>) {
-        if self.is_leader() || !self.is_voter() {
+        if self.is_leader() || !self.may_lead() {
             return;
         }
         self.arm_election(now);
@@ -40,7 +41,8 @@ impl Raft {
         }
         let mut votes = Votes::default();
         votes.record(self.config.id, true);
-        let message = Message::PreVote { proposed: self.term.next(), last: self.log.last() };
+        let message =
+            Message::PreVote { proposed: self.term.next(), last: self.log.last(), voice: self.voice() };
         for peer in self.peers() {
             // Early: a question, which promises nothing.
             out.send_early(peer, message.clone());
@@ -63,7 +65,7 @@ impl Raft {
         self.persist_ballot(out);
         self.arm_election(now);
         let transfer = reason == Campaign::ByTransfer;
-        let message = Message::Vote { term: self.term, last: self.log.last(), transfer };
+        let message = Message::Vote { term: self.term, last: self.log.last(), transfer, voice: self.voice() };
         for peer in self.peers() {
             out.send(peer, message.clone());
         }
@@ -85,11 +87,12 @@ impl Raft {
         now: Timestamp,
         from: NodeId,
         proposed: Term,
-        last: Position,
+        Candidate { last, voice }: Candidate,
         out: &mut Outbox<Self>,
     ) {
-        let granted = proposed > self.term && last >= self.log.last() && !self.is_loyal(now);
-        out.send(from, Message::PreVoteReply { term: self.term, proposed, granted });
+        let free = self.has_voice() && !self.is_stranger(from, voice) && !self.is_loyal(now);
+        let granted = proposed > self.term && last >= self.log.last() && free;
+        out.send(from, Message::PreVoteReply { term: self.term, proposed, granted, voice: self.voice() });
     }
 
     /// Takes the answer to a pre-vote. A term ahead of this node's was adopted before (RT-35).
@@ -118,10 +121,16 @@ impl Raft {
         now: Timestamp,
         from: NodeId,
         term: Term,
-        last: Position,
+        candidate: Candidate,
         campaign: Campaign,
         out: &mut Outbox<Self>,
     ) {
+        let Candidate { last, voice } = candidate;
+        if self.is_stranger(from, voice) {
+            // It has lost what it promised; what it says of its log and of terms is nobody's word.
+            out.reached("vote withheld from a disk that is not the member's");
+            return;
+        }
         if term > self.term {
             if campaign == Campaign::OnTimeout && self.is_loyal(now) {
                 out.reached("vote withheld from whoever does not hear the leader");
@@ -130,7 +139,8 @@ impl Raft {
             self.adopt_term(now, term, None, out);
         }
         let free = self.vote.is_none_or(|vote| vote == from) && matches!(self.standing, Standing::Follower);
-        let granted = term == self.term && free && self.leader.is_none() && last >= self.log.last();
+        let free = free && self.leader.is_none() && self.has_voice();
+        let granted = term == self.term && free && last >= self.log.last();
         if granted {
             self.arm_election(now);
             if self.vote.is_none() {
@@ -138,7 +148,7 @@ impl Raft {
                 self.persist_ballot(out);
             }
         }
-        out.send(from, Message::VoteReply { term: self.term, granted });
+        out.send(from, Message::VoteReply { term: self.term, granted, voice: self.voice() });
     }
 
     /// Takes the answer to a request for a vote.
@@ -195,15 +205,24 @@ impl Raft {
                 for token in lead.reads.drain() {
                     Self::refuse(token, refusal, out);
                 }
+                if let Some(token) = lead.changer.take() {
+                    Self::refuse(token, Refusal::LeadershipLost, out);
+                }
                 if self.unwritten <= self.log.last().index {
                     out.reached("unsent proposals taken back");
                     self.orphan_waiting(self.unwritten, refusal, out);
                     self.log.truncate(self.unwritten);
+                    self.configurations.truncate(self.unwritten);
                 }
                 self.leave_office(now);
             }
         }
         self.arm_election(now);
+    }
+
+    /// Whether a member speaks from another disk than the configuration in force names for it.
+    fn is_stranger(&self, from: NodeId, voice: Voice) -> bool {
+        self.membership().member(from).is_some_and(|member| !member.recognises(voice))
     }
 
     /// Whether this node hears a leader, or is one: then it helps nobody to unseat it (dissertation §4.2.3).
@@ -226,7 +245,7 @@ impl Raft {
 
     fn count_pre_votes(&mut self, now: Timestamp, out: &mut Outbox<Self>) {
         let Standing::PreCandidate(votes) = &self.standing else { return };
-        match self.membership.majority().tally(|voter| votes.of(voter)) {
+        match self.membership().quorum().tally(|voter| votes.of(voter)) {
             Tally::Won => self.campaign(now, Campaign::OnTimeout, out),
             Tally::Lost => self.standing = Standing::Follower,
             Tally::Pending => {}
@@ -235,12 +254,21 @@ impl Raft {
 
     fn count_votes(&mut self, now: Timestamp, out: &mut Outbox<Self>) {
         let Standing::Candidate(votes) = &self.standing else { return };
-        match self.membership.majority().tally(|voter| votes.of(voter)) {
+        match self.membership().quorum().tally(|voter| votes.of(voter)) {
             Tally::Won => self.take_office(now, out),
             Tally::Lost => self.standing = Standing::Follower,
             Tally::Pending => {}
         }
     }
+}
+
+/// What a candidate says of itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Candidate {
+    /// Where its log ends.
+    pub(super) last: Position,
+    /// Its disk.
+    pub(super) voice: Voice,
 }
 
 /// Why a candidate campaigns.

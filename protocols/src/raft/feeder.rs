@@ -2,20 +2,25 @@
 //!
 //! Decides what to say from what is known of the peer; changes nothing but that knowledge.
 
-use crate::log::{Entry, MemoryLog, Position};
+use crate::log::{Entry, MemoryLog, Position, SnapshotMeta};
 use crate::protocol::Outbox;
 use crate::raft::config::Config;
+use crate::raft::configurations::Configurations;
+use crate::raft::membership::Duty;
 use crate::raft::message::Message;
 use crate::raft::progress::{Pace, Progress};
 use crate::raft::state::Raft;
-use crate::types::{LogIndex, NodeId, Term, Timestamp};
+use crate::types::{LogIndex, LogTime, NodeId, Term, Timestamp};
 
 /// What a leader needs to speak.
 pub(super) struct Feeder<'a> {
     pub(super) config: &'a Config,
     pub(super) log: &'a MemoryLog,
+    pub(super) configurations: &'a Configurations,
     pub(super) term: Term,
     pub(super) commit: LogIndex,
+    /// What a witness may be told of.
+    pub(super) witnessed: LogIndex,
     pub(super) snapshot: LogIndex,
     pub(super) now: Timestamp,
 }
@@ -28,7 +33,7 @@ impl Feeder<'_> {
         progress: &mut Progress,
         out: &mut Outbox<Raft>,
     ) -> Option<LogIndex> {
-        let last = self.log.last().index;
+        let last = self.end_for(progress);
         while progress.open(self.config) {
             let index = progress.next.previous();
             let Some(term) = self.log.term_at(index) else {
@@ -48,6 +53,14 @@ impl Feeder<'_> {
         None
     }
 
+    /// The last entry that the peer may be told of.
+    pub(super) fn end_for(&self, progress: &Progress) -> LogIndex {
+        match progress.member.duty {
+            Duty::Voter | Duty::Learner => self.log.last().index,
+            Duty::Witness => self.log.last().index.min(self.witnessed),
+        }
+    }
+
     /// Sends entries that follow `previous`.
     pub(super) fn append(
         &self,
@@ -63,6 +76,10 @@ impl Feeder<'_> {
         progress.sent(last, entries.iter().map(Entry::size).sum());
         progress.spoken = Some(self.now);
         let (term, epoch, commit) = (self.term, progress.epoch, self.commit);
+        let entries = match progress.member.duty {
+            Duty::Voter | Duty::Learner => entries,
+            Duty::Witness => entries.into_iter().map(Entry::withheld).collect(),
+        };
         // Early: the leader's disk works while the entries travel; its own part is counted when it is durable (dissertation
         // §10.2.1). The term was durable before this node became leader.
         out.send_early(peer, Message::Append { term, epoch, previous, commit, entries });
@@ -91,11 +108,26 @@ impl Feeder<'_> {
         );
     }
 
+    /// A witness needs no data: the log begins for it where it begins here.
+    fn send_anchor(&self, peer: NodeId, progress: &mut Progress, out: &mut Outbox<Raft>) {
+        out.reached("witness sent where the log begins");
+        let Position { term, index } = self.log.base();
+        let configuration = self.configurations.at(index).encode();
+        let meta = SnapshotMeta { index, term, time: LogTime::ZERO, configuration };
+        progress.probe(index.next(), true);
+        progress.spoken = Some(self.now);
+        // Early: the position was committed, hence durable on a quorum, long before it was compacted away.
+        out.send_early(peer, Message::Anchor { term: self.term, epoch: progress.epoch, meta });
+    }
+
     fn send_snapshot(&self, peer: NodeId, progress: &mut Progress, out: &mut Outbox<Raft>) {
         debug_assert!(
             matches!(progress.pace, Pace::Probe { .. } | Pace::Replicate),
             "no snapshot is under way"
         );
+        if progress.member.duty == Duty::Witness {
+            return self.send_anchor(peer, progress, out);
+        }
         out.reached("snapshot sent to a peer that is behind the log");
         progress.send_snapshot(self.snapshot);
         out.send_snapshot(peer, Message::Snapshot { term: self.term, epoch: progress.epoch });

@@ -7,8 +7,8 @@ use std::hash::{Hash, Hasher};
 
 use crate::log::{Body, Entry, MemoryLog};
 use crate::raft::leadership::{Leadership, Reads};
+use crate::raft::membership::Membership;
 use crate::raft::message::Epoch;
-use crate::raft::progress::Pace;
 use crate::raft::state::{Applying, Load, Raft, Snapshots, Standing, Timer};
 use crate::raft::votes::Votes;
 use crate::types::{NodeId, Timestamp, WriteId};
@@ -50,11 +50,7 @@ impl Raft {
         }
         let Standing::Leader(lead) = &mut self.standing else { return };
         for progress in lead.progress.values_mut() {
-            progress.contact = Timestamp::ZERO;
-            progress.spoken = progress.spoken.map(|_| Timestamp::ZERO);
-            if let Pace::Snapshot { delivered: Some(when), .. } = &mut progress.pace {
-                *when = Timestamp::ZERO;
-            }
+            progress.forget_time();
         }
     }
 
@@ -78,7 +74,7 @@ impl Raft {
         // Spelt out, so that whoever adds a field has to say what it is.
         let Self {
             config: _,
-            membership,
+            configurations,
             founding,
             prng: _,
             timers,
@@ -111,7 +107,10 @@ impl Raft {
             last_request: _,
         } = self;
         let since = |write: WriteId| write.0.saturating_sub(durable_write.0);
-        sorted(membership.voters().iter().map(|&voter| name(voter)), into);
+        for (index, membership) in configurations.all() {
+            index.hash(into);
+            hash_membership(membership, naming, into);
+        }
         (founding, repair, started, dead, space, reverted).hash(into);
         (term, vote.map(name), since(*ballot_write)).hash(into);
         (leader.map(name), leader_contact.is_some(), clock, commit, wake).hash(into);
@@ -132,7 +131,7 @@ impl Raft {
             }),
             into,
         );
-        hash_standing(standing, membership.voters(), naming, into);
+        hash_standing(standing, &self.voters(), naming, into);
     }
 }
 
@@ -162,6 +161,7 @@ fn hash_entry(entry: &Entry, into: &mut impl Hasher) {
         Body::Noop => 0u8.hash(into),
         Body::Command { session, payload } => (1u8, session, payload).hash(into),
         Body::Configuration(bytes) => (2u8, bytes).hash(into),
+        Body::Withheld => 3u8.hash(into),
     }
 }
 
@@ -194,6 +194,14 @@ fn hash_standing(
     }
 }
 
+fn hash_membership(membership: &Membership, naming: Naming<'_>, into: &mut impl Hasher) {
+    for set in [Some(membership.members()), membership.outgoing(), membership.goal()] {
+        set.is_some().hash(into);
+        let members = set.into_iter().flatten();
+        sorted(members.map(|(&node, member)| ((naming.node)(node), member.duty, member.store)), into);
+    }
+}
+
 fn hash_leadership(lead: &Leadership, naming: Naming<'_>, into: &mut impl Hasher) {
     (3u8, lead.first).hash(into);
     // A peer's progress names no node, and its text shows all of it.
@@ -206,6 +214,9 @@ fn hash_leadership(lead: &Leadership, naming: Naming<'_>, into: &mut impl Hasher
         }),
         into,
     );
+    (lead.changer, lead.has_witness).hash(into);
+    let strangers = lead.strangers.iter();
+    sorted(strangers.map(|(&node, it)| ((naming.node)(node), it.store, it.rejoin)), into);
     let Reads { fresh, rounds, confirmed, count, last_round } = &lead.reads;
     (fresh, confirmed, count, last_round).hash(into);
     rounds.iter().for_each(|round| (round.number, round.index, &round.tokens).hash(into));

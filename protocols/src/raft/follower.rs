@@ -2,9 +2,10 @@
 //!
 //! Not how a leader is chosen, nor how a snapshot is taken over.
 
-use crate::log::{Entry, Position};
+use crate::log::{Body, Entry, Position};
 use crate::protocol::Outbox;
 use crate::raft::command::Refusal;
+use crate::raft::members::configurations_of;
 use crate::raft::message::{AppendResult, Epoch, Message};
 use crate::raft::state::Raft;
 use crate::raft::status::{Event, Rejection};
@@ -54,6 +55,9 @@ impl Raft {
         if !is_ordered(heading.term, previous, &entries) {
             return self.reject(heading.from, Rejection::Disordered, out);
         }
+        if let Err(reason) = self.readable(&entries) {
+            return self.reject(heading.from, reason, out);
+        }
         if let Some(conflict) = self.conflict(previous) {
             return self.answer(heading, conflict, out);
         }
@@ -84,7 +88,13 @@ impl Raft {
         if !self.heed(now, heading, out) {
             return;
         }
-        let reply = Message::HeartbeatReply { term: self.term, epoch: heading.epoch, round };
+        let reply = Message::HeartbeatReply {
+            term: self.term,
+            epoch: heading.epoch,
+            round,
+            voice: self.voice(),
+            rejoin: self.config.rejoin && !self.has_voice(),
+        };
         if self.durable_write >= self.ballot_write {
             // Early: it says no more than that this node knows no higher term, and its term is on disk. A stalled disk must
             // not unseat the leader (RT-44).
@@ -101,7 +111,8 @@ impl Raft {
 
     /// Answers the leader, once everything written before is durable.
     pub(super) fn answer(&self, heading: Heading, result: AppendResult, out: &mut Outbox<Self>) {
-        let message = Message::AppendReply { term: self.term, epoch: heading.epoch, result };
+        let message =
+            Message::AppendReply { term: self.term, epoch: heading.epoch, result, voice: self.voice() };
         out.send(heading.from, message);
     }
 
@@ -137,13 +148,28 @@ impl Raft {
             out.reached("conflicting tail replaced");
             self.forget_tail(first, out);
         }
+        let carried = configurations_of(&entries[held..]).unwrap_or_default();
         for entry in entries.into_iter().skip(held) {
             self.clock = (entry.time, now);
-            self.log.append(entry);
+            self.log.append(self.kept(entry));
         }
+        self.adopt_configurations(&carried, out);
         self.persist_entries(out);
         self.trim_cache();
         Ok(None)
+    }
+
+    /// Whether this node can take entries: their configurations can be read, and only a witness is sent commands without bytes.
+    fn readable(&self, entries: &[Entry]) -> Result<(), Rejection> {
+        if !self.config.witness && entries.iter().any(|entry| entry.body == Body::Withheld) {
+            return Err(Rejection::Withheld);
+        }
+        configurations_of(entries).map(|_| ()).map_err(|_| Rejection::BadConfiguration)
+    }
+
+    /// What this node keeps of an entry.
+    fn kept(&self, entry: Entry) -> Entry {
+        if self.config.witness { entry.withheld() } else { entry }
     }
 
     /// Forgets the entries from `from` on, in memory and on disk, and what was waiting for them.
@@ -151,6 +177,10 @@ impl Raft {
         // Another copy of such an entry may be committed by a later leader, so that its fate is open.
         self.orphan_waiting(from, Refusal::LeadershipLost, out);
         self.log.truncate(from);
+        if self.configurations.truncate(from) {
+            out.reached("configuration taken back");
+            self.tell_membership(out);
+        }
         self.unwritten = self.unwritten.min(from);
         self.clamp_writes(from.previous());
         out.truncate(from);

@@ -1,23 +1,37 @@
-//! What only a leader holds: its peers' progress and the reads that wait.
+//! What only a leader holds: its peers' progress, and the reads and changes that wait.
 //!
 //! Not the deeds of a leader; they stand in `replication`, `read` and `transfer`.
 
 use std::collections::{BTreeMap, VecDeque};
 
+use crate::raft::membership::{Duty, Member, Membership};
 use crate::raft::message::Epoch;
 use crate::raft::progress::Progress;
-use crate::types::{LogIndex, NodeId, Timestamp, Token};
+use crate::types::{LogIndex, NodeId, StoreId, Timestamp, Token};
 
 /// One term of office.
 #[derive(Clone, Debug)]
 pub(super) struct Leadership {
     /// The entry with which this term began; once it is committed, the commit index is up to date (dissertation §6.4).
     pub(super) first: LogIndex,
-    /// The other voters.
+    /// The other members, and the voters that are being left.
     pub(super) progress: BTreeMap<NodeId, Progress>,
+    /// Whether there is a witness among them.
+    pub(super) has_witness: bool,
+    /// Who waits for a change of members.
+    pub(super) changer: Option<Token>,
+    /// Members that speak from another disk than the configuration's, and whether they ask to be taken in anew.
+    pub(super) strangers: BTreeMap<NodeId, Stranger>,
     /// Reads that wait.
     pub(super) reads: Reads,
     last_epoch: Epoch,
+}
+
+/// A member's name on another disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stranger {
+    pub(super) store: StoreId,
+    pub(super) rejoin: bool,
 }
 
 /// Reads on their way to an answer: fresh, then in a round, then confirmed.
@@ -47,13 +61,42 @@ pub(super) struct Round {
 impl Leadership {
     /// A term of office that begins with the entry `first`.
     pub(super) fn new(first: LogIndex) -> Self {
-        Self { first, progress: BTreeMap::new(), reads: Reads::default(), last_epoch: Epoch::default() }
+        Self {
+            first,
+            progress: BTreeMap::new(),
+            has_witness: false,
+            changer: None,
+            strangers: BTreeMap::new(),
+            reads: Reads::default(),
+            last_epoch: Epoch::default(),
+        }
     }
 
     /// Starts a replication to `peer` under a name of its own, also when the peer had one before (RT-22).
-    pub(super) fn add(&mut self, peer: NodeId, next: LogIndex, now: Timestamp) {
+    pub(super) fn add(&mut self, peer: NodeId, member: Member, next: LogIndex, now: Timestamp) {
         self.last_epoch = Epoch(self.last_epoch.0 + 1);
-        self.progress.insert(peer, Progress::new(self.last_epoch, next, now));
+        self.progress.insert(peer, Progress::new(self.last_epoch, member, next, now));
+    }
+
+    /// Replicates to the others of `membership` and to nobody else. A peer whose disk or duty is another one is another peer.
+    pub(super) fn attend(&mut self, own: NodeId, membership: &Membership, next: LogIndex, now: Timestamp) {
+        let everyone = membership.everyone();
+        self.progress.retain(|peer, _| everyone.contains_key(peer));
+        for (peer, member) in everyone.into_iter().filter(|&(peer, _)| peer != own) {
+            match self.progress.get_mut(&peer) {
+                Some(progress) if progress.is_same_disk(member) => progress.member = member,
+                Some(_) | None => self.add(peer, member, next, now),
+            }
+        }
+        self.has_witness = self.progress.values().any(|peer| peer.member.duty == Duty::Witness);
+        self.strangers.retain(|peer, stranger| {
+            self.progress.get(peer).is_some_and(|progress| progress.member.store != Some(stranger.store))
+        });
+    }
+
+    /// Everyone who waits for this leader, except for proposals.
+    pub(super) fn drain(&mut self) -> Vec<Token> {
+        self.reads.drain().into_iter().chain(self.changer.take()).collect()
     }
 
     /// What each peer holds durably.

@@ -5,10 +5,11 @@
 use crate::protocol::{Input, Outbox, Protocol, Recovered};
 use crate::raft::command::{Command, Refusal, Reply};
 use crate::raft::config::Config;
-use crate::raft::election::Campaign;
+use crate::raft::election::{Campaign, Candidate};
 use crate::raft::follower::Heading;
 use crate::raft::message::Message;
 use crate::raft::record::Record;
+use crate::raft::replication::Answer;
 use crate::raft::state::{Raft, Standing, Timer};
 use crate::raft::status::{Event, Rejection};
 use crate::types::{LogIndex, NodeId, Timestamp, Token, WriteId};
@@ -81,14 +82,16 @@ impl Raft {
     }
 
     fn on_message(&mut self, now: Timestamp, from: NodeId, message: Message, out: &mut Outbox<Self>) {
-        if !self.membership.contains(from) || from == self.config.id {
-            return self.reject(from, Rejection::NotMember, out);
+        if from == self.config.id {
+            return self.reject(from, Rejection::SecondLeader, out);
         }
         match message {
-            Message::PreVote { proposed, last } => self.on_pre_vote(now, from, proposed, last, out),
-            Message::Vote { term, last, transfer } => {
+            Message::PreVote { proposed, last, voice } => {
+                self.on_pre_vote(now, from, proposed, Candidate { last, voice }, out);
+            }
+            Message::Vote { term, last, transfer, voice } => {
                 let campaign = if transfer { Campaign::ByTransfer } else { Campaign::OnTimeout };
-                self.on_vote(now, from, term, last, campaign, out);
+                self.on_vote(now, from, term, Candidate { last, voice }, campaign, out);
             }
             Message::Append { term, epoch, previous, commit, entries } => {
                 let heading = Heading { from, term, epoch };
@@ -99,6 +102,9 @@ impl Raft {
                 self.on_heartbeat(now, heading, round, commit, probe, out);
             }
             Message::TimeoutNow { term, last } => self.on_timeout_now(now, from, term, last, out),
+            Message::Anchor { term, epoch, meta } => {
+                self.on_anchor(now, Heading { from, term, epoch }, meta, out);
+            }
             Message::Snapshot { .. } => self.reject(from, Rejection::BadSnapshot, out),
             Message::PreVoteReply { .. }
             | Message::VoteReply { .. }
@@ -110,20 +116,29 @@ impl Raft {
     /// Answers: one of a higher term ends whatever was asked, one of a lower term is late.
     fn on_reply(&mut self, now: Timestamp, from: NodeId, message: Message, out: &mut Outbox<Self>) {
         let Some(term) = message.term() else { return };
+        if self.membership().member(from).is_none() {
+            out.reached("answer of a node that is no member ignored");
+            return;
+        }
         if term > self.term {
             return self.adopt_term(now, term, None, out);
         }
         match message {
             // A voter of a lower term may answer a pre-vote: its term is not what was asked.
+            Message::PreVoteReply { voice, .. } | Message::VoteReply { voice, .. }
+                if !self.membership().recognises(from, voice) =>
+            {
+                out.reached("vote of another disk ignored");
+            }
             Message::PreVoteReply { proposed, granted, .. } => {
                 self.on_pre_vote_reply(now, from, proposed, granted, out);
             }
             Message::VoteReply { granted, .. } => self.on_vote_reply(now, from, term, granted, out),
-            Message::AppendReply { epoch, result, .. } if term == self.term => {
-                self.on_append_reply(now, from, epoch, result, out);
+            Message::AppendReply { epoch, result, voice, .. } if term == self.term => {
+                self.on_append_reply(now, from, Answer { epoch, voice, rejoin: false }, result, out);
             }
-            Message::HeartbeatReply { epoch, round, .. } if term == self.term => {
-                self.on_heartbeat_reply(now, from, epoch, round, out);
+            Message::HeartbeatReply { epoch, round, voice, rejoin, .. } if term == self.term => {
+                self.on_heartbeat_reply(now, from, Answer { epoch, voice, rejoin }, round, out);
             }
             Message::AppendReply { .. } | Message::HeartbeatReply { .. } => {
                 out.reached("answer of an earlier term ignored");
@@ -133,6 +148,7 @@ impl Raft {
             | Message::Append { .. }
             | Message::Heartbeat { .. }
             | Message::Snapshot { .. }
+            | Message::Anchor { .. }
             | Message::TimeoutNow { .. } => {}
         }
     }
@@ -142,6 +158,9 @@ impl Raft {
             Command::Propose { session, payload } => self.propose(now, token, session, payload, out),
             Command::Read => self.read(now, token, out),
             Command::Transfer { to } => self.transfer(now, token, to, out),
+            Command::ChangeMembers { members, replace } => {
+                self.change_members(now, token, &members, &replace, out);
+            }
             Command::Snapshot => self.ask_snapshot(token, out),
             Command::Status => out.reply_early(token, Reply::Status(self.status())),
             Command::Campaign => {
@@ -169,13 +188,14 @@ impl Raft {
         self.note_durable(id);
         self.count_own_vote(now, out);
         self.advance_commit(now, out);
+        self.feed_witnesses(now);
     }
 
     /// A write failed: nothing is promised any more, and everyone who waits is told once that the outcome is open.
     fn on_write_failed(&mut self, out: &mut Outbox<Self>) {
         self.orphan_waiting(LogIndex::ZERO, Refusal::StorageFailed, out);
         let reads = match &mut self.standing {
-            Standing::Leader(lead) => lead.reads.drain(),
+            Standing::Leader(lead) => lead.drain(),
             Standing::Follower | Standing::PreCandidate(_) | Standing::Candidate(_) => Vec::new(),
         };
         let askers = std::mem::take(&mut self.snapshots.askers);

@@ -1,58 +1,226 @@
-//! Who takes part in a group, and its encoding as it stands in snapshots and on disk.
+//! Who takes part in a group, with which duty and on which disk: a configuration as a value, joint or not (Raft §6).
 //!
-//! Not how membership changes. The encoding is a version byte and the voters' ids, ascending, eight bytes each, big end first.
+//! Not how a configuration comes into force, which is in `configurations.rs`, nor how one leads to another, which is in
+//! `reconfiguration.rs`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
-use crate::quorum::Majority;
-use crate::types::NodeId;
+use crate::quorum::Joint;
+use crate::types::{NodeId, StoreId};
 
-/// The configuration in force.
+/// What a member does for its group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Duty {
+    /// Holds the data, votes, and may lead.
+    Voter,
+    /// Votes and acknowledges, but keeps terms and positions only; never leads.
+    Witness,
+    /// Holds the data and has no voice.
+    Learner,
+}
+
+/// One member of a configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// What it does.
+    pub duty: Duty,
+    /// The disk whose word counts; `None` until the leader has learned it, and then any disk's does.
+    pub store: Option<StoreId>,
+}
+
+/// From which disk a message comes, and what that disk keeps. A member's word counts only from the disk that the configuration
+/// names, so that nobody who has lost what it promised helps to form a quorum (RT-23).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Voice {
+    /// The sender's disk.
+    pub store: StoreId,
+    /// Whether the sender keeps positions only.
+    pub witness: bool,
+}
+
+/// A configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Membership {
-    majority: Majority,
+pub struct Membership {
+    pub(super) members: BTreeMap<NodeId, Member>,
+    pub(super) outgoing: Option<BTreeMap<NodeId, Member>>,
+    pub(super) goal: Option<BTreeMap<NodeId, Member>>,
+    quorum: Joint,
+}
+
+/// Why a set of members cannot be a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum MembersError {
+    /// Nobody could lead.
+    #[error("a group needs a voter that holds the data")]
+    NoVoter,
+    /// A quorum of witnesses alone could lose what was acknowledged.
+    #[error("{witnesses} witnesses among {voters} voters could decide without anybody who holds the data")]
+    TooManyWitnesses {
+        /// How many witnesses there would be.
+        witnesses: usize,
+        /// How many voters, witnesses included.
+        voters: usize,
+    },
+    /// What a disk holds does not change with a word: a witness has no data, and who has data keeps it.
+    #[error(
+        "node {0} cannot change between witness and holder of data: remove it first, then add it with an empty disk"
+    )]
+    FixedByDisk(NodeId),
+    /// A node whose disk is to be replaced is no member, or has not spoken from another disk.
+    #[error("node {0} has no other disk that is known")]
+    NothingToReplace(NodeId),
 }
 
 impl Membership {
-    const VERSION: u8 = 1;
-
-    /// A group of voters.
-    pub(super) fn new(voters: BTreeSet<NodeId>) -> Self {
-        Self { majority: Majority::new(voters) }
+    /// A configuration that is not joint and leads nowhere else.
+    #[must_use]
+    pub fn new(members: BTreeMap<NodeId, Member>) -> Self {
+        Self::of(members, None, None)
     }
 
-    /// Reads what [`Membership::encode`] wrote; `None` when it is something else.
-    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
-        let (&Self::VERSION, ids) = bytes.split_first()? else { return None };
-        let (ids, rest) = ids.as_chunks::<8>();
-        let voters: BTreeSet<NodeId> = ids.iter().map(|id| NodeId(u64::from_be_bytes(*id))).collect();
-        (rest.is_empty() && !voters.is_empty() && voters.len() == ids.len()).then(|| Self::new(voters))
+    /// The configuration of a group that starts: voters, some of them witnesses, on disks nobody knows.
+    #[must_use]
+    pub fn founding(voters: &BTreeSet<NodeId>, witnesses: &BTreeSet<NodeId>) -> Self {
+        let duty = |node| if witnesses.contains(node) { Duty::Witness } else { Duty::Voter };
+        Self::new(voters.iter().map(|node| (*node, Member { duty: duty(node), store: None })).collect())
     }
 
-    /// The bytes that stand for this configuration.
-    pub(super) fn encode(&self) -> Bytes {
-        let mut bytes = BytesMut::with_capacity(1 + 8 * self.voters().len());
-        bytes.put_u8(Self::VERSION);
-        for voter in self.voters() {
-            bytes.put_u64(voter.0);
-        }
-        bytes.freeze()
+    /// A configuration from its parts.
+    pub(super) fn of(
+        members: BTreeMap<NodeId, Member>,
+        outgoing: Option<BTreeMap<NodeId, Member>>,
+        goal: Option<BTreeMap<NodeId, Member>>,
+    ) -> Self {
+        let quorum = Joint::new(voting(&members), outgoing.as_ref().map(voting));
+        Self { members, outgoing, goal, quorum }
     }
 
-    /// Those whose votes and acknowledgements count.
-    pub(super) fn voters(&self) -> &BTreeSet<NodeId> {
-        self.majority.voters()
+    /// The members, learners included; while joint, those of the incoming set.
+    #[must_use]
+    pub fn members(&self) -> &BTreeMap<NodeId, Member> {
+        &self.members
     }
 
-    /// Whether a node takes part.
-    pub(super) fn contains(&self, node: NodeId) -> bool {
-        self.voters().contains(&node)
+    /// The voters of the set that is being left, while joint.
+    #[must_use]
+    pub fn outgoing(&self) -> Option<&BTreeMap<NodeId, Member>> {
+        self.outgoing.as_ref()
+    }
+
+    /// The members the group is on its way to, if it is on its way.
+    #[must_use]
+    pub fn goal(&self) -> Option<&BTreeMap<NodeId, Member>> {
+        self.goal.as_ref()
+    }
+
+    /// Whether two sets of voters both have to agree.
+    #[must_use]
+    pub fn is_joint(&self) -> bool {
+        self.outgoing.is_some()
     }
 
     /// The rule by which it decides.
-    pub(super) fn majority(&self) -> &Majority {
-        &self.majority
+    #[must_use]
+    pub fn quorum(&self) -> &Joint {
+        &self.quorum
     }
+
+    /// Those whose votes and acknowledgements count, of both sets while joint.
+    #[must_use]
+    pub fn voters(&self) -> BTreeSet<NodeId> {
+        self.quorum.voters()
+    }
+
+    /// What is known of a node: as a member, or as one that is being left.
+    #[must_use]
+    pub fn member(&self, node: NodeId) -> Option<Member> {
+        self.members.get(&node).or_else(|| self.outgoing.as_ref()?.get(&node)).copied()
+    }
+
+    /// Whether a node has a voice in either set.
+    #[must_use]
+    pub fn is_voter(&self, node: NodeId) -> bool {
+        self.quorum.contains(node)
+    }
+
+    /// Whether this is the word of the member `node`: from its disk, and by what its duty keeps.
+    #[must_use]
+    pub fn recognises(&self, node: NodeId, voice: Voice) -> bool {
+        self.member(node).is_some_and(|member| member.recognises(voice))
+    }
+
+    /// Every node that is replicated to: the members, and whoever is being left.
+    pub(super) fn everyone(&self) -> BTreeMap<NodeId, Member> {
+        let mut all = self.outgoing.clone().unwrap_or_default();
+        all.extend(&self.members);
+        all
+    }
+}
+
+impl fmt::Display for Membership {
+    /// The members; while joint, `outgoing -> members`; where it goes, `members => goal`. Witnesses bear a `w`, learners an `l`, those
+    /// whose disk is not known a `?`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(outgoing) = &self.outgoing {
+            write!(f, "{} -> ", told(outgoing))?;
+        }
+        write!(f, "{}", told(&self.members))?;
+        self.goal.as_ref().map_or(Ok(()), |goal| write!(f, " => {}", told(goal)))
+    }
+}
+
+fn told(members: &BTreeMap<NodeId, Member>) -> String {
+    let one = |(node, member): (&NodeId, &Member)| {
+        let duty = match member.duty {
+            Duty::Voter => "",
+            Duty::Witness => "w",
+            Duty::Learner => "l",
+        };
+        let store = if member.store.is_none() { "?" } else { "" };
+        format!("{node}{duty}{store}")
+    };
+    format!("({})", members.iter().map(one).collect::<Vec<_>>().join(" "))
+}
+
+impl Member {
+    /// A member whose disk is not known.
+    #[must_use]
+    pub const fn new(duty: Duty) -> Self {
+        Self { duty, store: None }
+    }
+
+    /// Whether this is the member's word.
+    #[must_use]
+    pub fn recognises(&self, voice: Voice) -> bool {
+        self.store.is_none_or(|store| store == voice.store) && (self.duty == Duty::Witness) == voice.witness
+    }
+
+    /// Whether it has a voice.
+    #[must_use]
+    pub const fn votes(&self) -> bool {
+        matches!(self.duty, Duty::Voter | Duty::Witness)
+    }
+}
+
+/// Checks that a set of members can be a group.
+pub(super) fn check(members: &BTreeMap<NodeId, Member>) -> Result<(), MembersError> {
+    let count = |duty| members.values().filter(|member| member.duty == duty).count();
+    let (data, witnesses) = (count(Duty::Voter), count(Duty::Witness));
+    let voters = data + witnesses;
+    if data == 0 {
+        return Err(MembersError::NoVoter);
+    }
+    if witnesses > voters / 2 {
+        return Err(MembersError::TooManyWitnesses { witnesses, voters });
+    }
+    Ok(())
+}
+
+/// The nodes among `members` that have a voice.
+pub(super) fn voting(members: &BTreeMap<NodeId, Member>) -> BTreeSet<NodeId> {
+    members.iter().filter(|(_, member)| member.votes()).map(|(&node, _)| node).collect()
 }

@@ -4,7 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::log::{Entry, Position};
+use crate::log::{Entry, Position, SnapshotMeta};
+use crate::raft::membership::Voice;
 use crate::types::{LogIndex, Term};
 
 /// Names one replication of one leader to one peer, so that an answer to an earlier one moves nothing. Unique within a term.
@@ -22,6 +23,8 @@ pub enum Message {
         proposed: Term,
         /// Where the sender's log ends.
         last: Position,
+        /// The sender's disk.
+        voice: Voice,
     },
     /// The answer to [`Message::PreVote`].
     PreVoteReply {
@@ -31,6 +34,8 @@ pub enum Message {
         proposed: Term,
         /// Whether the voter would grant its vote.
         granted: bool,
+        /// The sender's disk.
+        voice: Voice,
     },
     /// A candidate asks every voter for its vote, once its own is durable (Raft §5.2). Owed: [`Message::VoteReply`].
     Vote {
@@ -40,6 +45,8 @@ pub enum Message {
         last: Position,
         /// Whether the leader itself asked for this election, so that hearing a leader is no reason to refuse.
         transfer: bool,
+        /// The candidate's disk.
+        voice: Voice,
     },
     /// The answer to [`Message::Vote`]; a grant is durable before it is sent.
     VoteReply {
@@ -47,6 +54,8 @@ pub enum Message {
         term: Term,
         /// Whether the vote is granted.
         granted: bool,
+        /// The sender's disk.
+        voice: Voice,
     },
     /// The leader replicates entries (Raft §5.3), before they are durable on its own disk. Owed: [`Message::AppendReply`],
     /// once the entries are durable.
@@ -70,6 +79,8 @@ pub enum Message {
         epoch: Epoch,
         /// How far the logs agree.
         result: AppendResult,
+        /// The sender's disk.
+        voice: Voice,
     },
     /// The leader says that it is still there: on a timer when it has sent nothing else, and at once to confirm reads.
     /// Owed: [`Message::HeartbeatReply`], and [`Message::AppendReply`] when `probe` is given.
@@ -93,6 +104,10 @@ pub enum Message {
         epoch: Epoch,
         /// Echoed from the request.
         round: u64,
+        /// The sender's disk.
+        voice: Voice,
+        /// Whether the sender knows that its disk is not the one it was, and asks to be taken in anew.
+        rejoin: bool,
     },
     /// Goes with a snapshot to a peer whose next entry the leader no longer has. Owed: [`Message::AppendReply`].
     Snapshot {
@@ -100,6 +115,15 @@ pub enum Message {
         term: Term,
         /// The replication this belongs to.
         epoch: Epoch,
+    },
+    /// In place of a snapshot, to a witness, which holds no data: the log begins here. Owed: [`Message::AppendReply`].
+    Anchor {
+        /// The leader's term.
+        term: Term,
+        /// The replication this belongs to.
+        epoch: Epoch,
+        /// A committed position, and the configuration in force there.
+        meta: SnapshotMeta,
     },
     /// The leader asks a peer whose log is complete to campaign at once (dissertation §3.10). Owed: nothing.
     TimeoutNow {
@@ -142,6 +166,7 @@ impl Message {
             | Self::Heartbeat { term, .. }
             | Self::HeartbeatReply { term, .. }
             | Self::Snapshot { term, .. }
+            | Self::Anchor { term, .. }
             | Self::TimeoutNow { term, .. } => Some(*term),
         }
     }

@@ -11,17 +11,21 @@
 mod apply;
 mod command;
 mod config;
+mod configurations;
 mod election;
+mod encoding;
 mod feeder;
 mod fingerprint;
 mod follower;
 pub mod invariants;
 mod leadership;
 mod machine;
+mod members;
 mod membership;
 mod message;
 mod progress;
 mod read;
+mod reconfiguration;
 mod record;
 mod recovery;
 mod replication;
@@ -33,6 +37,7 @@ mod state;
 mod status;
 mod transfer;
 mod votes;
+mod witness;
 
 #[cfg(test)]
 mod tests;
@@ -40,6 +45,7 @@ mod tests;
 pub use command::{Command, Refusal, Reply};
 pub use config::{Config, ConfigError};
 pub use fingerprint::{Alarm, Naming};
+pub use membership::{Duty, Member, MembersError, Membership, Voice};
 pub use message::{AppendResult, Epoch, Message};
 pub use record::Record;
 pub use restoration::Restoration;

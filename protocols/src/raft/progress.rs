@@ -3,10 +3,12 @@
 //! Decides nothing about the log and sends nothing.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use crate::raft::config::Config;
+use crate::raft::membership::{Duty, Member, Voice};
 use crate::raft::message::Epoch;
-use crate::types::{LogIndex, Timestamp};
+use crate::types::{LogIndex, StoreId, Timestamp};
 
 /// How a leader feeds a peer (dissertation §10.2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +34,12 @@ pub(super) enum Pace {
 pub(super) struct Progress {
     /// This replication's name.
     pub(super) epoch: Epoch,
+    /// The peer as the configuration has it.
+    pub(super) member: Member,
+    /// The disk from which a peer was heard of which the configuration names none: no other one counts either.
+    pub(super) heard: Option<StoreId>,
+    /// How a peer without a voice gains on the log.
+    learning: Learning,
     /// What the peer holds durably, for certain.
     pub(super) matched: LogIndex,
     /// What to send next.
@@ -50,6 +58,14 @@ pub(super) struct Progress {
     inflight_bytes: usize,
 }
 
+/// A round of catching up: what is appended while one lasts is the goal of the next (dissertation §4.2.1).
+#[derive(Clone, Copy, Debug)]
+struct Learning {
+    goal: LogIndex,
+    since: Timestamp,
+    done: bool,
+}
+
 /// An append that is not acknowledged.
 #[derive(Clone, Copy, Debug)]
 struct Sent {
@@ -59,9 +75,12 @@ struct Sent {
 
 impl Progress {
     /// A peer of which nothing is known; its leader's log ends before `next`.
-    pub(super) fn new(epoch: Epoch, next: LogIndex, now: Timestamp) -> Self {
+    pub(super) fn new(epoch: Epoch, member: Member, next: LogIndex, now: Timestamp) -> Self {
         Self {
             epoch,
+            member,
+            heard: None,
+            learning: Learning { goal: next.previous(), since: now, done: false },
             matched: LogIndex::ZERO,
             next,
             pace: Pace::Probe { waiting: false },
@@ -72,6 +91,49 @@ impl Progress {
             inflight: VecDeque::new(),
             inflight_bytes: 0,
         }
+    }
+
+    /// Takes every instant out: what happened happened at [`Timestamp::ZERO`].
+    pub(super) fn forget_time(&mut self) {
+        self.contact = Timestamp::ZERO;
+        self.spoken = self.spoken.map(|_| Timestamp::ZERO);
+        self.learning.since = Timestamp::ZERO;
+        if let Pace::Snapshot { delivered: Some(when), .. } = &mut self.pace {
+            *when = Timestamp::ZERO;
+        }
+    }
+
+    /// Whether this is the peer's word; the first disk it comes from is the only one.
+    pub(super) fn accepts(&mut self, voice: Voice) -> bool {
+        let known = self.member.store.or(self.heard);
+        let accepted = self.member.recognises(voice) && known.is_none_or(|store| store == voice.store);
+        if accepted && voice.store != StoreId::ZERO {
+            self.heard = Some(voice.store);
+        }
+        accepted
+    }
+
+    /// Whether a configuration's member is the peer as it is known: nothing contradicts that its disk and what it keeps are the same.
+    pub(super) fn is_same_disk(&self, member: Member) -> bool {
+        let known = self.member.store.or(self.heard);
+        let keeps = |member: Member| member.duty == Duty::Witness;
+        keeps(self.member) == keeps(member)
+            && (known.is_none() || member.store.is_none() || known == member.store)
+    }
+
+    /// Notes how long the peer took to come to where the log ended when a round began. A round shorter than `patience` shows
+    /// that it keeps up; it is caught up from then on.
+    pub(super) fn learn(&mut self, last: LogIndex, now: Timestamp, patience: Duration) {
+        let Learning { goal, since, done } = self.learning;
+        if self.matched >= goal && !done {
+            let done = now.since(since) <= patience && self.pace == Pace::Replicate;
+            self.learning = Learning { goal: last, since: now, done };
+        }
+    }
+
+    /// Whether the peer keeps up with the log.
+    pub(super) fn has_caught_up(&self) -> bool {
+        self.learning.done
     }
 
     /// Starts over from what is certain, or from `next` if that is further on.

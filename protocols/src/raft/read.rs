@@ -49,12 +49,12 @@ impl Raft {
 
     /// Confirms the rounds that a quorum has answered; a later answer confirms all earlier rounds.
     pub(super) fn confirm_reads(&mut self, out: &mut Outbox<Self>) {
-        let Self { standing: Standing::Leader(lead), membership, config, .. } = self else { return };
+        let Self { standing: Standing::Leader(lead), configurations, config, .. } = self else { return };
         if lead.reads.rounds.is_empty() {
             return;
         }
         let last_round = lead.reads.last_round;
-        let confirmed = membership.majority().reached(|voter| {
+        let confirmed = configurations.current().quorum().reached(|voter| {
             if voter == config.id {
                 Some(last_round)
             } else {

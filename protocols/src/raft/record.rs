@@ -1,13 +1,13 @@
-//! What a Raft machine writes to its disk: entries of the log, and two cells.
+//! What a Raft machine writes to its disk: entries of the log, and three cells.
 //!
 //! Term and vote are one record, so that no crash separates them (Raft §5.2; RT-02).
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::log::Entry;
+use crate::log::{Entry, SnapshotMeta};
 use crate::protocol::{Place, Placed};
-use crate::types::{NodeId, Term};
+use crate::types::{LogIndex, NodeId, Term};
 
 /// One record of the machine's log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,11 +23,14 @@ pub enum Record {
     },
     /// The configuration the group started with, encoded; written with the first ballot.
     Founding(Bytes),
+    /// Where a witness's log begins: a committed position and the configuration in force there.
+    Anchor(SnapshotMeta),
 }
 
 impl Record {
     const BALLOT: u64 = 0;
     const FOUNDING: u64 = 1;
+    const ANCHOR: u64 = 2;
 }
 
 impl Placed for Record {
@@ -36,6 +39,14 @@ impl Placed for Record {
             Self::Entry(entry) => Place::Entry(entry.index),
             Self::Ballot { .. } => Place::Cell(Self::BALLOT),
             Self::Founding(_) => Place::Cell(Self::FOUNDING),
+            Self::Anchor(_) => Place::Cell(Self::ANCHOR),
+        }
+    }
+
+    fn forgets_upto(&self) -> Option<LogIndex> {
+        match self {
+            Self::Anchor(meta) => Some(meta.index),
+            Self::Entry(_) | Self::Ballot { .. } | Self::Founding(_) => None,
         }
     }
 }

@@ -4,10 +4,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::log::{Entry, MemoryLog, Position};
+use bytes::Bytes;
+
+use crate::log::{Entry, MemoryLog, Position, SnapshotMeta};
 use crate::prng::Prng;
 use crate::protocol::{Outbox, Recovered};
 use crate::raft::config::Config;
+use crate::raft::configurations::Configurations;
+use crate::raft::members::configurations_of;
 use crate::raft::membership::Membership;
 use crate::raft::record::Record;
 use crate::raft::state::{Applying, Raft, Snapshots, Standing};
@@ -18,30 +22,29 @@ use crate::types::{LogIndex, LogTime, NodeId, RequestId, Term, Timestamp, WriteI
 impl Raft {
     /// The machine that wrote `recovered`, before its first input.
     pub(super) fn recover(config: Config, seed: u64, recovered: Recovered<Record>) -> Self {
-        let (mut ballot, mut founders): ((Term, Option<NodeId>), _) = ((Term::ZERO, None), None);
-        for cell in recovered.cells {
-            match cell {
-                Record::Ballot { term, vote } => ballot = (term, vote),
-                Record::Founding(bytes) => founders = Some(bytes),
-                Record::Entry(_) => unreachable!("an entry is no cell"),
-            }
-        }
-        let snapshot = recovered.snapshot;
+        let Cells { ballot: (term, vote), founders, anchor } = Cells::of(recovered.cells);
+        let snapshot = anchor.or(recovered.snapshot);
         let founding = founders.is_none();
         let known = snapshot.as_ref().map(|meta| &meta.configuration).or(founders.as_ref());
         let membership = known.map_or_else(
-            || Membership::new(config.voters.clone()),
+            || Membership::founding(&config.voters, &config.witnesses),
             |bytes| {
                 Membership::decode(bytes).expect("the configuration on this disk is one this program wrote")
             },
         );
         let base = snapshot.as_ref().map_or(Position::START, |meta| meta.position());
         let time = snapshot.as_ref().map_or(LogTime::ZERO, |meta| meta.time);
+        let mut configurations = Configurations::new(base.index, membership);
+        for (index, membership) in carried(&recovered.entries, base.index) {
+            configurations.push(index, membership);
+        }
         let (log, repair) = rebuild(base, time, recovered.entries);
-        let (term, vote) = ballot;
+        if repair.is_some() {
+            configurations.truncate(base.index.next());
+        }
         assert!(log.last().term <= term, "no entry is durable before its term (RT-05)");
         let mut raft = Self {
-            membership,
+            configurations,
             founding,
             prng: Prng::fork(seed, config.id.0),
             timers: Timers::default(),
@@ -95,10 +98,33 @@ impl Raft {
             out.compact(upto);
         }
         self.arm_election(now);
-        if self.voters().len() == 1 {
+        if self.voters().len() == 1 && self.may_lead() {
             // Nobody else could be leading.
             self.on_election_timeout(now, out);
         }
+    }
+}
+
+/// What stands in the cells of the disk.
+#[derive(Default)]
+struct Cells {
+    ballot: (Term, Option<NodeId>),
+    founders: Option<Bytes>,
+    anchor: Option<SnapshotMeta>,
+}
+
+impl Cells {
+    fn of(records: Vec<Record>) -> Self {
+        let mut cells = Self::default();
+        for record in records {
+            match record {
+                Record::Ballot { term, vote } => cells.ballot = (term, vote),
+                Record::Founding(bytes) => cells.founders = Some(bytes),
+                Record::Anchor(meta) => cells.anchor = Some(meta),
+                Record::Entry(_) => unreachable!("an entry is no cell"),
+            }
+        }
+        cells
     }
 }
 
@@ -130,4 +156,18 @@ fn rebuild(base: Position, time: LogTime, records: Vec<Record>) -> (MemoryLog, O
         log.append(entry);
     }
     (log, None)
+}
+
+/// The configurations that the log on disk carries above a snapshot.
+fn carried(records: &[Record], base: LogIndex) -> Vec<(LogIndex, Membership)> {
+    let entries = records.iter().filter_map(|record| match record {
+        Record::Entry(entry) if entry.index > base => Some(entry),
+        Record::Entry(_) | Record::Ballot { .. } | Record::Founding(_) | Record::Anchor(_) => None,
+    });
+    entries
+        .flat_map(|entry| {
+            configurations_of(std::slice::from_ref(entry))
+                .expect("the configuration on this disk is one this program wrote")
+        })
+        .collect()
 }

@@ -9,6 +9,7 @@ use crate::protocol::Outbox;
 use crate::raft::command::Refusal;
 use crate::raft::feeder::Feeder;
 use crate::raft::leadership::Leadership;
+use crate::raft::membership::{Duty, Voice};
 use crate::raft::message::{AppendResult, Epoch};
 use crate::raft::progress::{Pace, Progress};
 use crate::raft::state::{Load, Raft, Standing, Timer, Waiting};
@@ -21,9 +22,7 @@ impl Raft {
         debug_assert!(self.durable_write >= self.ballot_write, "this node's own vote is durable");
         let first = self.log.last().index.next();
         let mut lead = Leadership::new(first);
-        for peer in self.peers() {
-            lead.add(peer, first, now);
-        }
+        lead.attend(self.config.id, self.membership(), first, now);
         self.standing = Standing::Leader(lead);
         self.leader = Some(self.config.id);
         self.timers.clear(Timer::Election);
@@ -71,6 +70,9 @@ impl Raft {
             return;
         }
         self.timers.set(Timer::Heartbeat, now.after(self.config.heartbeat_interval));
+        self.drive_members(now, out);
+        // A voter with data that has fallen silent leaves it to the witness to decide.
+        self.feed_witnesses(now);
         let interval = self.config.heartbeat_interval;
         let Some((lead, feeder)) = self.feeder(now) else { return };
         for (&peer, progress) in &mut lead.progress {
@@ -87,7 +89,7 @@ impl Raft {
         &mut self,
         now: Timestamp,
         from: NodeId,
-        epoch: Epoch,
+        Answer { epoch, voice, rejoin: _ }: Answer,
         result: AppendResult,
         out: &mut Outbox<Self>,
     ) {
@@ -98,6 +100,9 @@ impl Raft {
         if progress.epoch != epoch {
             out.reached("answer to an earlier replication ignored");
             return;
+        }
+        if !progress.accepts(voice) {
+            return out.reached("word of another disk ignored");
         }
         progress.contact = now;
         match result {
@@ -120,7 +125,8 @@ impl Raft {
             }
             AppendResult::Stale => return,
         }
-        if progress.next <= last && progress.open(&self.config) {
+        progress.learn(last, now, patience);
+        if progress.next <= last && progress.open(&self.config) || lead.has_witness {
             self.flush_soon(now);
         }
         self.advance_commit(now, out);
@@ -132,7 +138,7 @@ impl Raft {
         &mut self,
         now: Timestamp,
         from: NodeId,
-        epoch: Epoch,
+        Answer { epoch, voice, rejoin }: Answer,
         round: u64,
         out: &mut Outbox<Self>,
     ) {
@@ -142,6 +148,10 @@ impl Raft {
         if progress.epoch != epoch {
             out.reached("answer to an earlier replication ignored");
             return;
+        }
+        if !progress.accepts(voice) {
+            out.reached("word of another disk ignored");
+            return self.note_stranger(now, from, voice, rejoin, out);
         }
         progress.contact = now;
         if round > last_round {
@@ -157,7 +167,7 @@ impl Raft {
         let Standing::Leader(lead) = &self.standing else { return };
         let own = self.config.id;
         let durable = self.durable;
-        let reached = self.membership.majority().reached(|voter| {
+        let reached = self.membership().quorum().reached(|voter| {
             if voter == own { Some(durable) } else { lead.progress.get(&voter).map(|peer| peer.matched) }
         });
         let Some(reached) = reached.filter(|&index| index > self.commit) else { return };
@@ -172,6 +182,7 @@ impl Raft {
             self.flush_soon(now);
         }
         self.apply_committed(out);
+        self.drive_members(now, out);
     }
 
     /// A link to a peer came up: whatever was under way may be lost, so ask again where the logs agree.
@@ -211,6 +222,8 @@ impl Raft {
         if progress.next != from || !progress.open(feeder.config) {
             return;
         }
+        let end = feeder.end_for(progress);
+        let entries: Vec<_> = entries.into_iter().take_while(|entry| entry.index <= end).collect();
         let previous = from.previous();
         match feeder.log.term_at(previous) {
             // Nothing came back: the log was compacted meanwhile, or could not be read. Ask the peer before trying again.
@@ -252,11 +265,47 @@ impl Raft {
 
     /// The leader's part and the means to send, borrowed side by side; `None` when this node does not lead.
     pub(super) fn feeder(&mut self, now: Timestamp) -> Option<(&mut Leadership, Feeder<'_>)> {
-        let Self { standing: Standing::Leader(lead), config, log, term, commit, snapshots, .. } = self else {
+        let witnessed = self.witnessed(now);
+        let Self {
+            standing: Standing::Leader(lead),
+            config,
+            log,
+            configurations,
+            term,
+            commit,
+            snapshots,
+            ..
+        } = self
+        else {
             return None;
         };
         let snapshot = snapshots.index;
-        Some((lead, Feeder { config, log, term: *term, commit: *commit, snapshot, now }))
+        let (term, commit) = (*term, *commit);
+        Some((lead, Feeder { config, log, configurations, term, commit, witnessed, snapshot, now }))
+    }
+
+    /// What witnesses wait for may have come about.
+    pub(super) fn feed_witnesses(&mut self, now: Timestamp) {
+        if matches!(&self.standing, Standing::Leader(lead) if lead.has_witness) {
+            self.flush_soon(now);
+        }
+    }
+
+    /// How far witnesses may be told of the log: no further than another voter holds the data, lest a witness be left with the
+    /// longest log when this node dies, and nobody could win. While no other voter with data is heard and the witness is
+    /// needed to decide, no further than this node's own disk has it.
+    fn witnessed(&self, now: Timestamp) -> LogIndex {
+        let Standing::Leader(lead) = &self.standing else { return LogIndex::ZERO };
+        if !lead.has_witness {
+            return self.log.last().index;
+        }
+        let others = || lead.progress.values().filter(|peer| peer.member.duty == Duty::Voter);
+        let patience = self.config.election_timeout;
+        let heard = others().any(|peer| now.since(peer.contact) < patience);
+        if !heard && self.membership().is_voter(self.config.id) {
+            return self.durable;
+        }
+        others().map(|peer| peer.matched).max().unwrap_or(LogIndex::ZERO)
     }
 
     fn feed_peers(&mut self, now: Timestamp, out: &mut Outbox<Self>) {
@@ -278,7 +327,7 @@ impl Raft {
         if !self.is_leader() {
             return Err(Refusal::NotLeader { leader: self.leader });
         }
-        if self.handover.is_some() {
+        if self.handover.is_some() || !self.membership().is_voter(self.config.id) {
             return Err(Refusal::Transferring);
         }
         if !self.space {
@@ -306,11 +355,19 @@ impl Raft {
             return true;
         }
         let own = self.config.id;
-        let heard = self.membership.majority().reached(|voter| {
+        let heard = self.membership().quorum().reached(|voter| {
             if voter == own { Some(now) } else { lead.progress.get(&voter).map(|peer| peer.contact) }
         });
         heard.is_some_and(|heard| now.since(heard) <= self.config.election_timeout)
     }
+}
+
+/// What every answer to a leader says of itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Answer {
+    pub(super) epoch: Epoch,
+    pub(super) voice: Voice,
+    pub(super) rejoin: bool,
 }
 
 /// Whether a conflict speaks of what was sent last, and not of something long settled.

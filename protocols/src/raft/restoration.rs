@@ -23,7 +23,7 @@ impl Restoration {
     /// For a group of these voters, of which at least one, from the state at a position and its log time.
     #[must_use]
     pub fn new(voters: BTreeSet<NodeId>, position: Position, time: LogTime) -> Self {
-        let configuration = Membership::new(voters).encode();
+        let configuration = Membership::founding(&voters, &BTreeSet::new()).encode();
         let Position { term, index } = position;
         let ballot = Record::Ballot { term, vote: None };
         Self {

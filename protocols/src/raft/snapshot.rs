@@ -19,6 +19,9 @@ const ASKERS_MAX: usize = 1 << 10;
 impl Raft {
     /// A user wants a snapshot. One that contains everything applied is as good as another.
     pub(super) fn ask_snapshot(&mut self, token: Token, out: &mut Outbox<Self>) {
+        if self.config.witness {
+            return Self::refuse(token, Refusal::SnapshotFailed, out);
+        }
         if self.snapshots.askers.len() >= ASKERS_MAX {
             return Self::refuse(token, Refusal::Busy, out);
         }
@@ -48,8 +51,8 @@ impl Raft {
         self.snapshots.wanted = false;
         self.snapshots.counted_from = applied;
         self.applying.bytes = 0;
-        // The configuration is that of the snapshot's last index (RT-19), which is the founding one as long as none can follow it.
-        let configuration = self.membership.encode();
+        // The configuration is the one in force at the snapshot's last index, whatever followed it (RT-19).
+        let configuration = self.configurations.at(applied).encode();
         let time = self.applying.issued_time;
         out.take_snapshot(SnapshotMeta { index: applied, term, time, configuration });
     }
@@ -62,6 +65,7 @@ impl Raft {
             let upto = LogIndex(meta.index.0.saturating_sub(self.config.keep_entries));
             if upto > self.log.base().index && self.snapshots.installing.is_none() {
                 self.log.compact(upto);
+                self.configurations.compact(upto);
                 out.compact(upto);
             }
         }
@@ -107,15 +111,13 @@ impl Raft {
             return self.reject(from, Rejection::BadSnapshot, out);
         };
         let heading = Heading { from, term, epoch };
-        if !self.membership.contains(from) {
-            out.drop_snapshot(from);
-            return self.reject(from, Rejection::NotMember, out);
-        }
         if !self.heed(now, heading, out) {
             out.reached("snapshot of a past leader dropped");
             return out.drop_snapshot(from);
         }
-        let Some(membership) = Membership::decode(&meta.configuration).filter(|_| meta.term <= term) else {
+        let Some(membership) =
+            Membership::decode(&meta.configuration).filter(|_| meta.term <= term && !self.config.witness)
+        else {
             out.drop_snapshot(from);
             return self.reject(from, Rejection::BadSnapshot, out);
         };
@@ -178,7 +180,7 @@ impl Raft {
         self.clock = (meta.time, now);
         self.unwritten = meta.index.next();
         self.commit = meta.index;
-        self.membership = membership;
+        self.replace_configurations(meta.index, membership, out);
         self.loads.clear();
         self.snapshots.installing = Some(meta.index);
         self.applying.issued = self.applying.applied;

@@ -9,8 +9,9 @@ use crate::prng::Prng;
 use crate::protocol::Outbox;
 use crate::raft::command::{Refusal, Reply};
 use crate::raft::config::Config;
+use crate::raft::configurations::Configurations;
 use crate::raft::leadership::Leadership;
-use crate::raft::membership::Membership;
+use crate::raft::membership::{Membership, Voice};
 use crate::raft::record::Record;
 use crate::raft::status::{Event, Rejection, Role, Status};
 use crate::raft::votes::Votes;
@@ -21,7 +22,7 @@ use crate::types::{LogIndex, LogTime, NodeId, RequestId, Term, Timestamp, Token,
 #[derive(Clone, Debug)]
 pub struct Raft {
     pub(super) config: Config,
-    pub(super) membership: Membership,
+    pub(super) configurations: Configurations,
     /// Whether the founding configuration still has to be written.
     pub(super) founding: bool,
     pub(super) prng: Prng,
@@ -159,7 +160,8 @@ impl Raft {
             first_index: self.log.base().index.next(),
             snapshot_index: self.snapshots.index,
             durable_index: self.durable,
-            voters: self.voters().clone(),
+            membership: self.membership().clone(),
+            voters: self.voters(),
             match_index: match &self.standing {
                 Standing::Leader(lead) => lead.matched(),
                 Standing::Follower | Standing::PreCandidate(_) | Standing::Candidate(_) => BTreeMap::new(),
@@ -190,10 +192,22 @@ impl Raft {
         self.log.term_at(index)
     }
 
-    /// The voters of the configuration in force.
+    /// The voters of the configuration in force, of both sets while it is joint.
     #[must_use]
-    pub fn voters(&self) -> &BTreeSet<NodeId> {
-        self.membership.voters()
+    pub fn voters(&self) -> BTreeSet<NodeId> {
+        self.membership().voters()
+    }
+
+    /// The configuration in force: the newest of the log, committed or not.
+    #[must_use]
+    pub fn membership(&self) -> &Membership {
+        self.configurations.current()
+    }
+
+    /// Whether this node keeps positions and no data.
+    #[must_use]
+    pub fn is_witness(&self) -> bool {
+        self.config.witness
     }
 
     /// Whether a failed write has ended the machine.
@@ -206,14 +220,32 @@ impl Raft {
         matches!(self.standing, Standing::Leader(_))
     }
 
-    /// Whether this node may campaign and vote.
-    pub(super) fn is_voter(&self) -> bool {
-        self.membership.contains(self.config.id)
+    /// The disk this node speaks from.
+    pub(super) fn voice(&self) -> Voice {
+        Voice { store: self.config.store, witness: self.config.witness }
+    }
+
+    /// Whether this node's word may count. A disk that is not the one it was promises nothing until the group has taken it in:
+    /// it may have given a vote that it has forgotten.
+    pub(super) fn has_voice(&self) -> bool {
+        let member = self.membership().member(self.config.id);
+        !self.config.rejoin || member.is_some_and(|member| member.store == Some(self.config.store))
+    }
+
+    /// Whether this node may campaign: a voter on the disk that the configuration names, who holds the data. While the
+    /// configuration in force is not known to be committed, that of the one before will do: this log may be the only one that
+    /// can win (dissertation §4.2.2).
+    pub(super) fn may_lead(&self) -> bool {
+        let (own, voice) = (self.config.id, self.voice());
+        let named = |it: &Membership| it.is_voter(own) && it.recognises(own, voice);
+        let before = || self.configurations.index() > self.commit && named(self.configurations.before());
+        !self.config.witness && self.has_voice() && (named(self.membership()) || before())
     }
 
     /// The other voters.
     pub(super) fn peers(&self) -> impl Iterator<Item = NodeId> {
-        self.voters().iter().copied().filter(|&peer| peer != self.config.id)
+        let own = self.config.id;
+        self.voters().into_iter().filter(move |&peer| peer != own)
     }
 
     /// Makes the machine write and send what has gathered once its driver has nothing more for it.
@@ -232,7 +264,7 @@ impl Raft {
     pub(super) fn persist_ballot(&mut self, out: &mut Outbox<Self>) {
         let mut records = vec![Record::Ballot { term: self.term, vote: self.vote }];
         if std::mem::take(&mut self.founding) {
-            records.push(Record::Founding(self.membership.encode()));
+            records.push(Record::Founding(self.membership().encode()));
         }
         self.ballot_write = out.persist(records);
     }

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
-use crate::types::{LogIndex, NodeId, Term};
+use crate::raft::membership::Membership;
+use crate::types::{LogIndex, NodeId, StoreId, Term};
 
 /// What part a machine plays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,9 +47,11 @@ pub struct Status {
     pub snapshot_index: LogIndex,
     /// The last index that is durable on this node's own disk.
     pub durable_index: LogIndex,
-    /// The voters of the configuration in force.
+    /// The configuration in force, committed or not.
+    pub membership: Membership,
+    /// The voters of the configuration in force, of both sets while it is joint.
     pub voters: BTreeSet<NodeId>,
-    /// What each other voter is known to hold durably; empty unless this node leads.
+    /// What each other member is known to hold durably; empty unless this node leads.
     pub match_index: BTreeMap<NodeId, LogIndex>,
 }
 
@@ -72,6 +75,22 @@ pub enum Event {
         /// What it had acknowledged, at least.
         acknowledged: LogIndex,
     },
+    /// Another configuration is in force; it may not be committed yet.
+    MembershipChanged {
+        /// The entry that carries it, or the snapshot's last index.
+        index: LogIndex,
+        /// The configuration.
+        membership: Membership,
+    },
+    /// A member speaks from another disk than the one the group knows; its word does not count. Told once per disk and term.
+    Stranger {
+        /// The member.
+        node: NodeId,
+        /// The disk from which it speaks.
+        store: StoreId,
+        /// Whether it asks to be taken in anew.
+        rejoin: bool,
+    },
     /// A peer sent what it must not; it was ignored.
     Rejected {
         /// The peer.
@@ -89,9 +108,9 @@ pub enum Event {
 /// What is wrong with a peer's message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 pub enum Rejection {
-    /// The sender is no member of the group.
-    #[error("the sender is no member of the group")]
-    NotMember,
+    /// It carries commands without their bytes, which only a witness may be sent.
+    #[error("it withholds the commands")]
+    Withheld,
     /// Another node leads in the message's term.
     #[error("another node leads in that term")]
     SecondLeader,
@@ -107,4 +126,7 @@ pub enum Rejection {
     /// A snapshot came without its message or with an unreadable configuration.
     #[error("the snapshot cannot be used")]
     BadSnapshot,
+    /// An entry carries a configuration that cannot be read.
+    #[error("the configuration cannot be read")]
+    BadConfiguration,
 }

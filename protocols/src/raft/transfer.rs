@@ -6,7 +6,9 @@ use crate::log::Position;
 use crate::protocol::Outbox;
 use crate::raft::command::{Refusal, Reply};
 use crate::raft::election::Campaign;
+use crate::raft::membership::Duty;
 use crate::raft::message::Message;
+use crate::raft::progress::Progress;
 use crate::raft::state::{Handover, Raft, Standing, Timer};
 use crate::types::{NodeId, Term, Timestamp, Token};
 
@@ -28,11 +30,13 @@ impl Raft {
         if to == Some(self.config.id) {
             return out.reply_early(token, Reply::Transferred { to: self.config.id });
         }
-        let furthest = || lead.progress.iter().max_by_key(|(_, peer)| (peer.matched, peer.contact));
+        let may_lead = |peer: &Progress| peer.member.duty == Duty::Voter;
+        let voters = || lead.progress.iter().filter(|(_, peer)| may_lead(peer));
+        let furthest = || voters().max_by_key(|(_, peer)| (peer.matched, peer.contact));
         let Some(to) = to.or_else(|| furthest().map(|(&peer, _)| peer)) else {
             return Self::refuse(token, Refusal::TransferFailed, out);
         };
-        if !lead.progress.contains_key(&to) {
+        if !lead.progress.get(&to).is_some_and(may_lead) {
             return Self::refuse(token, Refusal::TransferFailed, out);
         }
         self.handover = Some(Handover { token, to });
@@ -61,7 +65,7 @@ impl Raft {
     ) {
         let asked =
             term == self.term && self.leader == Some(from) && matches!(self.standing, Standing::Follower);
-        if asked && self.log.holds(last) && self.space && self.is_voter() {
+        if asked && self.log.holds(last) && self.space && self.may_lead() {
             self.campaign(now, Campaign::ByTransfer, out);
         } else {
             out.reached("request to campaign ignored");

@@ -261,6 +261,7 @@ pub fn entry_hash(entry: &Entry) -> u64 {
             mix_bytes(mix(mix(hash, 2), tag), payload)
         }
         Body::Configuration(bytes) => mix_bytes(mix(hash, 3), bytes),
+        Body::Withheld => mix(hash, 4),
     }
 }
 

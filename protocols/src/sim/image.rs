@@ -180,7 +180,9 @@ impl<P: Subject> Image<P> {
     }
 
     fn compact(&mut self, upto: LogIndex) -> Result<(), Misuse> {
-        if self.snapshot.as_ref().is_none_or(|snapshot| snapshot.meta.index < upto) {
+        let anchored = self.cells.values().filter_map(Placed::forgets_upto).max();
+        let contained = self.snapshot.as_ref().map(|snapshot| snapshot.meta.index).max(anchored);
+        if contained.is_none_or(|contained| contained < upto) {
             return Err(Misuse::NoSnapshot(upto));
         }
         self.forget_upto(upto);

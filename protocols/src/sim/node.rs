@@ -11,7 +11,7 @@ use crate::sim::disk::Disk;
 use crate::sim::event::{Arrival, Job};
 use crate::sim::image::Snapshot;
 use crate::sim::subject::Subject;
-use crate::types::{LogIndex, NodeId, Timestamp, WriteId};
+use crate::types::{LogIndex, NodeId, StoreId, Timestamp, WriteId};
 
 /// A node of a simulated world.
 #[derive(Clone, Debug)]
@@ -20,6 +20,10 @@ pub struct Node<P: Subject, A> {
     pub(super) config: P::Config,
     pub(super) life: u64,
     pub(super) disk: Disk<P>,
+    /// The identity of the disk.
+    pub(super) store: StoreId,
+    /// Whether the disk is known not to be the one it was.
+    pub(super) rejoin: bool,
     /// Whether the process is to die during its next write, and for how long.
     pub(super) dies_in_write: Option<Duration>,
     /// Whether the node stays broken for ever.
@@ -75,14 +79,30 @@ impl<P: Subject, A> Process<P, A> {
 
 impl<P: Subject, A> Node<P, A> {
     /// A node whose process was never started, on an empty disk.
-    pub(super) fn new(id: NodeId, config: P::Config, disk: Disk<P>) -> Self {
-        Self { id, config, life: 0, disk, process: None, dies_in_write: None, retired: false }
+    pub(super) fn new(id: NodeId, config: P::Config, disk: Disk<P>, store: StoreId) -> Self {
+        Self {
+            id,
+            config,
+            life: 0,
+            disk,
+            store,
+            rejoin: false,
+            process: None,
+            dies_in_write: None,
+            retired: false,
+        }
     }
 
     /// The node's id.
     #[must_use]
     pub fn id(&self) -> NodeId {
         self.id
+    }
+
+    /// The identity of its disk.
+    #[must_use]
+    pub fn store(&self) -> StoreId {
+        self.store
     }
 
     /// The machine, while the process lives.

@@ -4,9 +4,14 @@
 
 use crate::log::SnapshotMeta;
 use crate::protocol::Protocol;
+use crate::types::StoreId;
 
 /// What a simulated world asks of a protocol.
 pub trait Subject: Protocol {
+    /// Tells a machine that starts which disk it is on, and whether that is known not to be the one it was. A protocol without
+    /// identities of disks has nothing to note.
+    fn situate(_config: &mut Self::Config, _store: StoreId, _rejoin: bool) {}
+
     /// Whether the machine believes that it leads; a protocol without leaders says no.
     fn leads(&self) -> bool;
 

@@ -20,7 +20,7 @@ use crate::sim::queue::Queue;
 use crate::sim::subject::Subject;
 use crate::sim::trace::{Trace, TraceLine};
 use crate::sim::violation::Violation;
-use crate::types::{LogIndex, NodeId, Timestamp, Token};
+use crate::types::{LogIndex, NodeId, StoreId, Timestamp, Token};
 
 /// How a world behaves beside the faults that are planned for it.
 #[derive(Clone, Debug)]
@@ -113,7 +113,8 @@ impl<P: Subject, A: Application> World<P, A> {
         }
         let nodes = machines.into_iter().zip(ids).map(|(machine, id)| {
             let disk = Disk::new(Prng::fork(seed, 1_000 + id.0).next_u64(), config.disk.clone());
-            Node::new(id, machine, disk)
+            let store = StoreId(Prng::fork(seed, 2_000 + id.0).next_u64() | 1);
+            Node::new(id, machine, disk, store)
         });
         let nodes: Vec<_> = nodes.collect();
         let mut world = Self {
@@ -265,7 +266,9 @@ impl<P: Subject, A: Application> World<P, A> {
         let it = &mut self.nodes[node];
         it.life += 1;
         let seed = Prng::fork(self.seed, it.id.0 << 32 | it.life).next_u64();
-        let machine = P::restore(it.config.clone(), seed, it.disk.recover());
+        let mut situated = it.config.clone();
+        P::situate(&mut situated, it.store, it.rejoin);
+        let machine = P::restore(situated, seed, it.disk.recover());
         let mut application = A::default();
         let mut applied = LogIndex::ZERO;
         if let Some(snapshot) = it.disk.durable().snapshot() {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use stateright::{Model, Property};
 use synod_protocols::log::Position;
-use synod_protocols::raft::{Alarm, AppendResult, Command, Epoch, Message, Role};
+use synod_protocols::raft::{Alarm, AppendResult, Command, Epoch, Message, Role, Voice};
 use synod_protocols::{Input, LogIndex, NodeId, SessionId, Term, Timestamp, Token};
 
 use crate::bounds::Bounds;
@@ -138,8 +138,12 @@ impl Group {
             }
             Action::Hear { from, .. } => {
                 let term = state.node(*from).disk.term();
-                let message =
-                    Message::AppendReply { term, epoch: Epoch::default(), result: AppendResult::Stale };
+                let message = Message::AppendReply {
+                    term,
+                    epoch: Epoch::default(),
+                    result: AppendResult::Stale,
+                    voice: Voice::default(),
+                };
                 node.handle(
                     bounds,
                     Timestamp::ZERO,

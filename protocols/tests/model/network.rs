@@ -94,6 +94,7 @@ pub(crate) fn is_past(message: &Message, term: Term) -> bool {
         | Message::Heartbeat { term: own, .. }
         | Message::HeartbeatReply { term: own, .. }
         | Message::Snapshot { term: own, .. }
+        | Message::Anchor { term: own, .. }
         | Message::TimeoutNow { term: own, .. } => *own < term,
     }
 }
@@ -106,7 +107,8 @@ pub(crate) fn digest(message: &Message) -> u64 {
         | Message::AppendReply { epoch, .. }
         | Message::Heartbeat { epoch, .. }
         | Message::HeartbeatReply { epoch, .. }
-        | Message::Snapshot { epoch, .. } => *epoch = Epoch::default(),
+        | Message::Snapshot { epoch, .. }
+        | Message::Anchor { epoch, .. } => *epoch = Epoch::default(),
         Message::PreVote { .. }
         | Message::PreVoteReply { .. }
         | Message::Vote { .. }

@@ -65,6 +65,7 @@ impl Disk {
                             self.entries.retain(|held| held.index < entry.index);
                             self.entries.push(entry);
                         }
+                        Record::Anchor(_) => unreachable!("no witness in this model"),
                     }
                 }
                 id
@@ -216,6 +217,7 @@ fn hash_write(write: &Effect<Raft>, renaming: &Renaming, into: &mut impl Hasher)
                     Record::Ballot { term, vote } => (0u8, term, vote.map(|it| renaming.of(it))).hash(into),
                     Record::Founding(_) => 1u8.hash(into),
                     Record::Entry(entry) => (2u8, entry.term, entry.index).hash(into),
+                    Record::Anchor(_) => unreachable!("no witness in this model"),
                 }
             }
         }

@@ -114,7 +114,7 @@ pub(crate) fn keeps_ballot(before: &Disk, after: &Disk) -> bool {
 /// Whether what is said about a vote stands on the disk: one's own as a candidate, and one given to a candidate.
 pub(crate) fn is_covered(disk: &Disk, to: NodeId, message: &Message) -> bool {
     match message {
-        Message::VoteReply { term, granted: true } => {
+        Message::VoteReply { term, granted: true, .. } => {
             disk.term() > *term || disk.ballot == Some((*term, Some(to)))
         }
         Message::Vote { term, .. } => {

@@ -129,7 +129,9 @@ mod tests {
     use super::*;
 
     fn replica(role: services::Role, voters: &[u64]) -> services::Status {
+        let voters: BTreeSet<_> = voters.iter().copied().map(NodeId).collect();
         services::Status {
+            membership: services::Membership::founding(&voters, &BTreeSet::new()),
             id: NodeId(1),
             role,
             term: Term(2),
@@ -141,7 +143,7 @@ mod tests {
             first_index: LogIndex(1),
             snapshot_index: LogIndex::ZERO,
             durable_index: LogIndex(3),
-            voters: voters.iter().copied().map(NodeId).collect::<BTreeSet<_>>(),
+            voters,
             match_index: BTreeMap::new(),
         }
     }

@@ -8,4 +8,4 @@ mod state_machine;
 pub use crate::driver::Frozen;
 pub use state_machine::{Applied, StateMachine};
 pub use synod_protocols::Outcome;
-pub use synod_protocols::raft::{Role, Status};
+pub use synod_protocols::raft::{Duty, Member, Membership, Role, Status};

@@ -3,7 +3,7 @@
 
 use crate::raft::invariants::vitals::Vitals;
 use crate::raft::{Raft, Reply};
-use crate::sim::{Invariant, Scene, Violation};
+use crate::sim::{Invariant, Node, Scene, Violation};
 use crate::types::{LogIndex, Term};
 
 const NAME: &str = "acknowledged survives";
@@ -42,7 +42,9 @@ impl<A> Invariant<Raft, A> for AcknowledgedSurvives {
 
     fn finish(&mut self, scene: &Scene<'_, Raft, A>) -> Result<(), Violation> {
         let last = self.acknowledged.iter().map(|it| it.index).max().unwrap_or_default();
-        match scene.nodes.iter().find(|node| node.is_well() && node.applied() < last) {
+        let holds_data = |node: &&Node<Raft, A>| node.machine().is_some_and(|machine| !machine.is_witness());
+        let mut well = scene.nodes.iter().filter(|node| node.is_well()).filter(holds_data);
+        match well.find(|node| node.applied() < last) {
             None => Ok(()),
             Some(node) => {
                 let details = format!("applied only {} when {last} was acknowledged", node.applied());

@@ -17,7 +17,8 @@ impl<A> Invariant<Raft, A> for Bounds {
         // While a snapshot is put in the place of the log, the application is still where it was.
         let installing = machine.snapshots.installing;
         let contained = base <= installing.unwrap_or(snapshot).max(snapshot);
-        let taken = installing.is_some() || applied >= base;
+        // A witness applies nothing and takes no snapshots: its anchor says where its log begins.
+        let taken = installing.is_some() || machine.is_witness() || applied >= base;
         let known = applied <= commit && machine.durable <= last;
         // A leader may commit before its own disk has an entry; nobody commits what his log does not reach.
         if contained && taken && known && commit <= last {
@@ -36,7 +37,8 @@ impl<A> Invariant<Raft, A> for Bounds {
     fn finish(&mut self, scene: &Scene<'_, Raft, A>) -> Result<(), Violation> {
         let bare = scene.nodes.iter().find(|node| {
             let image = node.disk().durable();
-            image.base() > image.snapshot().map_or(LogIndex::ZERO, |snapshot| snapshot.meta.index)
+            let witness = node.machine().is_some_and(Raft::is_witness);
+            !witness && image.base() > image.snapshot().map_or(LogIndex::ZERO, |snapshot| snapshot.meta.index)
         });
         let Some(node) = bare else { return Ok(()) };
         let details = format!("its disk begins after {} without a snapshot", node.disk().durable().base());

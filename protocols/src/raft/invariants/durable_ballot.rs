@@ -28,6 +28,6 @@ pub(super) fn ballot<A>(node: &Node<Raft, A>) -> (Term, Option<NodeId>) {
     let Place::Cell(key) = sample.place() else { return (Term::ZERO, None) };
     match node.disk().durable().cell(key) {
         Some(Record::Ballot { term, vote }) => (*term, *vote),
-        Some(Record::Entry(_) | Record::Founding(_)) | None => (Term::ZERO, None),
+        Some(Record::Entry(_) | Record::Founding(_) | Record::Anchor(_)) | None => (Term::ZERO, None),
     }
 }

@@ -1,8 +1,10 @@
-//! Elected only by a durable quorum: when a leader takes office, a majority of disks hold a vote for it in its term, or have
-//! moved on to a later term (Raft §5.2, Figure 2: a vote is on stable storage before it is given).
+//! Elected only by a durable quorum: when a leader takes office, a quorum of the disks of its configuration hold a vote for it in its
+//! term, or have moved on to a later term (Raft §5.2, Figure 2: a vote is on stable storage before it is given).
 
+use crate::quorum::Tally;
 use crate::raft::Raft;
 use crate::raft::invariants::durable_ballot::ballot;
+use crate::raft::invariants::durable_quorum::is_on;
 use crate::raft::invariants::vitals::Vitals;
 use crate::sim::{Invariant, Scene, Violation};
 use crate::types::Term;
@@ -22,12 +24,19 @@ impl<A> Invariant<Raft, A> for DurableElection {
         }
         let Some(term) = leads else { return Ok(()) };
         let leader = Some(scene.node().id());
-        let voters =
-            scene.nodes.iter().map(ballot).filter(|&(at, vote)| at > term || at == term && vote == leader);
-        let voters = voters.count();
-        if voters > scene.nodes.len() / 2 {
+        let Some(machine) = scene.node().machine() else { return Ok(()) };
+        let membership = machine.membership();
+        let gave = |voter| {
+            let node = scene.nodes.iter().find(|node| node.id() == voter)?;
+            let (at, vote) = ballot(node);
+            Some(is_on(node, membership) && (at > term || at == term && vote == leader))
+        };
+        if membership.quorum().tally(gave) == Tally::Won {
             return Ok(());
         }
-        Err(scene.violation("durable election", format!("leads term {term} by the votes of {voters} disks")))
+        let voters: Vec<_> =
+            membership.voters().into_iter().filter(|&voter| gave(voter) == Some(true)).collect();
+        let details = format!("leads term {term} by the votes of {voters:?}, no quorum of {membership:?}");
+        Err(scene.violation("durable election", details))
     }
 }

@@ -3,7 +3,7 @@
 //! Looks at written logs, durable or not. Each entry has a hash of itself and of all before it; what a step wrote is compared
 //! with what anybody ever wrote there in that term.
 
-use crate::log::Entry;
+use crate::log::{Body, Entry};
 use crate::raft::{Raft, Record};
 use crate::sim::{Happening, Invariant, Node, Scene, Violation, entry_hash, mix};
 use crate::types::{LogIndex, Term};
@@ -67,11 +67,17 @@ impl LogMatching {
         let node = scene.node();
         let image = node.disk().written();
         let from = from.max(image.base().next());
+        let witness = node.machine().is_some_and(Raft::is_witness);
         let mut before = self.chain_before(scene.actor, node, from);
         let mut upto = std::mem::take(&mut self.nodes[scene.actor].upto);
         upto.resize(from.0 as usize, 0);
         for index in from.0..=image.last_index().0 {
             let Some(Record::Entry(entry)) = image.entry(LogIndex(index)) else { continue };
+            if entry.body == Body::Withheld || witness && before.is_none() {
+                before = self.known_chain(entry);
+                upto.push(before.unwrap_or(0));
+                continue;
+            }
             let chain = self.meet(entry, before).map_err(|what| {
                 scene.violation("log matching", format!("entry {index} of term {}: {what}", entry.term))
             })?;
@@ -80,6 +86,12 @@ impl LogMatching {
         }
         self.nodes[scene.actor].upto = upto;
         Ok(())
+    }
+
+    /// The hash of the log up to an entry of which a witness keeps the position only, if a log with the data was seen to hold it.
+    fn known_chain(&self, entry: &Entry) -> Option<u64> {
+        let known = self.known.get(entry.index.0 as usize)?;
+        known.iter().find(|known| known.term == entry.term).map(|known| known.chain)
     }
 
     /// Compares one entry with what is known of its index and term; returns the hash of the log up to it.

@@ -1,7 +1,7 @@
 //! What Raft machines say, answer and write, in words. A position is written `index@term`.
 
 use crate::log::{Body, Entry, Position};
-use crate::raft::{AppendResult, Event, Message, Record, Reply};
+use crate::raft::{AppendResult, Event, Membership, Message, Record, Reply};
 
 /// The kinds of messages.
 pub(super) const KINDS: &[&str] = &[
@@ -14,6 +14,7 @@ pub(super) const KINDS: &[&str] = &[
     "Heartbeat",
     "HeartbeatReply",
     "Snapshot",
+    "Anchor",
     "TimeoutNow",
 ];
 
@@ -28,6 +29,7 @@ pub(super) fn kind(message: &Message) -> &'static str {
         Message::Heartbeat { .. } => "Heartbeat",
         Message::HeartbeatReply { .. } => "HeartbeatReply",
         Message::Snapshot { .. } => "Snapshot",
+        Message::Anchor { .. } => "Anchor",
         Message::TimeoutNow { .. } => "TimeoutNow",
     }
 }
@@ -36,17 +38,17 @@ pub(super) fn message(message: &Message) -> String {
     let kind = kind(message);
     let granted = |granted: bool| if granted { "granted" } else { "refused" };
     match message {
-        Message::PreVote { proposed, last } => {
+        Message::PreVote { proposed, last, .. } => {
             format!("{kind} for term {proposed}, log ends {}", position(*last))
         }
-        Message::PreVoteReply { term, proposed, granted: yes } => {
+        Message::PreVoteReply { term, proposed, granted: yes, .. } => {
             format!("{kind} for term {proposed}: {}, in term {term}", granted(*yes))
         }
-        Message::Vote { term, last, transfer } => {
+        Message::Vote { term, last, transfer, .. } => {
             let transfer = if *transfer { ", by transfer" } else { "" };
             format!("{kind} term {term}, log ends {}{transfer}", position(*last))
         }
-        Message::VoteReply { term, granted: yes } => format!("{kind} term {term}: {}", granted(*yes)),
+        Message::VoteReply { term, granted: yes, .. } => format!("{kind} term {term}: {}", granted(*yes)),
         Message::Append { term, previous, commit, entries, .. } => {
             let entries: Vec<String> = entries.iter().map(entry).collect();
             format!(
@@ -66,6 +68,9 @@ pub(super) fn message(message: &Message) -> String {
             format!("{kind} term {term}{round}")
         }
         Message::Snapshot { term, .. } => format!("{kind} term {term}"),
+        Message::Anchor { term, meta, .. } => {
+            format!("{kind} term {term}, log begins after {}", position(meta.position()))
+        }
         Message::TimeoutNow { term, last } => format!("{kind} term {term}, log ends {}", position(*last)),
     }
 }
@@ -78,7 +83,12 @@ pub(super) fn entry(entry: &Entry) -> String {
     let body = match &entry.body {
         Body::Noop => "noop".to_owned(),
         Body::Command { payload, .. } => shown(payload),
-        Body::Configuration(_) => "configuration".to_owned(),
+        Body::Configuration(bytes) => {
+            let membership = Membership::decode(bytes);
+            membership
+                .map_or_else(|| "unreadable configuration".to_owned(), |it| format!("configuration {it}"))
+        }
+        Body::Withheld => "withheld".to_owned(),
     };
     format!("{} {body}", position(entry.position()))
 }
@@ -89,6 +99,7 @@ pub(super) fn record(record: &Record) -> String {
         Record::Ballot { term, vote: Some(vote) } => format!("ballot term {term} for {vote:?}"),
         Record::Ballot { term, vote: None } => format!("ballot term {term}"),
         Record::Founding(_) => "founding".to_owned(),
+        Record::Anchor(meta) => format!("anchor {}", position(meta.position())),
     }
 }
 
@@ -97,6 +108,7 @@ pub(super) fn reply(reply: &Reply) -> Option<String> {
         Reply::Applied { index, .. } => Some(format!("applied at {index}")),
         Reply::ReadReady { index } => Some(format!("ready at {index}")),
         Reply::Transferred { to } => Some(format!("{to:?} leads")),
+        Reply::MembersChanged { index } => Some(format!("members changed at {index}")),
         Reply::SnapshotTaken { index } => Some(format!("snapshot of {index} taken")),
         Reply::Status(_) => None,
         Reply::Refused(refusal) => Some(format!("refused ({:?}), {refusal}", refusal.outcome())),
@@ -111,6 +123,11 @@ pub(super) fn event(event: &Event) -> Option<String> {
             Some(format!("that its log ends at {last}, and it had acknowledged {acknowledged}"))
         }
         Event::Rejected { from, reason } => Some(format!("a message of {from:?} that was ignored: {reason}")),
+        Event::MembershipChanged { index, membership } => Some(format!("members {membership} since {index}")),
+        Event::Stranger { node, rejoin, .. } => {
+            let wish = if *rejoin { ", asking to be taken in anew" } else { "" };
+            Some(format!("{node:?} on another disk{wish}"))
+        }
         Event::SnapshotInstalled { index } => Some(format!("snapshot {index} installed")),
     }
 }

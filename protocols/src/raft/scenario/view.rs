@@ -123,7 +123,7 @@ fn log(machine: &Raft, node: &Node<Raft, Page>) -> String {
         let cached = machine.entry(index);
         let written = || match node.disk().written().entry(index) {
             Some(Record::Entry(entry)) => Some(entry),
-            Some(Record::Ballot { .. } | Record::Founding(_)) | None => None,
+            Some(Record::Ballot { .. } | Record::Founding(_) | Record::Anchor(_)) | None => None,
         };
         cached.or_else(written).map_or_else(|| format!("{index} not there"), speech::entry)
     });

@@ -8,18 +8,20 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use crate::prng::Prng;
 use crate::raft::Raft;
 use crate::raft::invariants::Suite;
 use crate::raft::simulation::client::{Action, Seen};
 use crate::raft::simulation::exactly_once;
+use crate::raft::simulation::operator::{OPERATOR, Operator};
 use crate::raft::simulation::options::Options;
 use crate::raft::simulation::settings::settings;
 use crate::raft::simulation::workload::Workload;
 use crate::sim::{
-    Commands, Demand, History, Invariant, Lists, Schedule, Step, Tally, TraceLine, Violation, World,
+    Commands, Demand, History, Invariant, Lists, Node, Schedule, Step, Tally, TraceLine, Violation, World,
     WorldConfig,
 };
-use crate::types::{LogIndex, Term, Timestamp};
+use crate::types::{LogIndex, NodeId, Term, Timestamp};
 
 const LIVENESS: &str = "liveness";
 
@@ -86,6 +88,7 @@ struct Run<'a> {
     world: World<Raft, Lists>,
     suite: Suite,
     workload: Workload,
+    operator: Operator,
     schedule: Schedule,
     /// The election timeout of every node.
     patience: Duration,
@@ -96,6 +99,7 @@ impl<'a> Run<'a> {
         let mut schedule = options.schedule(seed);
         let nodes = options.nodes_of(seed);
         let configs = settings(seed, options.profile, nodes, &schedule.world);
+        let witnesses = configs.first().map(|config| config.witnesses.clone()).unwrap_or_default();
         let patience = configs.first().map_or(Duration::ZERO, |config| config.election_timeout);
         let config = WorldConfig { trace_tail: tail, trace_words: tail > 0, ..schedule.world.clone() };
         let mut world = World::new(options.chance_of(seed), config, configs);
@@ -103,7 +107,14 @@ impl<'a> Run<'a> {
             world.plan(at, fault);
         }
         let workload = Workload::new(seed, options, &mut world);
-        Self { seed, options, world, suite: Suite::default(), workload, schedule, patience }
+        let chance = Prng::fork(options.chance_of(seed), 0x00BE_7A70);
+        let any_may_be_needed = !witnesses.is_empty();
+        let operator = Operator::new(chance, workload.operator(), nodes, witnesses, &mut world);
+        if operator.changes_members() || any_may_be_needed {
+            // Where members come and go, any node may be needed in the end; so may any holder of data, where a witness has decided.
+            schedule.core = (1..=nodes).map(NodeId).collect();
+        }
+        Self { seed, options, world, suite: Suite::default(), workload, operator, schedule, patience }
     }
 
     fn finish(mut self) -> Outcome {
@@ -134,6 +145,7 @@ impl<'a> Run<'a> {
         }
         self.advance(self.options.safe_until())?;
         self.world.make_well(&self.schedule.core, &self.schedule.fates);
+        self.operator.gather(&mut self.world);
         let well = self.world.now();
         self.advance(well.after(self.recovery()).min(self.options.end()))?;
         self.require_progress(well)?;
@@ -141,10 +153,11 @@ impl<'a> Run<'a> {
             self.advance(self.world.now().after(Duration::from_millis(500)))?;
         }
         self.workload.stop();
+        self.operator.stop();
         self.rest()?;
         let scene = self.world.scene(0);
         self.suite.finish(&scene)?;
-        let core = self.world.nodes().iter().filter(|node| self.schedule.core.contains(&node.id()));
+        let core = self.world.nodes().iter().filter(|node| self.holds_data(node));
         core.into_iter()
             .try_for_each(|node| exactly_once::check(self.workload.history(), self.world.now(), node))
     }
@@ -203,6 +216,7 @@ impl<'a> Run<'a> {
                     self.suite.check(&self.world.scene(node))?;
                     self.workload.hear(&mut self.world)?;
                 }
+                Some(Step::Alarm(OPERATOR)) => self.operator.act(&mut self.world),
                 Some(Step::Alarm(alarm)) => self.workload.alarm(&mut self.world, alarm),
                 Some(Step::World) | None => {}
             }
@@ -223,9 +237,10 @@ impl<'a> Run<'a> {
             }
             if self.world.now() >= limit {
                 let details = format!(
-                    "no command took effect within {:?} of {:?} being well",
+                    "no command took effect within {:?} of {:?} being well: {}",
                     self.recovery(),
-                    self.schedule.core
+                    self.schedule.core,
+                    self.told()
                 );
                 return Err(Violation { invariant: LIVENESS, at: self.world.now(), node: None, details });
             }
@@ -248,22 +263,46 @@ impl<'a> Run<'a> {
                 limit = self.world.now().after(self.recovery()).min(last);
             }
             let level = ends.len() == 1 && ends.iter().all(|end| end.0 == end.1 && end.1 == end.2);
-            if level && self.workload.is_idle() {
+            if level && self.workload.is_idle() && self.operator.is_done(&self.world) {
                 // Answers that are owed are on their way at most for a moment more.
                 return self.advance(self.world.now().after(self.recovery() / 4));
             }
             if self.world.now() >= limit {
-                let details = format!("the core did not come to rest: (applied, commit, last) {ends:?}");
+                let details = format!(
+                    "the core did not come to rest: (applied, commit, last) {ends:?}: {}",
+                    self.told()
+                );
                 return Err(Violation { invariant: LIVENESS, at: self.world.now(), node: None, details });
             }
         }
     }
 
+    /// Whether a node of the core has the whole application in the end, which a witness has not.
+    fn holds_data(&self, node: &Node<Raft, Lists>) -> bool {
+        self.schedule.core.contains(&node.id()) && node.machine().is_none_or(|machine| !machine.is_witness())
+    }
+
+    /// How every node stands, in words.
+    fn told(&self) -> String {
+        let nodes = self.world.nodes().iter();
+        let told = nodes.map(|node| node.machine().map_or_else(|| format!("{} is down", node.id()), tell));
+        told.collect::<Vec<_>>().join("; ")
+    }
+
     /// Where the core's machines are: last applied, committed and written index of each, the slowest first.
     fn core_ends(&self) -> BTreeSet<(LogIndex, LogIndex, LogIndex)> {
-        let core = self.world.nodes().iter().filter(|node| self.schedule.core.contains(&node.id()));
+        let core = self.world.nodes().iter().filter(|node| self.holds_data(node));
         core.filter_map(|node| node.machine().map(Raft::status))
             .map(|status| (status.applied, status.commit, status.last_index))
             .collect()
     }
+}
+
+/// How a machine stands, in words.
+fn tell(machine: &Raft) -> String {
+    let status = machine.status();
+    let (id, role, term, commit, last) =
+        (status.id, status.role, status.term, status.commit, status.last_index);
+    let at = machine.configurations.index();
+    format!("{id} {role:?} in term {term}, committed {commit} of {last}, since {at} {}", status.membership)
 }

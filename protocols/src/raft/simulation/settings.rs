@@ -29,7 +29,13 @@ pub(super) fn settings(seed: u64, profile: Profile, nodes: u64, world: &WorldCon
             Config { pre_vote: !chance.chance(0.125), check_quorum: !chance.chance(0.125), ..config }
         }
     };
-    voters.into_iter().map(|id| Config { id, ..shared.clone() }).collect()
+    let witnesses: BTreeSet<_> = if profile != Profile::Liveness && nodes > 2 && chance.chance(0.2) {
+        [NodeId(nodes)].into()
+    } else {
+        BTreeSet::new()
+    };
+    let shared = Config { witnesses: witnesses.clone(), ..shared };
+    voters.into_iter().map(|id| Config { id, witness: witnesses.contains(&id), ..shared.clone() }).collect()
 }
 
 fn limits(voters: &BTreeSet<NodeId>, chance: &mut Prng) -> Config {

@@ -1,13 +1,19 @@
 //! What a simulated world has to know of Raft.
 
 use crate::log::SnapshotMeta;
-use crate::raft::{Message, Raft, Record, Role};
+use crate::raft::{Config, Message, Raft, Record, Role};
 use crate::sim::Subject;
+use crate::types::StoreId;
 
 /// What a message without entries takes, roughly.
 const HEADER: usize = 64;
 
 impl Subject for Raft {
+    fn situate(config: &mut Config, store: StoreId, rejoin: bool) {
+        config.store = store;
+        config.rejoin = rejoin;
+    }
+
     fn leads(&self) -> bool {
         self.role() == Role::Leader
     }
@@ -26,6 +32,7 @@ impl Subject for Raft {
             Message::HeartbeatReply { .. } => HEADER + 9,
             Message::Snapshot { .. } => HEADER + 10,
             Message::TimeoutNow { .. } => HEADER + 11,
+            Message::Anchor { meta, .. } => HEADER + 12 + meta.configuration.len(),
         }
     }
 
@@ -34,13 +41,14 @@ impl Subject for Raft {
             Record::Entry(entry) => entry.size(),
             Record::Ballot { .. } => 16,
             Record::Founding(bytes) => bytes.len(),
+            Record::Anchor(meta) => 32 + meta.configuration.len(),
         }
     }
 
     fn ends_at(record: &Record, snapshot: &SnapshotMeta) -> bool {
         match record {
             Record::Entry(entry) => entry.index == snapshot.index && entry.term == snapshot.term,
-            Record::Ballot { .. } | Record::Founding(_) => false,
+            Record::Ballot { .. } | Record::Founding(_) | Record::Anchor(_) => false,
         }
     }
 }

@@ -20,9 +20,8 @@ use crate::types::{ClientId, NodeId, Outcome, Timestamp, Token};
 const READS: &str = "linearizable reads";
 const ONCE: &str = "exactly once";
 
-/// Alarms: the number of the client and its generation, or one of these.
+/// Alarms: the number of the client and its generation, or this.
 const NEXT_REQUEST: u64 = u64::MAX;
-const OPERATOR: u64 = u64::MAX - 1;
 
 /// All clients of a run, and what they know.
 #[derive(Debug)]
@@ -49,9 +48,6 @@ impl Workload {
         let habits = Habits::draw(&mut Prng::fork(seed, 0x0AB1_7500), options);
         let clients = (1..=habits.clients).map(|id| Client::new(ClientId(id), NodeId(1 + id % nodes)));
         world.alarm(Timestamp::ZERO, NEXT_REQUEST);
-        if let Some(pause) = habits.operator {
-            world.alarm(world.now().after(pause), OPERATOR);
-        }
         Self {
             clients: clients.collect(),
             last_client: ClientId(habits.clients),
@@ -68,11 +64,15 @@ impl Workload {
         }
     }
 
+    /// The mean time between two deeds of the operator, if there is one.
+    pub(super) fn operator(&self) -> Option<Duration> {
+        self.habits.operator
+    }
+
     /// Takes an alarm that was set for it.
     pub(super) fn alarm(&mut self, world: &mut World<Raft, Lists>, alarm: u64) {
         match alarm {
             NEXT_REQUEST => self.next_request(world),
-            OPERATOR => self.operate(world),
             client => self.wake(world, (client >> 32) as usize, client as u32),
         }
     }
@@ -241,7 +241,10 @@ impl Workload {
                 self.refused(world, client, refusal);
                 Ok(())
             }
-            Reply::Transferred { .. } | Reply::SnapshotTaken { .. } | Reply::Status(_) => {
+            Reply::Transferred { .. }
+            | Reply::MembersChanged { .. }
+            | Reply::SnapshotTaken { .. }
+            | Reply::Status(_) => {
                 let details = format!("answers {:?} with {reply:?}", self.clients[client].request);
                 Err(violation(READS, world, node, details))
             }
@@ -354,23 +357,6 @@ impl Workload {
         let it = &mut self.clients[client];
         it.generation = it.generation.wrapping_add(1);
         world.alarm(world.now().after(pause), (client as u64) << 32 | u64::from(it.generation));
-    }
-
-    fn operate(&mut self, world: &mut World<Raft, Lists>) {
-        let Some(pause) = self.habits.operator.filter(|_| !self.stopped) else { return };
-        let node = NodeId(self.chance.between(1, self.nodes));
-        let other = NodeId(self.chance.between(1, self.nodes));
-        let command = match self.chance.below(8) {
-            0..3 => Command::Transfer { to: None },
-            3 => Command::Transfer { to: Some(other) },
-            4 | 5 => Command::Snapshot,
-            6 => Command::Campaign,
-            _ => Command::Status,
-        };
-        // Whether the node is dead, and what it answers, is all the same to the operator.
-        let _ = world.submit(node, command);
-        let pause = self.chance.duration(Duration::ZERO, pause * 2);
-        world.alarm(world.now().after(pause), OPERATOR);
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) fn config(id: u64, voters: u64) -> Config {
 /// A disk that keeps writes apart until they are synced.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Disk {
-    cells: BTreeMap<bool, Record>,
+    cells: BTreeMap<crate::protocol::Place, Record>,
     pub(super) entries: BTreeMap<LogIndex, Entry>,
     pub(super) snapshot: Option<(SnapshotMeta, Vec<Bytes>)>,
 }
@@ -120,11 +120,8 @@ impl Node {
                             self.disk.entries.split_off(&entry.index);
                             self.disk.entries.insert(entry.index, entry);
                         }
-                        Record::Ballot { .. } => {
-                            self.disk.cells.insert(false, record);
-                        }
-                        Record::Founding(_) => {
-                            self.disk.cells.insert(true, record);
+                        Record::Ballot { .. } | Record::Founding(_) | Record::Anchor(_) => {
+                            self.disk.cells.insert(crate::protocol::Placed::place(&record), record);
                         }
                     }
                 }
@@ -385,7 +382,7 @@ impl Cluster {
                     results.push((entry.index, payload.clone()));
                     payload.clone()
                 }
-                Body::Noop | Body::Configuration(_) => Bytes::new(),
+                Body::Noop | Body::Configuration(_) | Body::Withheld => Bytes::new(),
             };
             assert_eq!(node.state.len() as u64 + 1, entry.index.0, "{id:?} applies in order, once");
             node.state.push(payload.clone());
@@ -483,4 +480,9 @@ impl Cluster {
             _ => panic!("{leader} does not lead"),
         }
     }
+}
+
+/// The founding configuration of voters, encoded as on disk.
+pub(super) fn founding<const N: usize>(voters: [NodeId; N]) -> crate::raft::Membership {
+    crate::raft::Membership::founding(&voters.into(), &BTreeSet::new())
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::log::{Body, Entry, Position};
 use crate::protocol::Input;
+use crate::raft::Voice;
 use crate::raft::tests::harness::{Cluster, n};
 use crate::raft::{AppendResult, Command, Config, Epoch, Event, Message, Refusal, Rejection, Reply, Role};
 use crate::types::{LogIndex, LogTime, Outcome, SessionId, Term};
@@ -72,10 +73,24 @@ fn rt_01_an_entry_of_an_earlier_term_is_not_committed_by_counting() {
     let old = cluster.raft(1).log.last();
     cluster.forged = true;
     // Node 1 leads again in a later term; its peers acknowledge the old entry, but not the one of the later term.
-    cluster.deliver(2, 1, Message::HeartbeatReply { term: Term(2), epoch: Epoch(9), round: 0 });
+    cluster.deliver(
+        2,
+        1,
+        Message::HeartbeatReply {
+            term: Term(2),
+            epoch: Epoch(9),
+            round: 0,
+            voice: Voice::default(),
+            rejoin: false,
+        },
+    );
     cluster.command(1, Command::Campaign);
-    cluster.deliver(2, 1, Message::PreVoteReply { term: Term(2), proposed: Term(3), granted: true });
-    cluster.deliver(2, 1, Message::VoteReply { term: Term(3), granted: true });
+    cluster.deliver(
+        2,
+        1,
+        Message::PreVoteReply { term: Term(2), proposed: Term(3), granted: true, voice: Voice::default() },
+    );
+    cluster.deliver(2, 1, Message::VoteReply { term: Term(3), granted: true, voice: Voice::default() });
     assert_eq!(cluster.raft(1).role(), Role::Leader);
     cluster.settle();
     let before = cluster.raft(1).status().commit;
@@ -83,12 +98,16 @@ fn rt_01_an_entry_of_an_earlier_term_is_not_committed_by_counting() {
     for peer in [2, 3] {
         let epoch = cluster.epoch(1, peer);
         let result = AppendResult::Matched(old.index);
-        cluster.deliver(peer, 1, Message::AppendReply { term: Term(3), epoch, result });
+        cluster.deliver(
+            peer,
+            1,
+            Message::AppendReply { term: Term(3), epoch, result, voice: Voice::default() },
+        );
     }
     assert_eq!(cluster.raft(1).status().commit, before);
     let epoch = cluster.epoch(1, 2);
     let result = AppendResult::Matched(old.index.next());
-    cluster.deliver(2, 1, Message::AppendReply { term: Term(3), epoch, result });
+    cluster.deliver(2, 1, Message::AppendReply { term: Term(3), epoch, result, voice: Voice::default() });
     assert_eq!(cluster.raft(1).status().commit, old.index.next(), "with an entry of its own term, both are");
 }
 
@@ -243,7 +262,12 @@ fn rt_22_an_answer_to_an_earlier_replication_moves_nothing() {
     cluster.settle();
     let before = cluster.raft(1).status();
     let last = before.last_index;
-    let message = |result| Message::AppendReply { term: before.term, epoch: Epoch(99), result };
+    let message = |result| Message::AppendReply {
+        term: before.term,
+        epoch: Epoch(99),
+        result,
+        voice: Voice::default(),
+    };
     cluster.deliver(3, 1, message(AppendResult::Matched(last)));
     cluster.deliver(3, 1, message(AppendResult::Conflict { rejected: last, hint: Position::START }));
     assert_eq!(cluster.raft(1).status().match_index, before.match_index);
@@ -255,7 +279,7 @@ fn a_peer_that_acknowledges_what_was_never_sent_is_reported() {
     let status = cluster.raft(1).status();
     let epoch = cluster.epoch(1, 2);
     let result = AppendResult::Matched(LogIndex(999));
-    cluster.deliver(2, 1, Message::AppendReply { term: status.term, epoch, result });
+    cluster.deliver(2, 1, Message::AppendReply { term: status.term, epoch, result, voice: Voice::default() });
     assert_eq!(cluster.raft(1).status(), status);
     assert!(cluster.node(1).events.contains(&Event::Rejected { from: n(2), reason: Rejection::Unsent }));
 }
@@ -269,7 +293,17 @@ fn rt_43_long_divergent_tails_converge_while_heartbeats_race() {
         let tail: Vec<Entry> = (0..60).map(|i| entry(base.index.0 + 1 + i, 2 + i / 7, "junk")).collect();
         cluster.isolate(3);
         cluster.deliver(2, 3, append(20, (base.index.0, base.term.0), 0, &tail));
-        cluster.deliver(3, 1, Message::HeartbeatReply { term: Term(20), epoch: Epoch(1), round: 0 });
+        cluster.deliver(
+            3,
+            1,
+            Message::HeartbeatReply {
+                term: Term(20),
+                epoch: Epoch(1),
+                round: 0,
+                voice: Voice::default(),
+                rejoin: false,
+            },
+        );
         let leader = cluster.run_until_led();
         for i in 0..60 + seed {
             cluster.propose(leader, &format!("{i}"));

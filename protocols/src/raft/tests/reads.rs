@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::raft::Voice;
 use crate::raft::tests::harness::{Cluster, n};
 use crate::raft::{Command, Message, Refusal, Reply};
 use crate::types::LogIndex;
@@ -65,10 +66,24 @@ fn rt_12_a_confirmation_from_before_the_read_confirms_nothing() {
     let second = cluster.command(1, Command::Read);
     cluster.settle();
     // The answer to the first round comes a second time; the second read was not in it.
-    cluster.deliver(2, 1, Message::HeartbeatReply { term, epoch, round: 1 });
+    cluster.deliver(
+        2,
+        1,
+        Message::HeartbeatReply { term, epoch, round: 1, voice: Voice::default(), rejoin: false },
+    );
     assert_eq!(cluster.reply(1, second), None);
     // Nor does an answer count that names a round of the future.
-    cluster.deliver(3, 1, Message::HeartbeatReply { term, epoch: cluster.epoch(1, 3), round: 99 });
+    cluster.deliver(
+        3,
+        1,
+        Message::HeartbeatReply {
+            term,
+            epoch: cluster.epoch(1, 3),
+            round: 99,
+            voice: Voice::default(),
+            rejoin: false,
+        },
+    );
     assert_eq!(cluster.reply(1, second), None);
     cluster.run(Duration::from_secs(1));
     assert_eq!(cluster.refusal(1, second), Some(Refusal::NotLeader { leader: None }));

@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use crate::log::{Position, SnapshotMeta};
 use crate::protocol::Input;
-use crate::raft::membership::Membership;
-use crate::raft::tests::harness::{Cluster, n};
+use crate::raft::Voice;
+use crate::raft::tests::harness::{Cluster, founding, n};
 use crate::raft::{AppendResult, Command, Config, Epoch, Event, Message, Rejection, Reply};
 use crate::types::{LogIndex, LogTime, Term};
 
@@ -24,7 +24,7 @@ fn fill(cluster: &mut Cluster, leader: u64, count: usize) {
 }
 
 fn meta(index: u64, term: u64) -> SnapshotMeta {
-    let configuration = Membership::new([n(1), n(2), n(3)].into()).encode();
+    let configuration = founding([n(1), n(2), n(3)]).encode();
     SnapshotMeta { index: LogIndex(index), term: Term(term), time: LogTime(1), configuration }
 }
 
@@ -124,7 +124,12 @@ fn rt_41_a_snapshot_of_a_past_leader_is_dropped() {
     cluster.deliver(
         2,
         3,
-        Message::Vote { term: Term(8), last: Position { term: Term(9), index: LogIndex(9) }, transfer: true },
+        Message::Vote {
+            term: Term(8),
+            last: Position { term: Term(9), index: LogIndex(9) },
+            transfer: true,
+            voice: Voice::default(),
+        },
     );
     let before = cluster.raft(3).status();
     cluster.seen.clear();

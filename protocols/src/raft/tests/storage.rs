@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use crate::log::{Body, Entry, MemoryLog, Position, SnapshotMeta};
 use crate::protocol::{Effect, Input, Outbox, Protocol, Recovered};
-use crate::raft::membership::Membership;
-use crate::raft::tests::harness::{Cluster, config, n};
+use crate::raft::Voice;
+use crate::raft::tests::harness::{Cluster, config, founding, n};
 use crate::raft::{Command, Config, Epoch, Message, Raft, Record, Refusal, Reply, Role};
 use crate::types::{LogIndex, LogTime, Outcome, SessionId, Term, Timestamp, Token, WriteId};
 
@@ -126,7 +126,7 @@ fn rt_46_a_whole_cluster_restarts_with_everything_it_acknowledged() {
 fn rt_46_the_founding_configuration_outlives_a_changed_config_file() {
     let cells = vec![
         Record::Ballot { term: Term(3), vote: Some(n(2)) },
-        Record::Founding(Membership::new([n(1), n(2), n(3), n(4), n(5)].into()).encode()),
+        Record::Founding(founding([n(1), n(2), n(3), n(4), n(5)]).encode()),
     ];
     let raft = Raft::restore(config(3, 3), 1, Recovered { cells, ..Recovered::default() });
     assert_eq!(raft.voters().len(), 5);
@@ -135,7 +135,7 @@ fn rt_46_the_founding_configuration_outlives_a_changed_config_file() {
 
 #[test]
 fn rt_46_a_snapshot_ahead_of_the_log_makes_the_disk_continue_after_it() {
-    let configuration = Membership::new([n(1), n(2), n(3)].into()).encode();
+    let configuration = founding([n(1), n(2), n(3)]).encode();
     let snapshot = SnapshotMeta { index: LogIndex(10), term: Term(2), time: LogTime(50), configuration };
     let cells = vec![Record::Ballot { term: Term(2), vote: None }];
     let entries = (1..=7).map(|i| Record::Entry(entry(i, 1))).collect();
@@ -155,7 +155,7 @@ fn rt_46_a_snapshot_ahead_of_the_log_makes_the_disk_continue_after_it() {
 
 #[test]
 fn rt_10_a_single_voter_leads_only_once_its_vote_itself_is_on_disk() {
-    let configuration = Membership::new([n(3)].into()).encode();
+    let configuration = founding([n(3)]).encode();
     let snapshot = SnapshotMeta { index: LogIndex(10), term: Term(2), time: LogTime(50), configuration };
     let cells = vec![Record::Ballot { term: Term(2), vote: None }];
     let mut bare = Bare::new(Recovered { cells, snapshot: Some(snapshot), entries: Vec::new() });
@@ -170,7 +170,7 @@ fn rt_10_a_single_voter_leads_only_once_its_vote_itself_is_on_disk() {
 
 #[test]
 fn rt_46_a_tail_kept_below_the_snapshot_is_still_known_after_a_restart() {
-    let configuration = Membership::new([n(1), n(2), n(3)].into()).encode();
+    let configuration = founding([n(1), n(2), n(3)]).encode();
     let snapshot = SnapshotMeta { index: LogIndex(10), term: Term(2), time: LogTime(10), configuration };
     let cells = vec![Record::Ballot { term: Term(2), vote: None }];
     let entries = (6..=12).map(|i| Record::Entry(entry(i, 1 + u64::from(i > 8)))).collect();
@@ -254,7 +254,7 @@ fn rt_27_a_failed_write_answers_everyone_once_and_silences_the_machine() {
     cluster.seen.clear();
     cluster.cut.clear();
     let last = Position { term: Term(9), index: LogIndex(9) };
-    cluster.deliver(2, 1, Message::Vote { term: Term(9), last, transfer: true });
+    cluster.deliver(2, 1, Message::Vote { term: Term(9), last, transfer: true, voice: Voice::default() });
     cluster.input(1, Input::Persisted(WriteId(u64::MAX)));
     cluster.run(Duration::from_secs(1));
     assert!(!cluster.seen.iter().any(|(from, _, _)| *from == n(1)), "it says nothing any more");
@@ -307,20 +307,23 @@ fn a_machine_never_panics_on_what_a_peer_sends() {
         let position = Position { term: Term(b), index: LogIndex(a) };
         let epoch = Epoch(c);
         let message = match round % 9 {
-            0 => Message::PreVote { proposed: Term(a), last: position },
-            1 => Message::PreVoteReply { term, proposed: Term(a), granted: b == 0 },
-            2 => Message::Vote { term, last: position, transfer: c == 0 },
-            3 => Message::VoteReply { term, granted: b == 0 },
+            0 => Message::PreVote { proposed: Term(a), last: position, voice: Voice::default() },
+            1 => Message::PreVoteReply { term, proposed: Term(a), granted: b == 0, voice: Voice::default() },
+            2 => Message::Vote { term, last: position, transfer: c == 0, voice: Voice::default() },
+            3 => Message::VoteReply { term, granted: b == 0, voice: Voice::default() },
             4 => {
                 let entries = vec![Entry { index: LogIndex(c), term: Term(b), ..entry(1, 1) }];
                 Message::Append { term, epoch, previous: position, commit: LogIndex(b), entries }
             }
-            5 => {
-                Message::AppendReply { term, epoch, result: crate::raft::AppendResult::Matched(LogIndex(a)) }
-            }
+            5 => Message::AppendReply {
+                term,
+                epoch,
+                result: crate::raft::AppendResult::Matched(LogIndex(a)),
+                voice: Voice::default(),
+            },
             6 => {
                 let result = crate::raft::AppendResult::Conflict { rejected: LogIndex(c), hint: position };
-                Message::AppendReply { term, epoch, result }
+                Message::AppendReply { term, epoch, result, voice: Voice::default() }
             }
             7 => Message::Heartbeat { term, epoch, round: a, commit: LogIndex(b), probe: Some(position) },
             _ => Message::TimeoutNow { term, last: position },

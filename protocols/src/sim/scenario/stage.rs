@@ -19,7 +19,7 @@ use crate::sim::scenario::page::Page;
 use crate::sim::scenario::story::{Loudness, Story};
 use crate::sim::scenario::wire::{Parcel, Wire};
 use crate::sim::violation::Violation;
-use crate::types::{LogIndex, NodeId, SessionId, Timestamp, Token};
+use crate::types::{LogIndex, NodeId, SessionId, StoreId, Timestamp, Token};
 
 /// Local clocks do not begin at zero.
 const ORIGIN: u64 = 1_000_000_000;
@@ -100,7 +100,8 @@ impl<P: Dialect> Stage<P> {
     /// Puts nodes on the stage, without processes. Number i has the id i + 1.
     pub(super) fn populate(&mut self, configs: Vec<P::Config>) {
         for (id, config) in (1..).map(NodeId).zip(configs) {
-            self.nodes.push(Node::new(id, config, Disk::new(id.0, DiskConfig::calm())));
+            let disk = Disk::new(id.0, DiskConfig::calm());
+            self.nodes.push(Node::new(id, config, disk, StoreId::ZERO));
             self.seats.push(Seat::new());
         }
     }

@@ -134,6 +134,8 @@ impl From<ReplicaError> for KvError {
             ReplicaCause::SessionExpired => KvCause::SessionExpired,
             ReplicaCause::Unsupported => KvCause::Unsupported,
             ReplicaCause::TagReused => KvCause::KeyReused,
+            // Answers to changes of members, which no operation on the map is.
+            ReplicaCause::Members(_) | ReplicaCause::ChangeInProgress => KvCause::Busy,
         };
         Self { cause, outcome: error.outcome }
     }

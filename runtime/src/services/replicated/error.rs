@@ -66,6 +66,12 @@ pub enum ReplicaCause {
     /// The request's tag was used for another command, which took effect.
     #[error("the request's tag was used for another command")]
     TagReused,
+    /// No group can have these members.
+    #[error("{0}")]
+    Members(String),
+    /// Another change of members is under way, or took this one's place.
+    #[error("another change of members is under way")]
+    ChangeInProgress,
 }
 
 impl ReplicaError {
@@ -95,7 +101,9 @@ impl ReplicaError {
             | ReplicaCause::Stopped
             | ReplicaCause::SessionExpired
             | ReplicaCause::Unsupported
-            | ReplicaCause::TagReused => false,
+            | ReplicaCause::TagReused
+            | ReplicaCause::Members(_)
+            | ReplicaCause::ChangeInProgress => false,
         }
     }
 
@@ -108,6 +116,8 @@ impl ReplicaError {
             Refusal::Transferring | Refusal::TransferFailed | Refusal::LeadershipLost => {
                 ReplicaCause::LeadershipMoves
             }
+            Refusal::Members(error) => ReplicaCause::Members(error.to_string()),
+            Refusal::ChangeInProgress | Refusal::Superseded => ReplicaCause::ChangeInProgress,
             Refusal::SnapshotFailed | Refusal::StorageFailed | Refusal::Stopped => ReplicaCause::Stopped,
         };
         Self { cause, outcome: refusal.outcome() }

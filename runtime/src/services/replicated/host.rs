@@ -47,7 +47,8 @@ impl<S: StateMachine> Host<Raft> for ReplicaHost<S> {
                     let at = Applied { index, time, session };
                     results.push((index, state.apply(at, &payload)));
                 }
-                Body::Noop | Body::Configuration(_) => {}
+                // A machine that holds data is never given what was withheld from it.
+                Body::Noop | Body::Configuration(_) | Body::Withheld => {}
             }
             state.applied = index;
         }
@@ -99,6 +100,18 @@ impl<S: StateMachine> Host<Raft> for ReplicaHost<S> {
                 %acknowledged,
                 "this node's disk lacks what it had acknowledged: it was replaced or set back, which the group does not tolerate"
             ),
+            Event::MembershipChanged { index, membership } => {
+                let voters: Vec<_> =
+                    membership.voters().into_iter().map(|voter| self.names.of(voter)).collect();
+                tracing::info!(node, service, %index, ?voters, joint = membership.is_joint(), "another configuration is in force");
+            }
+            Event::Stranger { node: member, store, rejoin } => {
+                let member = self.names.of(*member);
+                tracing::warn!(
+                    node, service, member, %store, rejoin,
+                    "a member speaks from another disk than the group knows: its word does not count until it is replaced"
+                );
+            }
             Event::SnapshotInstalled { index } => {
                 tracing::info!(node, service, %index, "the state was replaced by a snapshot")
             }

@@ -1,0 +1,73 @@
+//! The configurations of a log, each in force from the entry that carries it (dissertation §4.1: in effect on append).
+//!
+//! Follows the log: what is truncated takes its configuration along, and what is compacted leaves the one that was in force.
+
+use crate::raft::membership::Membership;
+use crate::types::LogIndex;
+
+/// Configurations by the index from which they are in force; never empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Configurations {
+    first: (LogIndex, Membership),
+    later: Vec<(LogIndex, Membership)>,
+}
+
+impl Configurations {
+    /// The configuration in force at `index`, where the log begins.
+    pub(super) fn new(index: LogIndex, membership: Membership) -> Self {
+        Self { first: (index, membership), later: Vec::new() }
+    }
+
+    /// The configuration in force: the newest of the log, committed or not.
+    pub(super) fn current(&self) -> &Membership {
+        &self.latest().1
+    }
+
+    /// The configuration before the one in force, if it was not left behind; else the one in force.
+    pub(super) fn before(&self) -> &Membership {
+        let position = self.later.len().checked_sub(2);
+        position.map_or(&self.first.1, |position| &self.later[position].1)
+    }
+
+    /// The index of the entry that carries the configuration in force.
+    pub(super) fn index(&self) -> LogIndex {
+        self.latest().0
+    }
+
+    /// Every configuration with the index from which it is in force, in the order of the log.
+    pub(super) fn all(&self) -> impl Iterator<Item = &(LogIndex, Membership)> {
+        std::iter::once(&self.first).chain(&self.later)
+    }
+
+    /// The configuration in force at an index of the log, at or above where it begins.
+    pub(super) fn at(&self, index: LogIndex) -> &Membership {
+        let after = self.later.partition_point(|(from, _)| *from <= index);
+        after.checked_sub(1).map_or(&self.first.1, |position| &self.later[position].1)
+    }
+
+    /// Notes the configuration of a new entry.
+    pub(super) fn push(&mut self, index: LogIndex, membership: Membership) {
+        debug_assert!(index > self.index(), "configurations come in the order of the log");
+        self.later.push((index, membership));
+    }
+
+    /// Forgets the configurations of entries from `from` on. Says whether there was one.
+    pub(super) fn truncate(&mut self, from: LogIndex) -> bool {
+        let kept = self.later.partition_point(|(index, _)| *index < from);
+        let cut = kept < self.later.len();
+        self.later.truncate(kept);
+        cut
+    }
+
+    /// Forgets the configurations that `upto` has left behind.
+    pub(super) fn compact(&mut self, upto: LogIndex) {
+        let past = self.later.partition_point(|(index, _)| *index <= upto);
+        if let Some(last) = self.later.drain(..past).next_back() {
+            self.first = last;
+        }
+    }
+
+    fn latest(&self) -> &(LogIndex, Membership) {
+        self.later.last().unwrap_or(&self.first)
+    }
+}
