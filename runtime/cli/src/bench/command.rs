@@ -5,10 +5,11 @@ use clap::{Args, Subcommand};
 use crate::bench::echo::EchoCommand;
 use crate::bench::kv::KvCommand;
 use crate::bench::messaging::MessagingCommand;
+use crate::bench::storage::StorageCommand;
 use crate::failure::Failure;
 use crate::output::Form;
 
-/// Measures this machine: each figure several times, with the smallest, the middle and the largest result. Without a name, all.
+/// Measures this machine: each figure several times, with the smallest, the middle and the largest result. Without a name, messaging and the map.
 #[derive(Args, Debug)]
 pub(crate) struct BenchCommand {
     #[command(subcommand)]
@@ -19,6 +20,7 @@ pub(crate) struct BenchCommand {
 enum What {
     Messaging(MessagingCommand),
     Kv(KvCommand),
+    Storage(StorageCommand),
     #[command(hide = true)]
     Echo(EchoCommand),
 }
@@ -36,6 +38,7 @@ impl BenchCommand {
             }
             Some(What::Messaging(messaging)) => messaging.run(form),
             Some(What::Kv(kv)) => kv.run(form),
+            Some(What::Storage(storage)) => storage.run(form),
             Some(What::Echo(echo)) => echo.run(),
         }
     }

@@ -15,6 +15,7 @@ mod messaging;
 mod recovery;
 mod remote;
 mod runs;
+mod storage;
 mod writers;
 
 pub(crate) use command::BenchCommand;
