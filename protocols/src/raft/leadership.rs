@@ -12,6 +12,8 @@ use crate::types::{LogIndex, NodeId, StoreId, Timestamp, Token};
 /// One term of office.
 #[derive(Clone, Debug)]
 pub(super) struct Leadership {
+    /// This node and its disk.
+    pub(super) own: (NodeId, StoreId),
     /// The entry with which this term began; once it is committed, the commit index is up to date (dissertation §6.4).
     pub(super) first: LogIndex,
     /// The other members, and the voters that are being left.
@@ -60,8 +62,9 @@ pub(super) struct Round {
 
 impl Leadership {
     /// A term of office that begins with the entry `first`.
-    pub(super) fn new(first: LogIndex) -> Self {
+    pub(super) fn new(own: (NodeId, StoreId), first: LogIndex) -> Self {
         Self {
+            own,
             first,
             progress: BTreeMap::new(),
             has_witness: false,

@@ -20,6 +20,10 @@ use crate::types::{LogIndex, NodeId, StoreId, Timestamp, Token};
 
 impl Knowledge for Leadership {
     fn store(&self, node: NodeId) -> Option<StoreId> {
+        let (own, store) = self.own;
+        if node == own {
+            return Some(store).filter(|&store| store != StoreId::ZERO);
+        }
         self.progress.get(&node)?.heard
     }
 

@@ -21,7 +21,7 @@ impl Raft {
     pub(super) fn take_office(&mut self, now: Timestamp, out: &mut Outbox<Self>) {
         debug_assert!(self.durable_write >= self.ballot_write, "this node's own vote is durable");
         let first = self.log.last().index.next();
-        let mut lead = Leadership::new(first);
+        let mut lead = Leadership::new((self.config.id, self.config.store), first);
         lead.attend(self.config.id, self.membership(), first, now);
         self.standing = Standing::Leader(lead);
         self.leader = Some(self.config.id);

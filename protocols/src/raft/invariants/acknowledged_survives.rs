@@ -42,7 +42,12 @@ impl<A> Invariant<Raft, A> for AcknowledgedSurvives {
 
     fn finish(&mut self, scene: &Scene<'_, Raft, A>) -> Result<(), Violation> {
         let last = self.acknowledged.iter().map(|it| it.index).max().unwrap_or_default();
-        let holds_data = |node: &&Node<Raft, A>| node.machine().is_some_and(|machine| !machine.is_witness());
+        let leaders = scene.nodes.iter().filter_map(Node::machine).filter(|machine| machine.is_leader());
+        let group = leaders.max_by_key(|machine| machine.term).map(Raft::membership);
+        let belongs = |node: &Node<Raft, A>| group.is_none_or(|group| group.member(node.id()).is_some());
+        let holds_data = |node: &&Node<Raft, A>| {
+            belongs(node) && node.machine().is_some_and(|machine| !machine.is_witness())
+        };
         let mut well = scene.nodes.iter().filter(|node| node.is_well()).filter(holds_data);
         match well.find(|node| node.applied() < last) {
             None => Ok(()),

@@ -5,7 +5,7 @@ use crate::raft::Raft;
 use crate::raft::invariants::durable_ballot::ballot;
 use crate::raft::invariants::vitals::Vitals;
 use crate::sim::{Happening, Invariant, Scene, Violation};
-use crate::types::{LogIndex, NodeId, Term};
+use crate::types::{LogIndex, NodeId, StoreId, Term};
 
 const NAME: &str = "monotone";
 
@@ -14,12 +14,19 @@ const NAME: &str = "monotone";
 pub struct Monotone {
     processes: Vec<Option<Vitals>>,
     ballots: Vec<(Term, Option<NodeId>)>,
+    stores: Vec<StoreId>,
 }
 
 impl<A> Invariant<Raft, A> for Monotone {
     fn check(&mut self, scene: &Scene<'_, Raft, A>) -> Result<(), Violation> {
         self.processes.resize(scene.nodes.len(), None);
         self.ballots.resize(scene.nodes.len(), (Term::ZERO, None));
+        self.stores.resize(scene.nodes.len(), StoreId::ZERO);
+        let store = scene.node().store();
+        if std::mem::replace(&mut self.stores[scene.actor], store) != store {
+            // Another disk has promised nothing.
+            self.ballots[scene.actor] = (Term::ZERO, None);
+        }
         let after = Vitals::of(scene.node());
         let before = std::mem::replace(&mut self.processes[scene.actor], after);
         let started = before.map(|before| before.life) != after.map(|after| after.life);

@@ -1,12 +1,14 @@
 //! Raft as a language of scenarios: which words mean what; each answer stands in the file it concerns.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use bytes::Bytes;
 
 use crate::raft::invariants::Suite;
 use crate::raft::scenario::glance::Glance;
 use crate::raft::scenario::view::{Aim, View};
 use crate::raft::scenario::{settings, speech};
-use crate::raft::{Command, Config, Event, Message, Raft, Record, Reply};
+use crate::raft::{Command, Config, Duty, Event, Message, Raft, Record, Reply};
 use crate::sim::Node;
 use crate::sim::scenario::{Ask, Dialect, Misread, Page, Words};
 use crate::types::NodeId;
@@ -34,6 +36,7 @@ impl Dialect for Raft {
             "campaign" => one(words.node()?, "campaign".to_owned(), Command::Campaign),
             "propose" => proposals(words).map(Some),
             "read" => one(words.node()?, "read".to_owned(), Command::Read),
+            "members" => one(words.node()?, "members".to_owned(), members(words)?),
             "snapshot" => one(words.node()?, "snapshot".to_owned(), Command::Snapshot),
             "transfer" => {
                 let node = words.node()?;
@@ -88,6 +91,25 @@ impl Dialect for Raft {
     fn changes(before: Option<&Glance>, after: &Glance) -> Vec<String> {
         Glance::changes(before, after)
     }
+}
+
+/// The members there shall be: `voters=1-3 witnesses=4 learners=5`, and `replace=2` for those on another disk than before.
+fn members(words: &mut Words<'_>) -> Result<Command, Misread> {
+    let (mut members, mut replace) = (BTreeMap::new(), BTreeSet::new());
+    while let Some((name, value)) = words.option() {
+        let duty = match name {
+            "voters" => Duty::Voter,
+            "witnesses" => Duty::Witness,
+            "learners" => Duty::Learner,
+            "replace" => {
+                replace = Words::parse_nodes(value)?;
+                continue;
+            }
+            _ => return Err(Misread::Surplus(format!("{name}={value}"))),
+        };
+        members.extend(Words::parse_nodes(value)?.into_iter().map(|node| (node, duty)));
+    }
+    Ok(Command::ChangeMembers { members, replace })
 }
 
 /// Payloads: a word each; `v1..9` stands for `v1` to `v9`, and `x*200` for two hundred times `x`.

@@ -1,5 +1,7 @@
 //! The settings of nodes as a script writes them: `start 3 pre_vote=off n2.election_timeout=1s`.
 
+use std::collections::BTreeSet;
+
 use crate::raft::Config;
 use crate::sim::scenario::{Misread, Words};
 use crate::types::NodeId;
@@ -9,7 +11,20 @@ pub(super) fn parse(words: &mut Words<'_>) -> Result<Vec<Config>, Misread> {
     let count = words.next("the number of nodes")?;
     let ids = Words::parse_nodes(&format!("1-{count}"))
         .map_err(|_| Misread::Not { wanted: "number of nodes", word: count.to_owned() })?;
-    let mut configs: Vec<Config> = ids.iter().map(|&id| Config::sim(id, ids.clone())).collect();
+    let witnesses = words.named("witnesses").map(Words::parse_nodes).transpose()?.unwrap_or_default();
+    let mut voters = match words.named("voters").map(Words::parse_nodes).transpose()? {
+        Some(voters) => voters,
+        None => ids.difference(&witnesses).copied().collect(),
+    };
+    voters.extend(&witnesses);
+    let config = |&id: &NodeId| Config {
+        // Whoever is no founder waits to be taken in.
+        voters: if voters.contains(&id) { voters.clone() } else { BTreeSet::new() },
+        witnesses: if voters.contains(&id) { witnesses.clone() } else { BTreeSet::new() },
+        witness: witnesses.contains(&id),
+        ..Config::sim(id, BTreeSet::new())
+    };
+    let mut configs: Vec<Config> = ids.iter().map(config).collect();
     let mut own: Vec<(NodeId, &str, &str)> = Vec::new();
     while let Some((name, value)) = words.option() {
         match name.split_once('.') {
@@ -50,6 +65,7 @@ fn set(config: &mut Config, name: &str, value: &str) -> Result<(), Misread> {
         "snapshot_entries" => config.snapshot_entries = number()?,
         "snapshot_bytes" => config.snapshot_bytes = number()?,
         "keep_entries" => config.keep_entries = number()?,
+        "witness" => config.witness = Words::parse_switch(value)?,
         "pre_vote" => config.pre_vote = Words::parse_switch(value)?,
         "check_quorum" => config.check_quorum = Words::parse_switch(value)?,
         _ => return Err(Misread::Not { wanted: "setting", word: name.to_owned() }),

@@ -16,6 +16,8 @@ pub enum View {
     Status,
     /// The log, entry by entry.
     Log,
+    /// The configuration in force.
+    Config,
     /// What a leader knows of its peers.
     Progress,
     /// The application's page.
@@ -36,6 +38,7 @@ impl View {
         match verb {
             "status" => Some(Self::Status),
             "log" => Some(Self::Log),
+            "config" => Some(Self::Config),
             "progress" => Some(Self::Progress),
             "page" => Some(Self::Page),
             _ => None,
@@ -47,6 +50,7 @@ impl View {
         match self {
             Self::Status => status(machine),
             Self::Log => log(machine, node),
+            Self::Config => config(machine),
             Self::Progress => progress(machine),
             Self::Page => {
                 let lines = node.application().map(Page::lines).unwrap_or_default();
@@ -131,6 +135,12 @@ fn log(machine: &Raft, node: &Node<Raft, Page>) -> String {
     let before = status.first_index.previous();
     let base = if before > LogIndex::ZERO { format!(" after {before}") } else { String::new() };
     format!("log{base} [{}]", entries.join(", "))
+}
+
+fn config(machine: &Raft) -> String {
+    let index = machine.configurations.index();
+    let open = if index > machine.commit { ", not committed" } else { "" };
+    format!("has members {} since {index}{open}", machine.membership())
 }
 
 fn progress(machine: &Raft) -> String {

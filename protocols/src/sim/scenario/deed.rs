@@ -22,7 +22,7 @@ pub(super) struct Order<P: Dialect> {
 /// Something to be done.
 #[derive(Clone, Debug)]
 pub(super) enum Deed<P: Dialect> {
-    Start { configs: Vec<P::Config>, down: BTreeSet<NodeId> },
+    Start { configs: Vec<P::Config>, down: BTreeSet<NodeId>, stores: Stores },
     Settle,
     Advance { time: Duration, aim: Option<P::Aim> },
     Delay(Duration),
@@ -35,7 +35,7 @@ pub(super) enum Deed<P: Dialect> {
     Link(NodeId, NodeId, Link),
     Crash { node: NodeId, writes: usize, records: usize },
     Restart { node: NodeId, settings: Vec<(String, String)> },
-    Wipe(NodeId),
+    Wipe(NodeId, Loss),
     Pause(NodeId),
     Resume(NodeId),
     Disk(NodeId, Disk),
@@ -47,6 +47,20 @@ pub(super) enum Deed<P: Dialect> {
     ShowMessages(Selection),
     ShowPaths,
     Conclude,
+}
+
+/// Whether disks have identities, by which a group knows them again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stores {
+    Named,
+    Nameless,
+}
+
+/// Whether a process that starts on another disk than before knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Loss {
+    Noticed,
+    Unnoticed,
 }
 
 /// What becomes of messages that are delivered.
@@ -178,7 +192,9 @@ impl<P: Dialect> Deed<P> {
         match verb {
             "start" => {
                 let down = words.named("down").map(Words::parse_nodes).transpose()?.unwrap_or_default();
-                Ok(Self::Start { configs: P::start(words)?, down })
+                let stores = words.named("stores").map(Words::parse_switch).transpose()?;
+                let stores = if stores == Some(true) { Stores::Named } else { Stores::Nameless };
+                Ok(Self::Start { configs: P::start(words)?, down, stores })
             }
             "settle" => Ok(Self::Settle),
             "advance" => {
@@ -257,7 +273,8 @@ impl<P: Dialect> Deed<P> {
                 }
                 Ok(Self::Restart { node, settings })
             }
-            "wipe" => Ok(Self::Wipe(node)),
+            "wipe" if words.take("noticed") => Ok(Self::Wipe(node, Loss::Noticed)),
+            "wipe" => Ok(Self::Wipe(node, Loss::Unnoticed)),
             "pause" => Ok(Self::Pause(node)),
             "resume" => Ok(Self::Resume(node)),
             "disk" => Ok(Self::Disk(node, Disk::parse(words)?)),

@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::protocol::Input;
-use crate::sim::disk::{Disk as SimulatedDisk, DiskConfig};
-use crate::sim::scenario::deed::{Cut, Deed, Disk, Gate, Link, Manner, Order, Snapshots};
+use crate::sim::scenario::deed::{Cut, Deed, Disk, Gate, Link, Manner, Order, Snapshots, Stores};
 use crate::sim::scenario::dialect::Dialect;
 use crate::sim::scenario::misread::Misread;
 use crate::sim::scenario::selection::Selection;
@@ -16,7 +15,7 @@ impl<P: Dialect> Stage<P> {
     pub(super) fn perform(&mut self, order: Order<P>) -> Result<(), Misread> {
         self.story.loudness = order.loudness;
         match order.deed {
-            Deed::Start { configs, down } => self.start(configs, &down)?,
+            Deed::Start { configs, down, stores } => self.start(configs, &down, stores)?,
             Deed::Settle => self.settle(Timestamp::NEVER)?,
             Deed::Advance { time, aim } => {
                 let reached = self.advance(time, aim.as_ref())?;
@@ -38,10 +37,7 @@ impl<P: Dialect> Stage<P> {
             Deed::Link(a, b, link) => self.tell_ends(a, b, link)?,
             Deed::Crash { node, writes, records } => self.crash(node, writes, records)?,
             Deed::Restart { node, settings } => self.restart(node, &settings)?,
-            Deed::Wipe(node) => {
-                let at = self.dead(node)?;
-                self.nodes[at].disk = SimulatedDisk::new(node.0, DiskConfig::calm());
-            }
+            Deed::Wipe(node, loss) => self.dead(node).map(|at| self.replace_disk(at, loss))?,
             Deed::Pause(node) => self.living(node).map(|at| self.seats[at].is_paused = true)?,
             Deed::Resume(node) => self.living(node).map(|at| self.seats[at].is_paused = false)?,
             Deed::Disk(node, disk) => self.treat_disk(node, disk)?,
@@ -73,11 +69,16 @@ impl<P: Dialect> Stage<P> {
         self.drain()
     }
 
-    fn start(&mut self, configs: Vec<P::Config>, down: &BTreeSet<NodeId>) -> Result<(), Misread> {
+    fn start(
+        &mut self,
+        configs: Vec<P::Config>,
+        down: &BTreeSet<NodeId>,
+        stores: Stores,
+    ) -> Result<(), Misread> {
         if !self.nodes.is_empty() {
             return Err(Misread::StartedBefore);
         }
-        self.populate(configs);
+        self.populate(configs, stores);
         for &node in down {
             self.position(node)?;
         }

@@ -13,6 +13,7 @@ use crate::sim::event::Job;
 use crate::sim::image::{Snapshot, Write};
 use crate::sim::invariant::{Answer, Happening, Invariant, Scene};
 use crate::sim::node::{Node, Process};
+use crate::sim::scenario::deed::{Loss, Stores};
 use crate::sim::scenario::dialect::Dialect;
 use crate::sim::scenario::misread::Misread;
 use crate::sim::scenario::page::Page;
@@ -23,6 +24,9 @@ use crate::types::{LogIndex, NodeId, SessionId, StoreId, Timestamp, Token};
 
 /// Local clocks do not begin at zero.
 const ORIGIN: u64 = 1_000_000_000;
+
+/// The first disk of node 1 has the identity after this, its second one the identity this much further on.
+const STORES: u64 = 100;
 
 /// The seed of every machine; scripts that depend on what it draws say so by their timeouts.
 const SEED: u64 = 1;
@@ -98,11 +102,24 @@ impl<P: Dialect> Default for Stage<P> {
 
 impl<P: Dialect> Stage<P> {
     /// Puts nodes on the stage, without processes. Number i has the id i + 1.
-    pub(super) fn populate(&mut self, configs: Vec<P::Config>) {
+    pub(super) fn populate(&mut self, configs: Vec<P::Config>, stores: Stores) {
         for (id, config) in (1..).map(NodeId).zip(configs) {
-            let disk = Disk::new(id.0, DiskConfig::calm());
-            self.nodes.push(Node::new(id, config, disk, StoreId::ZERO));
+            let store = match stores {
+                Stores::Nameless => StoreId::ZERO,
+                Stores::Named => StoreId(STORES + id.0),
+            };
+            self.nodes.push(Node::new(id, config, Disk::new(id.0, DiskConfig::calm()), store));
             self.seats.push(Seat::new());
+        }
+    }
+
+    /// Puts an empty disk in the place of a node's, with an identity of its own if the one before had one.
+    pub(super) fn replace_disk(&mut self, at: usize, loss: Loss) {
+        let node = &mut self.nodes[at];
+        node.disk = Disk::new(node.id.0, DiskConfig::calm());
+        node.rejoin = loss == Loss::Noticed;
+        if node.store != StoreId::ZERO {
+            node.store = StoreId(node.store.0 + STORES);
         }
     }
 
@@ -111,7 +128,9 @@ impl<P: Dialect> Stage<P> {
         let node = &mut self.nodes[at];
         node.life += 1;
         let seed = SEED << 48 | node.id.0 << 32 | node.life;
-        let machine = P::restore(node.config.clone(), seed, node.disk.recover());
+        let mut config = node.config.clone();
+        P::situate(&mut config, node.store, node.rejoin);
+        let machine = P::restore(config, seed, node.disk.recover());
         let mut application = Page::default();
         let mut applied = LogIndex::ZERO;
         self.happenings.push(Happening::Started);
