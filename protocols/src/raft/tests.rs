@@ -2,6 +2,7 @@
 
 mod chaos;
 mod elections;
+mod flow;
 mod harness;
 mod logs;
 mod partitions;

@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, body: &str) -> Result<Answer, NoAnswer> {
-        Ok(Answer { status, index: None, present: false, body: body.into() })
+        Ok(Answer { status, index: None, read_index: None, present: false, body: body.into() })
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     /// The log index the answer speaks of.
     pub(crate) index: Option<u64>,
+    /// The last log index whose effect the answer contains, where it says so.
+    pub(crate) read_index: Option<u64>,
     /// Whether the body of a conflict is a present value.
     pub(crate) present: bool,
     /// The body.
@@ -107,10 +109,11 @@ pub(crate) fn attempt(
     let mut answer = answer.map_err(no_answer)?;
     let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
     let index = header("Synod-Index").and_then(|index| index.parse().ok());
+    let read_index = header("Synod-Read-Index").and_then(|index| index.parse().ok());
     let present = header("Synod-Present") == Some("true");
     let status = answer.status().as_u16();
     let body = answer.body_mut().with_config().limit(ANSWER_LIMIT).read_to_vec().map_err(no_answer)?;
-    Ok(Answer { status, index, present, body })
+    Ok(Answer { status, index, read_index, present, body })
 }
 
 fn no_answer(error: ureq::Error) -> NoAnswer {

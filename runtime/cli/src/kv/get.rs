@@ -10,6 +10,9 @@ use crate::failure::Failure;
 use crate::output::{Form, print, print_json};
 
 /// Prints a key's value, byte for byte; on a terminal with a line feed after it.
+///
+/// With --json also the log index of its last write, and as `read_index` the last index whose effect the answer contains: how old a stale
+/// read is.
 #[derive(Args, Debug)]
 pub(crate) struct Get {
     /// The key.
@@ -36,6 +39,7 @@ impl Get {
             }
             Form::Programs => print_json(&serde_json::json!({
                 "key": self.key, "value": encoded(&answer.body), "index": answer.index,
+                "read_index": answer.read_index,
             })),
         }
     }

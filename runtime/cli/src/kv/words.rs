@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, present: bool, body: &str) -> Answer {
-        Answer { status, index: Some(4), present, body: body.into() }
+        Answer { status, index: Some(4), read_index: None, present, body: body.into() }
     }
 
     #[test]

@@ -185,7 +185,7 @@ fn a_snapshot_of_a_replica_that_remembers_differently_is_refused() {
         SnapshotMeta { index: LogIndex(1), term: Term(1), time: LogTime(1), configuration: Bytes::new() };
     let other = SessionLimits { max_sessions: 9, ..SessionLimits::default() };
     let second = ReplicaHost::new(Arc::new(Shared::new(Sum::default(), other)), Names::default());
-    let refusal = second.thaw().read(&meta, &mut &bytes[..]).err().expect("it is refused").to_string();
+    let refusal = second.thaw().read(&meta, &mut &bytes[..]).expect_err("it is refused").to_string();
     assert!(
         refusal.contains("max_sessions: 9") && refusal.contains("give all members the same"),
         "{refusal}"
