@@ -51,6 +51,8 @@ pub struct Config {
     pub snapshot_entries: u64,
     /// Take a snapshot after this many bytes of applied entries.
     pub snapshot_bytes: u64,
+    /// Take a snapshot once so much log time has passed since the last one and something was applied; zero for never by time.
+    pub snapshot_interval: Duration,
     /// Entries kept below a snapshot, so that a peer that is a little behind needs no snapshot.
     pub keep_entries: u64,
     /// Ask whether an election could be won before starting one (dissertation §9.6). Off only in tests of its absence.
@@ -107,6 +109,7 @@ impl Config {
             cache_bytes: 32 << 20,
             snapshot_entries: 100_000,
             snapshot_bytes: 256 << 20,
+            snapshot_interval: Duration::ZERO,
             keep_entries: 10_000,
             pre_vote: true,
             check_quorum: true,

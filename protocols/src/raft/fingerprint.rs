@@ -171,8 +171,8 @@ fn hash_applying(applying: &Applying, into: &mut impl Hasher) {
 }
 
 fn hash_snapshots(snapshots: &Snapshots, into: &mut impl Hasher) {
-    let Snapshots { index, counted_from, taking, wanted, askers, installing } = snapshots;
-    (index, counted_from, taking, wanted, askers, installing).hash(into);
+    let Snapshots { index, counted_from, counted_since, taking, wanted, askers, installing } = snapshots;
+    (index, counted_from, counted_since, taking, wanted, askers, installing).hash(into);
 }
 
 fn hash_standing(

@@ -70,6 +70,7 @@ impl Raft {
             snapshots: Snapshots {
                 index: base.index,
                 counted_from: base.index,
+                counted_since: time,
                 taking: false,
                 wanted: false,
                 askers: Vec::new(),

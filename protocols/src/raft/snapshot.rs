@@ -5,11 +5,12 @@
 use crate::log::{MemoryLog, SnapshotMeta};
 use crate::protocol::Outbox;
 use crate::raft::command::{Refusal, Reply};
+use crate::raft::config::Config;
 use crate::raft::follower::Heading;
 use crate::raft::membership::Membership;
 use crate::raft::message::{AppendResult, Message};
 use crate::raft::progress::Pace;
-use crate::raft::state::{Raft, Standing};
+use crate::raft::state::{Raft, Snapshots, Standing};
 use crate::raft::status::{Event, Rejection};
 use crate::types::{LogIndex, NodeId, Timestamp, Token};
 
@@ -40,16 +41,14 @@ impl Raft {
         if applied <= self.snapshots.index {
             return self.answer_askers(out);
         }
-        let due = self.snapshots.wanted
-            || applied.0.saturating_sub(self.snapshots.counted_from.0) >= self.config.snapshot_entries
-            || self.applying.bytes >= self.config.snapshot_bytes;
-        if !due || self.applying.issued != applied {
+        if !self.is_snapshot_due() || self.applying.issued != applied {
             return;
         }
         let Some(term) = self.log.term_at(applied) else { return };
         self.snapshots.taking = true;
         self.snapshots.wanted = false;
         self.snapshots.counted_from = applied;
+        self.snapshots.counted_since = self.applying.issued_time;
         self.applying.bytes = 0;
         // The configuration is the one in force at the snapshot's last index, whatever followed it (RT-19).
         let configuration = self.configurations.at(applied).encode();
@@ -146,6 +145,7 @@ impl Raft {
         self.snapshots.installing = None;
         self.snapshots.index = meta.index;
         self.snapshots.counted_from = meta.index;
+        self.snapshots.counted_since = meta.time;
         self.applying.applied = meta.index;
         self.applying.issued = meta.index;
         self.applying.issued_time = meta.time;
@@ -153,6 +153,17 @@ impl Raft {
         out.emit(Event::SnapshotInstalled { index: meta.index });
         self.consider_snapshot(out);
         self.apply_committed(out);
+    }
+
+    /// Whether somebody asked for a snapshot, or entries, their bytes or log time make it worth one.
+    fn is_snapshot_due(&self) -> bool {
+        let Config { snapshot_entries, snapshot_bytes, snapshot_interval, .. } = self.config;
+        let Snapshots { counted_from, counted_since, wanted, .. } = self.snapshots;
+        wanted
+            || self.applying.applied.0.saturating_sub(counted_from.0) >= snapshot_entries
+            || self.applying.bytes >= snapshot_bytes
+            || (!snapshot_interval.is_zero()
+                && self.applying.issued_time >= counted_since.after(snapshot_interval))
     }
 
     fn answer_askers(&mut self, out: &mut Outbox<Self>) {

@@ -113,6 +113,8 @@ pub(super) struct Snapshots {
     pub(super) index: LogIndex,
     /// From where the policy counts entries.
     pub(super) counted_from: LogIndex,
+    /// From which log time on it counts.
+    pub(super) counted_since: LogTime,
     /// Whether one is being written.
     pub(super) taking: bool,
     /// Whether one was asked for, and by whom.

@@ -93,6 +93,8 @@ pub struct RaftConfig {
     pub snapshot_entries: u64,
     /// A snapshot is taken after so many bytes of entries.
     pub snapshot_bytes: u64,
+    /// A snapshot is taken once so much log time has passed since the last one and something was applied; zero for never by time.
+    pub snapshot_interval: Duration,
     /// How many entries are kept below a snapshot, so that a member that is a little behind needs no snapshot.
     pub keep_entries: u64,
     /// How many bytes of snapshots the node sends to its peers a second, all groups together; zero for as many as it can.
@@ -159,6 +161,7 @@ impl Default for RaftConfig {
             heartbeat: Duration::from_millis(50),
             snapshot_entries: 100_000,
             snapshot_bytes: 256 << 20,
+            snapshot_interval: Duration::ZERO,
             keep_entries: 10_000,
             snapshot_rate: 0,
         }

@@ -55,7 +55,7 @@ impl NodeConfig {
     }
 }
 
-const KEYS: [&str; 22] = [
+const KEYS: [&str; 23] = [
     "cluster",
     "node",
     "directory",
@@ -74,6 +74,7 @@ const KEYS: [&str; 22] = [
     "raft.heartbeat_ms",
     "raft.snapshot_entries",
     "raft.snapshot_bytes",
+    "raft.snapshot_interval_ms",
     "raft.keep_entries",
     "raft.snapshot_rate",
     "kv.clients",
@@ -198,6 +199,7 @@ struct Raft {
     heartbeat_ms: u64,
     snapshot_entries: u64,
     snapshot_bytes: u64,
+    snapshot_interval_ms: u64,
     keep_entries: u64,
     snapshot_rate: u64,
 }
@@ -209,6 +211,7 @@ impl Default for Raft {
             heartbeat,
             snapshot_entries,
             snapshot_bytes,
+            snapshot_interval,
             keep_entries,
             snapshot_rate,
         } = RaftConfig::default();
@@ -218,6 +221,7 @@ impl Default for Raft {
             heartbeat_ms: millis(heartbeat),
             snapshot_entries,
             snapshot_bytes,
+            snapshot_interval_ms: millis(snapshot_interval),
             keep_entries,
             snapshot_rate,
         }
@@ -322,6 +326,7 @@ impl Raft {
             heartbeat: Duration::from_millis(self.heartbeat_ms),
             snapshot_entries: self.snapshot_entries,
             snapshot_bytes: self.snapshot_bytes,
+            snapshot_interval: Duration::from_millis(self.snapshot_interval_ms),
             keep_entries: self.keep_entries,
             snapshot_rate: self.snapshot_rate,
         })

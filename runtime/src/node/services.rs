@@ -40,6 +40,7 @@ impl Node {
         config.heartbeat_interval = raft.heartbeat;
         config.snapshot_entries = raft.snapshot_entries;
         config.snapshot_bytes = raft.snapshot_bytes;
+        config.snapshot_interval = raft.snapshot_interval;
         config.keep_entries = raft.keep_entries;
         config.validate().map_err(|error| ServiceError::Settings(error.to_string()))?;
         let system = &self.inner.system;

@@ -56,6 +56,24 @@ fn the_log_is_compacted_by_policy_and_a_tail_is_kept() {
 }
 
 #[test]
+fn log_time_alone_makes_a_snapshot_due() {
+    let every = Duration::from_secs(10);
+    let patient = |config| Config { snapshot_entries: 1 << 40, snapshot_interval: every, ..config };
+    let mut cluster = Cluster::with(3, patient).elect(1);
+    fill(&mut cluster, 1, 5);
+    cluster.run(every + Duration::from_secs(1));
+    assert_eq!(cluster.raft(1).status().snapshot_index, LogIndex::ZERO, "nothing was applied since");
+    fill(&mut cluster, 1, 1);
+    let first = cluster.raft(1).status();
+    assert_eq!(first.snapshot_index, first.applied);
+    fill(&mut cluster, 1, 20);
+    assert_eq!(cluster.raft(1).status().snapshot_index, first.snapshot_index, "no time has passed");
+    cluster.run(every);
+    fill(&mut cluster, 1, 1);
+    assert!(cluster.raft(1).status().snapshot_index > first.snapshot_index);
+}
+
+#[test]
 fn rt_39_a_peer_behind_a_compacted_log_gets_a_snapshot_without_any_new_write() {
     let mut cluster = Cluster::with(3, eager).elect(1);
     cluster.isolate(3);
