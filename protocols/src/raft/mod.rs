@@ -18,6 +18,7 @@ mod feeder;
 mod fingerprint;
 mod follower;
 pub mod invariants;
+pub mod lab;
 mod leadership;
 mod machine;
 mod members;

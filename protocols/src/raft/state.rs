@@ -255,10 +255,11 @@ impl Raft {
         self.timers.set(Timer::Flush, now);
     }
 
-    /// Starts to wait for a leader anew, for a time drawn from `[t, 2t)`.
+    /// Starts to wait for a leader anew, for a time drawn from `[t, 2t)`, or as the spread says.
     pub(super) fn arm_election(&mut self, now: Timestamp) {
         let least = self.config.election_timeout;
-        let wait = self.prng.duration(least, (least * 2).saturating_sub(std::time::Duration::from_nanos(1)));
+        let most = least + self.config.election_spread.unwrap_or(least);
+        let wait = self.prng.duration(least, most.saturating_sub(std::time::Duration::from_nanos(1)));
         self.timers.set(Timer::Election, now.after(wait));
     }
 

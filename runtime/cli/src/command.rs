@@ -10,6 +10,7 @@ use crate::check::CheckCommand;
 use crate::demo::DemoCommand;
 use crate::failure::Failure;
 use crate::kv::KvCommand;
+use crate::lab::LabCommand;
 use crate::node::NodeCommand;
 use crate::output::Form;
 use crate::restore::RestoreCommand;
@@ -44,6 +45,7 @@ enum Command {
     Bench(BenchCommand),
     Chaos(ChaosCommand),
     Check(CheckCommand),
+    Lab(LabCommand),
 }
 
 impl Cli {
@@ -66,6 +68,7 @@ impl Cli {
             Command::Bench(bench) => bench.run(form),
             Command::Chaos(chaos) => chaos.run(form),
             Command::Check(check) => check.run(form),
+            Command::Lab(lab) => lab.run(form),
         }
     }
 }

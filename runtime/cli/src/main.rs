@@ -11,6 +11,7 @@ mod demo;
 mod ends;
 mod failure;
 mod kv;
+mod lab;
 mod logging;
 mod node;
 mod output;
