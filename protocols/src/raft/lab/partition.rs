@@ -25,6 +25,8 @@ pub enum Partition {
 pub struct Outcome {
     /// From the failure until something that was proposed after it is committed; `None` when nothing was until the end.
     pub down: Option<Duration>,
+    /// The longest time in which nothing was committed.
+    pub longest: Duration,
     /// How many terms came after it.
     pub terms: u64,
 }
@@ -107,16 +109,19 @@ pub fn play_partition(
     let (begun, commit, term) = (stage.now(), stage.commit(), stage.term());
     let (end, beat) = (begun.after(timeout * timeouts), timeout / 20);
     let mut down = None;
-    let mut ask = begun;
+    let (mut ask, mut last, mut longest) = (begun, (begun, commit), Duration::ZERO);
     while stage.now() < end {
         if stage.next_time() >= ask {
             stage.propose();
             ask = ask.after(beat);
         }
         stage.step();
-        if down.is_none() && stage.commit() > commit {
-            down = Some(stage.now().since(begun));
+        if stage.commit() > last.1 {
+            down = down.or(Some(stage.now().since(begun)));
+            longest = longest.max(stage.now().since(last.0));
+            last = (stage.now(), stage.commit());
         }
     }
-    Outcome { down, terms: stage.term() - term }
+    longest = longest.max(stage.now().since(last.0));
+    Outcome { down, longest, terms: stage.term() - term }
 }

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use serde_json::Value as Json;
 
 use super::{election, partition, split_vote};
 use crate::failure::Failure;
@@ -54,18 +53,6 @@ struct Common {
     /// Draw the figures into this file, as SVG.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
-}
-
-/// What an experiment found.
-pub(super) struct Finding {
-    /// Tables for people.
-    pub(super) text: String,
-    /// The same for programs.
-    pub(super) json: Json,
-    /// The drawing.
-    pub(super) svg: String,
-    /// What is outside of its tolerance.
-    pub(super) misses: Vec<String>,
 }
 
 impl LabCommand {

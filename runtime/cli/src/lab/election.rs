@@ -6,7 +6,7 @@ use serde_json::json;
 use synod::protocols::raft::lab::{Latency, Replacement, Rules, replace_leader};
 
 use super::chart::{Chart, Mark, Scale, Series};
-use super::command::Finding;
+use super::finding::Finding;
 use super::trials::{bar, each};
 use crate::table::{Align, Table};
 

@@ -3,6 +3,7 @@
 mod chart;
 mod command;
 mod election;
+mod finding;
 mod partition;
 mod split_vote;
 mod trials;

@@ -6,7 +6,7 @@ use serde_json::json;
 use synod::protocols::raft::lab::{Latency, Outcome, Partition, Rules, play_partition};
 
 use super::chart::{Chart, Mark, Scale, Series};
-use super::command::Finding;
+use super::finding::Finding;
 use super::trials::{bar, each};
 use crate::table::{Align, Table};
 
@@ -33,6 +33,8 @@ struct Line {
     /// Of those that recovered, ascending.
     down: Vec<Duration>,
     trials: usize,
+    /// The longest time without a commit, in the middle trial.
+    longest: Duration,
     terms_most: u64,
 }
 
@@ -41,7 +43,10 @@ impl Line {
         let mut down: Vec<Duration> = outcomes.iter().filter_map(|outcome| outcome.down).collect();
         down.sort_unstable();
         let terms_most = outcomes.iter().map(|outcome| outcome.terms).max().unwrap_or_default();
-        Self { partition, rules, down, trials: outcomes.len(), terms_most }
+        let mut longest: Vec<Duration> = outcomes.iter().map(|outcome| outcome.longest).collect();
+        longest.sort_unstable();
+        let longest = longest[longest.len() / 2];
+        Self { partition, rules, down, trials: outcomes.len(), longest, terms_most }
     }
 
     fn name(&self) -> &'static str {
@@ -114,6 +119,7 @@ fn table(lines: &[Line]) -> Table {
         ("published of Raft", Align::Left),
         right("timeouts down, p50"),
         right("max"),
+        right("longest without a commit, p50"),
         right("terms, max"),
     ]);
     for line in lines {
@@ -127,6 +133,7 @@ fn table(lines: &[Line]) -> Table {
             line.published().unwrap_or("-").to_owned(),
             timeouts(line.median()),
             timeouts(line.worst()),
+            timeouts(Some(line.longest.as_secs_f64())),
             line.terms_most.to_string(),
         ]);
     }
@@ -167,7 +174,7 @@ fn as_json(line: &Line) -> serde_json::Value {
     json!({
         "partition": line.partition.name(), "rules": line.name(), "recovers": line.word(),
         "published_of_raft": line.published(), "down_p50_s": line.median(), "down_max_s": line.worst(),
-        "terms_max": line.terms_most,
+        "longest_p50_s": line.longest.as_secs_f64(), "terms_max": line.terms_most,
     })
 }
 
@@ -180,12 +187,12 @@ fn chart(lines: &[Line]) -> Chart {
             (0..line.down.len()).map(|number| (timeouts(&line.down[number]), part(number))).collect();
         let points = if points.is_empty() { vec![(0.0, 0.0), (f64::from(TIMEOUTS), 0.0)] } else { points };
         let mark = if line.rules == Rules::Plain { Mark::Line } else { Mark::Dashes };
-        let name = format!("{}{}", line.partition.name(), if mark == Mark::Line { "" } else { ", sticky" });
+        let name = if mark == Mark::Line { line.partition.name().to_owned() } else { String::new() };
         series.push(Series { name, mark, colour: colour / 2, points });
     }
     Chart {
         title: "How long a group is down when links fail in part (dashed: pre-vote, check-quorum)".to_owned(),
-        across: ("election timeouts", Scale::Linear(0.0, 8.0), vec![0.0, 1.0, 2.0, 4.0, 6.0, 8.0]),
+        across: ("election timeouts", Scale::Linear(0.0, 12.0), vec![0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0]),
         up: (
             "percent of the trials that go on",
             Scale::Linear(0.0, 100.0),

@@ -9,7 +9,7 @@ use synod::protocols::raft::lab::{
 };
 
 use super::chart::{Chart, Mark, Scale, Series};
-use super::command::Finding;
+use super::finding::Finding;
 use super::trials::{bar, each};
 use crate::table::{Align, Table};
 
