@@ -64,6 +64,7 @@ fn set(config: &mut Config, name: &str, value: &str) -> Result<(), Misread> {
         "cache_bytes" => config.cache_bytes = size()?,
         "snapshot_entries" => config.snapshot_entries = number()?,
         "snapshot_bytes" => config.snapshot_bytes = number()?,
+        "snapshot_interval" => config.snapshot_interval = Words::parse_duration(value)?,
         "keep_entries" => config.keep_entries = number()?,
         "witness" => config.witness = Words::parse_switch(value)?,
         "pre_vote" => config.pre_vote = Words::parse_switch(value)?,
