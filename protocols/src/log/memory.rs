@@ -4,18 +4,22 @@
 
 use std::collections::VecDeque;
 
+use crate::log::entries::Entries;
 use crate::log::entry::Entry;
 use crate::log::position::Position;
 use crate::types::{LogIndex, LogTime, Term};
 
 /// A log above its last compaction. Terms are kept as runs, entries in a cache that always ends at the last index.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct MemoryLog {
     base: Position,
     last: LogIndex,
     last_time: LogTime,
     runs: VecDeque<Run>,
-    cache: VecDeque<Entry>,
+    /// The cache: what was appended together and is shared from here on, none of it empty; then what was appended one by one
+    /// since.
+    sealed: VecDeque<Entries>,
+    open: Vec<Entry>,
     cache_bytes: usize,
 }
 
@@ -35,7 +39,8 @@ impl MemoryLog {
             last: base.index,
             last_time: time,
             runs: VecDeque::new(),
-            cache: VecDeque::new(),
+            sealed: VecDeque::new(),
+            open: Vec::new(),
             cache_bytes: 0,
         }
     }
@@ -45,14 +50,32 @@ impl MemoryLog {
     /// # Panics
     /// When the entry does not follow the last one.
     pub fn append(&mut self, entry: Entry) {
-        assert_eq!(entry.index, self.last.next(), "entries are appended one by one");
-        if self.last_term() != entry.term || self.runs.is_empty() {
-            self.runs.push_back(Run { first: entry.index, term: entry.term });
-        }
-        self.last = entry.index;
-        self.last_time = entry.time;
+        self.note(&entry);
         self.cache_bytes += entry.size();
-        self.cache.push_back(entry);
+        self.open.push(entry);
+    }
+
+    /// Appends the next entries, and shares them with whoever else has them.
+    ///
+    /// # Panics
+    /// When they do not follow the last one.
+    pub fn extend(&mut self, entries: Entries) {
+        if entries.is_empty() {
+            return;
+        }
+        self.seal();
+        for entry in &entries {
+            self.note(entry);
+        }
+        self.cache_bytes += entries.bytes();
+        self.sealed.push_back(entries);
+    }
+
+    /// Ends the batch of what was appended one by one: from here on it is shared as a whole.
+    pub fn seal(&mut self) {
+        if !self.open.is_empty() {
+            self.sealed.push_back(self.open.drain(..).collect());
+        }
     }
 
     /// Forgets the entries from `from` on; entries below the base cannot be forgotten this way.
@@ -65,13 +88,18 @@ impl MemoryLog {
         while self.runs.back().is_some_and(|run| run.first >= from) {
             self.runs.pop_back();
         }
-        while self.cache.back().is_some_and(|entry| entry.index >= from) {
-            if let Some(entry) = self.cache.pop_back() {
-                self.cache_bytes -= entry.size();
+        self.seal();
+        while let Some(batch) = self.sealed.pop_back_if(|batch| ends_at_or_after(batch, from)) {
+            self.cache_bytes -= batch.bytes();
+            let kept = batch.slice(0..batch.partition_point(|entry| entry.index < from));
+            if !kept.is_empty() {
+                self.cache_bytes += kept.bytes();
+                self.sealed.push_back(kept);
+                break;
             }
         }
         // With an empty cache the old time stays: a bound from above is all that later stamps need.
-        if let Some(entry) = self.cache.back() {
+        if let Some(entry) = self.sealed.back().and_then(|batch| batch.last()) {
             self.last_time = entry.time;
         }
     }
@@ -86,16 +114,12 @@ impl MemoryLog {
                 break;
             }
         }
-        self.evict_through(upto);
+        self.drop_oldest(upto, |_| true);
     }
 
     /// Drops the oldest entries up to `upto` from memory while more than `limit` bytes are held.
     pub fn evict(&mut self, upto: LogIndex, limit: usize) {
-        while self.cache_bytes > limit && self.cache.front().is_some_and(|entry| entry.index <= upto) {
-            if let Some(entry) = self.cache.pop_front() {
-                self.cache_bytes -= entry.size();
-            }
-        }
+        self.drop_oldest(upto, |held| held > limit);
     }
 
     /// The term of an entry, or of the base; `None` outside of the log.
@@ -143,29 +167,43 @@ impl MemoryLog {
     /// An entry, if it is in memory.
     #[must_use]
     pub fn entry(&self, index: LogIndex) -> Option<&Entry> {
-        let first = self.cache.front()?.index;
-        self.cache.get(usize::try_from(index.0.checked_sub(first.0)?).ok()?)
+        self.since(index)?.first()
     }
 
-    /// Copies of the entries from `from` to `to`, at most `count` and not beyond the one with which `bytes` would be exceeded,
-    /// but at least one. `None` when the first is not in memory.
+    /// The entries from `from` to `to`, at most `count` and not beyond the one with which `bytes` would be exceeded, but at
+    /// least one. `None` when the first is not in memory. What was appended together is not copied.
     #[must_use]
-    pub fn range(&self, from: LogIndex, to: LogIndex, count: usize, bytes: usize) -> Option<Vec<Entry>> {
-        self.entry(from)?;
-        let mut held = 0usize;
+    pub fn range(&self, from: LogIndex, to: LogIndex, count: usize, bytes: usize) -> Option<Entries> {
         let wanted = usize::try_from(to.min(self.last).next().0.saturating_sub(from.0)).unwrap_or(usize::MAX);
-        let mut entries = Vec::with_capacity(wanted.min(count));
-        let mut index = from;
-        while index <= to && entries.len() < count {
-            let Some(entry) = self.entry(index) else { break };
-            held = held.saturating_add(entry.size());
-            if held > bytes && !entries.is_empty() {
-                break;
+        let wanted = wanted.min(count).max(1);
+        if let Some(batch) = self.batch(from) {
+            let skipped = usize::try_from(from.0 - batch[0].index.0).expect("a batch is in memory");
+            if batch.len() - skipped >= wanted {
+                let run = batch.slice(skipped..skipped + wanted);
+                return Some(if run.bytes() <= bytes { run } else { run.slice(0..fitting(&run, bytes)) });
             }
-            entries.push(entry.clone());
-            index = index.next();
         }
-        Some(entries)
+        self.since(from)?;
+        let mut entries = Vec::with_capacity(wanted);
+        let mut next = from;
+        while entries.len() < wanted {
+            let Some(run) = self.since(next) else { break };
+            entries.extend(run.iter().take(wanted - entries.len()).cloned());
+            next = LogIndex(from.0 + entries.len() as u64);
+        }
+        entries.truncate(fitting(&entries, bytes));
+        Some(entries.into())
+    }
+
+    /// The entries from `from` to the end of what was appended with it; `None` when it is not in memory.
+    #[must_use]
+    pub fn since(&self, from: LogIndex) -> Option<&[Entry]> {
+        let run = match self.open.first() {
+            Some(first) if first.index <= from => &self.open[..],
+            Some(_) | None => self.batch(from)?,
+        };
+        let skipped = usize::try_from(from.0.checked_sub(run.first()?.index.0)?).ok()?;
+        run.get(skipped..).filter(|rest| !rest.is_empty())
     }
 
     /// Where the log ends.
@@ -196,11 +234,80 @@ impl MemoryLog {
         self.runs.back().map_or(self.base.term, |run| run.term)
     }
 
-    fn evict_through(&mut self, upto: LogIndex) {
-        while self.cache.front().is_some_and(|entry| entry.index <= upto) {
-            if let Some(entry) = self.cache.pop_front() {
+    /// Notes that the log ends with `entry`.
+    fn note(&mut self, entry: &Entry) {
+        assert_eq!(entry.index, self.last.next(), "entries are appended one by one");
+        if self.last_term() != entry.term || self.runs.is_empty() {
+            self.runs.push_back(Run { first: entry.index, term: entry.term });
+        }
+        self.last = entry.index;
+        self.last_time = entry.time;
+    }
+
+    /// The sealed batch that holds `index`.
+    fn batch(&self, index: LogIndex) -> Option<&Entries> {
+        // Nearly every question is about the newest ones.
+        const NEAR: usize = 4;
+        let begins = |batch: &&Entries| batch[0].index <= index;
+        let found = match self.sealed.iter().rev().take(NEAR).find(begins) {
+            Some(near) => near,
+            None => {
+                let after = self.sealed.partition_point(|batch| begins(&batch));
+                self.sealed.get(after.checked_sub(1)?)?
+            }
+        };
+        Some(found).filter(|batch| ends_at_or_after(batch, index))
+    }
+
+    fn cached(&self) -> impl Iterator<Item = &Entry> {
+        self.sealed.iter().flat_map(|batch| batch.iter()).chain(&self.open)
+    }
+
+    /// Drops the oldest entries up to `upto` from memory while `more` says so of the bytes held.
+    fn drop_oldest(&mut self, upto: LogIndex, more: impl Fn(usize) -> bool) {
+        loop {
+            if self.sealed.is_empty() {
+                self.seal();
+            }
+            let due = |batch: &mut Entries| more(self.cache_bytes) && batch[0].index <= upto;
+            let Some(batch) = self.sealed.pop_front_if(due) else { return };
+            let mut dropped = 0;
+            for entry in batch.iter().take_while(|entry| entry.index <= upto) {
+                if !more(self.cache_bytes) {
+                    break;
+                }
                 self.cache_bytes -= entry.size();
+                dropped += 1;
+            }
+            if dropped < batch.len() {
+                // Its memory is freed with the last part of it.
+                self.sealed.push_front(batch.slice(dropped..batch.len()));
+                return;
             }
         }
     }
+}
+
+/// Two logs are the same that hold the same, whatever was appended together.
+impl PartialEq for MemoryLog {
+    fn eq(&self, other: &Self) -> bool {
+        let of = |log: &Self| (log.base, log.last, log.last_time, log.cache_bytes);
+        of(self) == of(other) && self.runs == other.runs && self.cached().eq(other.cached())
+    }
+}
+
+impl Eq for MemoryLog {}
+
+fn ends_at_or_after(batch: &[Entry], index: LogIndex) -> bool {
+    batch.last().is_some_and(|last| last.index >= index)
+}
+
+/// How many of the first entries stay within `bytes`, at least one.
+fn fitting(entries: &[Entry], bytes: usize) -> usize {
+    let mut held = 0_usize;
+    let within = entries.iter().take_while(|entry| {
+        held = held.saturating_add(entry.size());
+        held <= bytes
+    });
+    within.count().max(1)
 }

@@ -2,10 +2,12 @@
 //!
 //! No protocol rule stands here; how entries are chosen is the business of the columns.
 
+mod entries;
 mod entry;
 mod memory;
 mod position;
 
+pub use entries::Entries;
 pub use entry::{Body, Entry, SessionTag, SnapshotMeta};
 pub use memory::MemoryLog;
 pub use position::Position;

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::log::{Entry, SnapshotMeta};
+use crate::log::{Entries, SnapshotMeta};
 use crate::protocol::place::Placed;
 use crate::protocol::recovered::Recovered;
 use crate::types::{LogIndex, LogTime, NodeId, RequestId, SessionId, Timestamp, Token, WriteId};
@@ -125,7 +125,7 @@ pub enum Input<P: Protocol> {
         /// The sender.
         from: NodeId,
         /// What the sender's machine said when it sent it, unchecked.
-        message: P::Message,
+        message: Box<P::Message>,
         /// What the snapshot says of itself.
         meta: SnapshotMeta,
     },
@@ -196,7 +196,7 @@ pub enum Effect<P: Protocol> {
     /// Let committed entries take effect on the application, in order; answered by [`crate::Input::Applied`].
     Apply {
         /// Consecutive entries, the first of them next to the last one applied.
-        entries: Vec<Entry>,
+        entries: Entries,
     },
     /// Write a snapshot of the application as it is after the last `Apply`; answered by `SnapshotTaken` or `SnapshotFailed`.
     TakeSnapshot {
@@ -300,7 +300,7 @@ impl<P: Protocol> Outbox<P> {
     }
 
     /// Lets committed entries take effect.
-    pub fn apply(&mut self, entries: Vec<Entry>) {
+    pub fn apply(&mut self, entries: Entries) {
         self.effects.push(Effect::Apply { entries });
     }
 
@@ -345,6 +345,15 @@ impl<P: Protocol> Outbox<P> {
     /// Takes the effects produced since the last call, in order.
     pub fn take(&mut self) -> Vec<Effect<P>> {
         std::mem::take(&mut self.effects)
+    }
+
+    /// Takes the effects as [`Outbox::take`] does, and leaves an empty vector's memory in their place.
+    ///
+    /// # Panics
+    /// When something is still in the vector.
+    pub fn take_into(&mut self, effects: &mut Vec<Effect<P>>) {
+        assert!(effects.is_empty(), "effects are carried out once");
+        std::mem::swap(&mut self.effects, effects);
     }
 
     /// Takes the rare paths taken since the last call.

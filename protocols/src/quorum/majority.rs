@@ -34,19 +34,16 @@ impl Majority {
     ///
     /// Takes time quadratic in the number of voters, which is small, and no memory.
     pub fn reached<T: Copy + Ord>(&self, value: impl Fn(NodeId) -> Option<T>) -> Option<T> {
-        let mut best = None;
-        for &voter in &self.voters {
-            let Some(candidate) = value(voter) else { continue };
-            if best.is_some_and(|best| candidate <= best) {
-                continue;
+        const FEW: usize = 7;
+        if self.voters.len() <= FEW {
+            // Every value is asked for once.
+            let mut values = [None; FEW];
+            for (held, &voter) in values.iter_mut().zip(&self.voters) {
+                *held = value(voter);
             }
-            let holders =
-                self.voters.iter().filter(|&&other| value(other).is_some_and(|held| held >= candidate));
-            if holders.count() >= self.quorum() {
-                best = Some(candidate);
-            }
+            return self.best(values[..self.voters.len()].iter().copied());
         }
-        best
+        self.best(self.voters.iter().map(|&voter| value(voter)))
     }
 
     /// How a vote stands, given what each voter said.
@@ -65,6 +62,20 @@ impl Majority {
     #[must_use]
     pub fn voters(&self) -> &BTreeSet<NodeId> {
         &self.voters
+    }
+
+    /// The greatest of these values, one for each voter, that is not above those of a quorum.
+    fn best<T: Copy + Ord>(&self, values: impl Iterator<Item = Option<T>> + Clone) -> Option<T> {
+        let mut best = None;
+        for candidate in values.clone().flatten() {
+            if best.is_some_and(|best| candidate <= best) {
+                continue;
+            }
+            if values.clone().flatten().filter(|&held| held >= candidate).count() >= self.quorum() {
+                best = Some(candidate);
+            }
+        }
+        best
     }
 
     /// How many voters decide.

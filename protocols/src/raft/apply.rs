@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 
-use crate::log::Entry;
+use crate::log::{Entries, Entry};
 use crate::protocol::Outbox;
 use crate::raft::command::{Refusal, Reply};
 use crate::raft::record::Record;
@@ -55,7 +55,7 @@ impl Raft {
         }
         self.applying.applied = upto;
         for (index, result) in results {
-            let Some(waiting) = self.waiting.remove(&index) else { continue };
+            let Some(waiting) = self.waiting.take(index) else { continue };
             self.waiting_bytes -= waiting.bytes;
             // Early: the entry is durable on a quorum, which is what the answer promises; this disk may still be at work.
             out.reply_early(waiting.token, Reply::Applied { index, time: waiting.time, result });
@@ -100,11 +100,11 @@ impl Raft {
         self.loads.retain(|_, load| matches!(load, Load::Apply(_)));
     }
 
-    fn issue(&mut self, entries: Vec<Entry>, out: &mut Outbox<Self>) {
+    fn issue(&mut self, entries: Entries, out: &mut Outbox<Self>) {
         let Some(last) = entries.last() else { return };
         self.applying.issued = last.index;
         self.applying.issued_time = last.time;
-        self.applying.bytes += entries.iter().map(|entry| entry.size() as u64).sum::<u64>();
+        self.applying.bytes += entries.bytes() as u64;
         out.apply(entries);
     }
 
@@ -125,8 +125,7 @@ impl Raft {
 
     /// Answers callers whose entry was applied without a result, which an application that keeps its contract never does.
     fn orphan_applied(&mut self, upto: LogIndex, out: &mut Outbox<Self>) {
-        while let Some(first) = self.waiting.first_entry().filter(|first| *first.key() <= upto) {
-            let waiting = first.remove();
+        while let Some(waiting) = self.waiting.take_through(upto) {
             self.waiting_bytes -= waiting.bytes;
             Self::refuse(waiting.token, Refusal::LeadershipLost, out);
         }

@@ -78,7 +78,7 @@ pub enum Reply {
         index: LogIndex,
     },
     /// How things stand.
-    Status(Status),
+    Status(Box<Status>),
     /// It was not done, or it is not known to be done.
     Refused(Refusal),
 }

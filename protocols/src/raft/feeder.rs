@@ -2,7 +2,7 @@
 //!
 //! Decides what to say from what is known of the peer; changes nothing but that knowledge.
 
-use crate::log::{Entry, MemoryLog, Position, SnapshotMeta};
+use crate::log::{Entries, Entry, MemoryLog, Position, SnapshotMeta};
 use crate::protocol::Outbox;
 use crate::raft::config::Config;
 use crate::raft::configurations::Configurations;
@@ -67,18 +67,18 @@ impl Feeder<'_> {
         peer: NodeId,
         progress: &mut Progress,
         previous: Position,
-        entries: Vec<Entry>,
+        entries: Entries,
         out: &mut Outbox<Raft>,
     ) {
         // Checked in release builds too: an append with a hole before it would be believed (RT-24).
         let Some(last) = entries.last().map(|entry| entry.index) else { return };
         assert_eq!(entries[0].index, previous.index.next(), "an append follows its previous position");
-        progress.sent(last, entries.iter().map(Entry::size).sum());
+        progress.sent(last, entries.bytes());
         progress.spoken = Some(self.now);
         let (term, epoch, commit) = (self.term, progress.epoch, self.commit);
         let entries = match progress.member.duty {
             Duty::Voter | Duty::Learner => entries,
-            Duty::Witness => entries.into_iter().map(Entry::withheld).collect(),
+            Duty::Witness => entries.iter().cloned().map(Entry::withheld).collect(),
         };
         // Early: the leader's disk works while the entries travel; its own part is counted when it is durable (dissertation
         // §10.2.1). The term was durable before this node became leader.

@@ -121,7 +121,7 @@ impl Raft {
         writes.iter().for_each(|(write, last)| (since(*write), last).hash(into));
         hash_applying(applying, into);
         hash_snapshots(snapshots, into);
-        waiting.len().hash(into);
+        waiting.iter().len().hash(into);
         waiting.iter().for_each(|(index, it)| (index, it.token, it.time, it.bytes).hash(into));
         handover.map(|it| (it.token, name(it.to))).hash(into);
         sorted(

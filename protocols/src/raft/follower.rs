@@ -2,7 +2,7 @@
 //!
 //! Not how a leader is chosen, nor how a snapshot is taken over.
 
-use crate::log::{Body, Entry, Position};
+use crate::log::{Body, Entries, Entry, Position};
 use crate::protocol::Outbox;
 use crate::raft::command::Refusal;
 use crate::raft::members::configurations_of;
@@ -46,7 +46,7 @@ impl Raft {
         heading: Heading,
         previous: Position,
         commit: LogIndex,
-        entries: Vec<Entry>,
+        entries: Entries,
         out: &mut Outbox<Self>,
     ) {
         if !self.heed(now, heading, out) {
@@ -131,7 +131,7 @@ impl Raft {
     fn merge(
         &mut self,
         now: Timestamp,
-        entries: Vec<Entry>,
+        entries: Entries,
         out: &mut Outbox<Self>,
     ) -> Result<Option<LogIndex>, Contradiction> {
         let base = self.log.base().index;
@@ -149,10 +149,11 @@ impl Raft {
             self.forget_tail(first, out);
         }
         let carried = configurations_of(&entries[held..]).unwrap_or_default();
-        for entry in entries.into_iter().skip(held) {
-            self.clock = (entry.time, now);
-            self.log.append(self.kept(entry));
+        if let Some(last) = entries.last() {
+            self.clock = (last.time, now);
         }
+        let end = entries.len();
+        self.log.extend(self.kept(entries.into_slice(held..end)));
         self.adopt_configurations(&carried, out);
         self.persist_entries(out);
         self.trim_cache();
@@ -167,9 +168,12 @@ impl Raft {
         configurations_of(entries).map(|_| ()).map_err(|_| Rejection::BadConfiguration)
     }
 
-    /// What this node keeps of an entry.
-    fn kept(&self, entry: Entry) -> Entry {
-        if self.config.witness { entry.withheld() } else { entry }
+    /// What this node keeps of some entries.
+    fn kept(&self, entries: Entries) -> Entries {
+        if !self.config.witness {
+            return entries;
+        }
+        entries.iter().cloned().map(Entry::withheld).collect()
     }
 
     /// Forgets the entries from `from` on, in memory and on disk, and what was waiting for them.

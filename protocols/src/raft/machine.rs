@@ -75,7 +75,7 @@ impl Raft {
             Input::SnapshotFailed => self.on_snapshot_failed(out),
             Input::SnapshotSent { to, index, delivered } => self.on_snapshot_sent(now, to, index, delivered),
             Input::SnapshotReceived { from, message, meta } => {
-                self.on_snapshot_received(now, from, message, meta, out);
+                self.on_snapshot_received(now, from, *message, meta, out);
             }
             Input::SnapshotInstalled(meta) => self.on_snapshot_installed(&meta, out),
         }
@@ -162,10 +162,10 @@ impl Raft {
                 self.change_members(now, token, &members, &replace, out);
             }
             Command::Snapshot => self.ask_snapshot(token, out),
-            Command::Status => out.reply_early(token, Reply::Status(self.status())),
+            Command::Status => out.reply_early(token, Reply::Status(Box::new(self.status()))),
             Command::Campaign => {
                 self.on_election_timeout(now, out);
-                out.reply_early(token, Reply::Status(self.status()));
+                out.reply_early(token, Reply::Status(Box::new(self.status())));
             }
         }
     }

@@ -107,7 +107,7 @@ impl Raft {
     /// Tells observers which configuration is in force.
     pub(super) fn tell_membership(&self, out: &mut Outbox<Self>) {
         let (index, membership) = (self.configurations.index(), self.membership().clone());
-        out.emit(Event::MembershipChanged { index, membership });
+        out.emit(Event::MembershipChanged { index, membership: Box::new(membership) });
     }
 
     /// Notes that a member spoke from a disk that is not the configuration's.
@@ -175,7 +175,8 @@ impl Raft {
 
     /// The goal that takes in those who know that they have lost their disk; `None` when nobody asks for it.
     fn goal_with_rejoining(&self, lead: &Leadership) -> Option<BTreeMap<NodeId, Member>> {
-        if self.membership().is_joint() {
+        // Asked with every commit: nothing is copied while nobody wishes it.
+        if self.membership().is_joint() || !lead.strangers.values().any(|stranger| stranger.rejoin) {
             return None;
         }
         let mut goal = self.membership().goal().unwrap_or(self.membership().members()).clone();

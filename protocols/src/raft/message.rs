@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::log::{Entry, Position, SnapshotMeta};
+use crate::log::{Entries, Position, SnapshotMeta};
 use crate::raft::membership::Voice;
 use crate::types::{LogIndex, Term};
 
@@ -69,7 +69,7 @@ pub enum Message {
         /// The leader's commit index.
         commit: LogIndex,
         /// Consecutive entries after `previous`; may be empty.
-        entries: Vec<Entry>,
+        entries: Entries,
     },
     /// The answer to [`Message::Append`], to a probing heartbeat and to a snapshot.
     AppendReply {

@@ -38,6 +38,7 @@ mod state;
 mod status;
 mod transfer;
 mod votes;
+mod waiting;
 mod witness;
 
 #[cfg(test)]

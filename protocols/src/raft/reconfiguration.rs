@@ -51,6 +51,12 @@ impl Membership {
 
     /// Names the disks from which members were heard.
     fn bind(&self, knowledge: &impl Knowledge) -> Option<Self> {
+        // Asked with every commit: nothing is copied while there is nothing to learn.
+        let heard =
+            |(&node, member): (&NodeId, &Member)| member.store.is_none() && knowledge.store(node).is_some();
+        if !self.members.iter().any(heard) {
+            return None;
+        }
         let mut members = self.members.clone();
         for (&node, member) in members.iter_mut().filter(|(_, member)| member.store.is_none()) {
             member.store = knowledge.store(node);

@@ -16,6 +16,7 @@ use crate::raft::membership::Membership;
 use crate::raft::record::Record;
 use crate::raft::state::{Applying, Raft, Snapshots, Standing};
 use crate::raft::status::Role;
+use crate::raft::waiting::Waiters;
 use crate::timer::Timers;
 use crate::types::{LogIndex, LogTime, NodeId, RequestId, Term, Timestamp, WriteId};
 
@@ -76,7 +77,7 @@ impl Raft {
                 askers: Vec::new(),
                 installing: None,
             },
-            waiting: BTreeMap::new(),
+            waiting: Waiters::default(),
             waiting_bytes: 0,
             handover: None,
             wake: None,

@@ -12,8 +12,9 @@ use crate::raft::leadership::Leadership;
 use crate::raft::membership::{Duty, Voice};
 use crate::raft::message::{AppendResult, Epoch};
 use crate::raft::progress::{Pace, Progress};
-use crate::raft::state::{Load, Raft, Standing, Timer, Waiting};
+use crate::raft::state::{Load, Raft, Standing, Timer};
 use crate::raft::status::Rejection;
+use crate::raft::waiting::Waiting;
 use crate::types::{LogIndex, NodeId, SessionId, Timestamp, Token};
 
 impl Raft {
@@ -49,7 +50,7 @@ impl Raft {
         let bytes = body.size();
         self.append(now, body);
         self.waiting_bytes += bytes;
-        self.waiting.insert(self.log.last().index, Waiting { token, time: self.log.last_time(), bytes });
+        self.waiting.push(self.log.last().index, Waiting { token, time: self.log.last_time(), bytes });
     }
 
     /// Writes and sends everything that has gathered: one write, one append to each peer.
@@ -57,6 +58,7 @@ impl Raft {
         if !self.is_leader() {
             return;
         }
+        self.log.seal();
         self.persist_entries(out);
         self.start_round(now, out);
         self.feed_peers(now, out);
@@ -229,7 +231,7 @@ impl Raft {
             // Nothing came back: the log was compacted meanwhile, or could not be read. Ask the peer before trying again.
             Some(_) if entries.is_empty() => progress.probe(from, true),
             Some(term) => {
-                feeder.append(peer, progress, Position { term, index: previous }, entries, out);
+                feeder.append(peer, progress, Position { term, index: previous }, entries.into(), out);
             }
             None => {}
         }

@@ -15,6 +15,7 @@ use crate::raft::membership::{Membership, Voice};
 use crate::raft::record::Record;
 use crate::raft::status::{Event, Rejection, Role, Status};
 use crate::raft::votes::Votes;
+use crate::raft::waiting::Waiters;
 use crate::timer::Timers;
 use crate::types::{LogIndex, LogTime, NodeId, RequestId, Term, Timestamp, Token, WriteId};
 
@@ -57,7 +58,7 @@ pub struct Raft {
     pub(super) applying: Applying,
     pub(super) snapshots: Snapshots,
     /// Proposals by index, each for the entry that stands there in this log.
-    pub(super) waiting: BTreeMap<LogIndex, Waiting>,
+    pub(super) waiting: Waiters,
     pub(super) waiting_bytes: usize,
     pub(super) handover: Option<Handover>,
     /// The log time at which the application wants to be called again.
@@ -122,14 +123,6 @@ pub(super) struct Snapshots {
     pub(super) askers: Vec<Token>,
     /// The last index of the one being installed.
     pub(super) installing: Option<LogIndex>,
-}
-
-/// A proposal that was not answered.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Waiting {
-    pub(super) token: Token,
-    pub(super) time: LogTime,
-    pub(super) bytes: usize,
 }
 
 /// A transfer of leadership that was not answered.
@@ -280,9 +273,9 @@ impl Raft {
         }
         let count = usize::try_from(last.next().0 - self.unwritten.0).unwrap_or(usize::MAX);
         let mut records = Vec::with_capacity(count);
-        while let Some(entry) = self.log.entry(self.unwritten) {
-            records.push(Record::Entry(entry.clone()));
-            self.unwritten = self.unwritten.next();
+        while let Some(entries) = self.log.since(self.unwritten) {
+            records.extend(entries.iter().map(|entry| Record::Entry(entry.clone())));
+            self.unwritten = LogIndex(self.unwritten.0 + entries.len() as u64);
         }
         debug_assert_eq!(self.unwritten, last.next(), "entries stay in memory until they are durable");
         let id = out.persist(records);
@@ -328,7 +321,7 @@ impl Raft {
 
     /// Answers proposals at and above `from`, whose entries are gone or whose result will not be known.
     pub(super) fn orphan_waiting(&mut self, from: LogIndex, refusal: Refusal, out: &mut Outbox<Self>) {
-        for waiting in self.waiting.split_off(&from).into_values() {
+        for waiting in self.waiting.split_off(from) {
             self.waiting_bytes -= waiting.bytes;
             Self::refuse(waiting.token, refusal, out);
         }

@@ -80,7 +80,7 @@ pub enum Event {
         /// The entry that carries it, or the snapshot's last index.
         index: LogIndex,
         /// The configuration.
-        membership: Membership,
+        membership: Box<Membership>,
     },
     /// A member speaks from another disk than the one the group knows; its word does not count. Told once per disk and term.
     Stranger {

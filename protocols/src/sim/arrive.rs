@@ -60,7 +60,7 @@ impl<P: Subject, A: Application> World<P, A> {
             Arrival::SnapshotArrives { from, message, snapshot } => {
                 let meta = snapshot.meta.clone();
                 self.process(node).received.insert(from, snapshot);
-                self.input(node, Input::SnapshotReceived { from, message, meta })
+                self.input(node, Input::SnapshotReceived { from, message: Box::new(message), meta })
             }
             Arrival::SnapshotSent { to, index, delivered } => {
                 self.input(node, Input::SnapshotSent { to, index, delivered })

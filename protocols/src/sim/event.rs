@@ -2,7 +2,7 @@
 //!
 //! Data only; what an event does stands in `world.rs` and `drive.rs`.
 
-use crate::log::Entry;
+use crate::log::Entries;
 use crate::log::SnapshotMeta;
 use crate::sim::disk::Synced;
 use crate::sim::fault::Fault;
@@ -169,7 +169,7 @@ impl<P: Subject> Arrival<P> {
 #[derive(Clone, Debug)]
 pub(super) enum Job {
     /// Let entries take effect.
-    Apply(Vec<Entry>),
+    Apply(Entries),
     /// Write a snapshot.
     Snapshot(SnapshotMeta),
     /// Become the state of a snapshot that is durable.

@@ -3,7 +3,7 @@
 //! Lives on the driver's thread, so it need not be `Send`. Not for protocols without an application; they take [`PlainHost`].
 
 use bytes::Bytes;
-use synod_protocols::log::Entry;
+use synod_protocols::log::Entries;
 use synod_protocols::{LogIndex, LogTime, Protocol};
 
 use crate::driver::frozen::Frozen;
@@ -12,7 +12,7 @@ use crate::driver::thaw::{Thaw, Thawed};
 /// The application side of one machine.
 pub trait Host<P: Protocol>: 'static {
     /// Lets committed entries take effect, in order.
-    fn apply(&mut self, entries: Vec<Entry>) -> Effected;
+    fn apply(&mut self, entries: Entries) -> Effected;
 
     /// The state after the last `apply`. Cheap: the machine waits.
     fn snapshot(&mut self) -> Frozen;
@@ -44,7 +44,7 @@ pub struct Effected {
 pub struct PlainHost;
 
 impl<P: Protocol> Host<P> for PlainHost {
-    fn apply(&mut self, _entries: Vec<Entry>) -> Effected {
+    fn apply(&mut self, _entries: Entries) -> Effected {
         Effected::default()
     }
 

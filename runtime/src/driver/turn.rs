@@ -119,7 +119,11 @@ impl<P: Protocol> Driver<P> {
                 self.step(now, seat.machine, Input::SnapshotSent { to, index, delivered });
             }
             Arrival::SnapshotReceived { seat, from, message, meta } if self.is_seated(seat) => {
-                self.step(now, seat.machine, Input::SnapshotReceived { from, message, meta });
+                self.step(
+                    now,
+                    seat.machine,
+                    Input::SnapshotReceived { from, message: Box::new(message), meta },
+                );
                 if let Some(hosted) = self.machines.get_mut(&seat.machine) {
                     hosted.transfers.decided(from);
                 }

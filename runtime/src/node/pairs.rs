@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use synod_protocols::NodeId;
 use synod_protocols::liveness::{Command, Config, Event, Liveness};
-use synod_protocols::log::Entry;
+use synod_protocols::log::Entries;
 
 use crate::address::MachineId;
 use crate::driver::{DriverHandle, Effected, Frozen, Host, Thaw, Thawed, Vigil};
@@ -54,7 +54,7 @@ impl Vigil for Pairs {
 struct Herald(Arc<Listeners>);
 
 impl Host<Liveness> for Herald {
-    fn apply(&mut self, _entries: Vec<Entry>) -> Effected {
+    fn apply(&mut self, _entries: Entries) -> Effected {
         Effected::default()
     }
 

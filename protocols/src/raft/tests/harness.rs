@@ -399,7 +399,11 @@ impl Cluster {
         let index = meta.index;
         if delivered {
             self.node(to.0).received.insert(id, (meta.clone(), state));
-            self.node(to.0).reports.push_back(Input::SnapshotReceived { from: id, message, meta });
+            self.node(to.0).reports.push_back(Input::SnapshotReceived {
+                from: id,
+                message: Box::new(message),
+                meta,
+            });
         }
         self.node(id.0).reports.push_back(Input::SnapshotSent { to, index, delivered });
         if delivered {

@@ -22,7 +22,7 @@ fn append(term: u64, previous: (u64, u64), commit: u64, entries: &[Entry]) -> Me
         epoch: Epoch(1),
         previous: Position { index: LogIndex(previous.0), term: Term(previous.1) },
         commit: LogIndex(commit),
-        entries: entries.to_vec(),
+        entries: entries.to_vec().into(),
     }
 }
 
@@ -198,7 +198,7 @@ fn rt_24_entries_with_a_hole_or_a_term_out_of_order_are_refused() {
         epoch: Epoch(1),
         previous: huge,
         commit: LogIndex(u64::MAX),
-        entries: vec![entry(0, 1, "wraps")],
+        entries: vec![entry(0, 1, "wraps")].into(),
     };
     cluster.deliver(1, 2, overflow);
     assert_eq!(cluster.raft(2).status().last_index, LogIndex::ZERO);

@@ -33,7 +33,8 @@ fn receive(cluster: &mut Cluster, from: u64, to: u64, term: u64, meta: &Snapshot
     let state = vec![Bytes::new(); meta.index.0 as usize];
     cluster.node(to).received.insert(n(from), (meta.clone(), state));
     let message = Message::Snapshot { term: Term(term), epoch: Epoch(1) };
-    cluster.input(to, Input::SnapshotReceived { from: n(from), message, meta: meta.clone() });
+    cluster
+        .input(to, Input::SnapshotReceived { from: n(from), message: Box::new(message), meta: meta.clone() });
 }
 
 fn results(cluster: &Cluster, from: u64) -> Vec<AppendResult> {
@@ -210,7 +211,13 @@ fn rt_42_a_snapshot_of_entries_that_are_held_only_commits_them() {
     };
     let entries: Vec<_> = (1..=9).map(entry).collect();
     let previous = Position::START;
-    let append = Message::Append { term: Term(1), epoch: Epoch(1), previous, commit: LogIndex(0), entries };
+    let append = Message::Append {
+        term: Term(1),
+        epoch: Epoch(1),
+        previous,
+        commit: LogIndex(0),
+        entries: entries.into(),
+    };
     cluster.deliver(1, 3, append);
     receive(&mut cluster, 1, 3, 1, &meta(5, 1));
     let status = cluster.raft(3).status();

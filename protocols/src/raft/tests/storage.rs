@@ -18,7 +18,13 @@ fn entry(index: u64, term: u64) -> Entry {
 
 fn append(term: u64, previous: (u64, u64), entries: Vec<Entry>) -> Message {
     let previous = Position { index: LogIndex(previous.0), term: Term(previous.1) };
-    Message::Append { term: Term(term), epoch: Epoch(1), previous, commit: LogIndex::ZERO, entries }
+    Message::Append {
+        term: Term(term),
+        epoch: Epoch(1),
+        previous,
+        commit: LogIndex::ZERO,
+        entries: entries.into(),
+    }
 }
 
 /// A machine whose disk confirms nothing by itself.
@@ -313,7 +319,13 @@ fn a_machine_never_panics_on_what_a_peer_sends() {
             3 => Message::VoteReply { term, granted: b == 0, voice: Voice::default() },
             4 => {
                 let entries = vec![Entry { index: LogIndex(c), term: Term(b), ..entry(1, 1) }];
-                Message::Append { term, epoch, previous: position, commit: LogIndex(b), entries }
+                Message::Append {
+                    term,
+                    epoch,
+                    previous: position,
+                    commit: LogIndex(b),
+                    entries: entries.into(),
+                }
             }
             5 => Message::AppendReply {
                 term,

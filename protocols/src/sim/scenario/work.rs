@@ -98,7 +98,7 @@ impl<P: Dialect> Stage<P> {
                 let meta = snapshot.meta.clone();
                 process.received.insert(from, snapshot);
                 self.confirm(from, to, meta.index, true);
-                self.input(at, Input::SnapshotReceived { from, message, meta });
+                self.input(at, Input::SnapshotReceived { from, message: Box::new(message), meta });
             }
         }
         self.work(at);

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{ThreadId, current};
 
 use bytes::Bytes;
-use synod_protocols::log::Entry;
+use synod_protocols::log::Entries;
 use synod_protocols::{LogIndex, NodeId, SessionId};
 use tokio::time::sleep;
 
@@ -211,7 +211,7 @@ fn the_largest_entry_of_a_group_fits_into_the_largest_message_that_is_taken() {
 struct Whereabouts(Arc<Mutex<Vec<ThreadId>>>);
 
 impl Host<Toy> for Whereabouts {
-    fn apply(&mut self, _entries: Vec<Entry>) -> Effected {
+    fn apply(&mut self, _entries: Entries) -> Effected {
         Effected::default()
     }
 

@@ -168,7 +168,7 @@ impl Protocol for Toy {
                     self.entries.push(number);
                     out.persist(vec![Record::Entry(self.base + self.entries.len() as u64, number)]);
                     if number == 1000 {
-                        out.apply(vec![entry(self.base + 1, number)]);
+                        out.apply(vec![entry(self.base + 1, number)].into());
                     }
                 }
                 out.emit(1000);

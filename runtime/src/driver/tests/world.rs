@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
-use synod_protocols::log::{Body, Entry};
+use synod_protocols::log::{Body, Entries};
 use synod_protocols::{LogIndex, NodeId, Protocol, SessionId, Timestamp};
 use synod_transport::{BulkReceiver, BulkSender, LinkError};
 use tokio::sync::mpsc;
@@ -241,11 +241,11 @@ impl BulkReceiver for End {
 pub(crate) struct Sum(pub(crate) Arc<Mutex<(u64, Vec<u64>)>>);
 
 impl Host<Toy> for Sum {
-    fn apply(&mut self, entries: Vec<Entry>) -> Effected {
+    fn apply(&mut self, entries: Entries) -> Effected {
         let mut sum = self.0.lock().unwrap();
         let mut results = Vec::new();
-        for entry in entries {
-            let Body::Command { payload, .. } = entry.body else { continue };
+        for entry in &entries {
+            let Body::Command { payload, .. } = &entry.body else { continue };
             sum.0 += u64::from_le_bytes(payload[..].try_into().unwrap());
             results.push((entry.index, Bytes::copy_from_slice(&sum.0.to_le_bytes())));
         }

@@ -75,7 +75,7 @@ pub async fn state_at_rest<S: StateMachine>(
         };
         (meta.index, meta.term, meta.time) = (end.index, end.term, end.time);
         next = end.index.next();
-        host.apply(batch);
+        host.apply(batch.into());
     }
     Ok(AtRest { machine, meta, state: host.snapshot() })
 }

@@ -71,7 +71,7 @@ async fn stopped() -> SimDisk {
     let records: Vec<_> = entries.iter().cloned().map(Record::Entry).collect();
     write(&store, encode_records::<Raft>(&records).unwrap());
     let mut host = ReplicaHost::new(Arc::new(Shared::new(Map::default(), limits())), Names::default());
-    host.apply(entries[..4].to_vec());
+    host.apply(entries[..4].to_vec().into());
     let frozen = host.snapshot();
     let meta = synod_protocols::log::SnapshotMeta {
         index: LogIndex(4),

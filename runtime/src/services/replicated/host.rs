@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use synod_protocols::LogIndex;
-use synod_protocols::log::{Body, Entry, SessionTag};
+use synod_protocols::log::{Body, Entries, Entry, SessionTag};
 use synod_protocols::raft::{Event, Raft};
 use synod_protocols::session::{SessionLimits, Sessions, Verdict};
 
@@ -35,17 +35,17 @@ impl<S: StateMachine> ReplicaHost<S> {
 }
 
 impl<S: StateMachine> Host<Raft> for ReplicaHost<S> {
-    fn apply(&mut self, entries: Vec<Entry>) -> Effected {
+    fn apply(&mut self, entries: Entries) -> Effected {
         let mut state = self.shared.state();
         let mut results = Vec::with_capacity(entries.len());
-        for Entry { index, time, body, .. } in entries {
+        for &Entry { index, time, ref body, .. } in &entries {
             if state.machine.wake().is_some_and(|wake| wake <= time) {
                 state.machine.expire(index, time);
             }
             match body {
                 Body::Command { session, payload } => {
-                    let at = Applied { index, time, session };
-                    results.push((index, state.apply(at, &payload)));
+                    let at = Applied { index, time, session: *session };
+                    results.push((index, state.apply(at, payload)));
                 }
                 // A machine that holds data is never given what was withheld from it.
                 Body::Noop | Body::Configuration(_) | Body::Withheld => {}

@@ -76,7 +76,7 @@ impl<S: StateMachine> Replica<S> {
     /// [`ReplicaError`].
     pub async fn status(&self) -> Result<Status, ReplicaError> {
         match self.command(Command::Status, 0).await? {
-            Reply::Status(status) => Ok(status),
+            Reply::Status(status) => Ok(*status),
             reply => Err(unexpected(&reply)),
         }
     }

@@ -76,6 +76,7 @@ struct Member {
     id: NodeId,
     machine: Raft,
     outbox: Outbox<Raft>,
+    effects: Vec<Effect<Raft>>,
     origin: Instant,
     feed: Feed,
     /// The feeds of all nodes, by number.
@@ -134,6 +135,7 @@ impl Member {
             id,
             machine: Raft::restore(config, id.0, Recovered::default()),
             outbox: Outbox::default(),
+            effects: Vec::new(),
             origin,
             feed: feeds[number].clone(),
             feeds: feeds.to_vec(),
@@ -149,9 +151,12 @@ impl Member {
         let mut inputs = VecDeque::new();
         while let Some(input) = next.take().or_else(|| inputs.pop_front()) {
             self.machine.handle(now, input, &mut self.outbox);
-            for effect in self.outbox.take() {
+            let mut effects = std::mem::take(&mut self.effects);
+            self.outbox.take_into(&mut effects);
+            for effect in effects.drain(..) {
                 inputs.extend(self.carry_out(effect));
             }
+            self.effects = effects;
         }
     }
 

@@ -11,7 +11,7 @@ use synod::Node;
 use synod::driver::{Effected, Frozen, Host};
 use synod::env::{Clock, Env, Network, NetworkError, Open, Spawner};
 use synod::node::Machine;
-use synod::protocols::log::{Body, Entry, SnapshotMeta};
+use synod::protocols::log::{Body, Entries, SnapshotMeta};
 use synod::protocols::raft::{Command, Config, Raft, Reply, Role};
 use synod::protocols::{NodeId, Timestamp};
 use synod::storage::{SimDisk, Worker};
@@ -84,7 +84,7 @@ impl Network for MemoryNetwork {
 struct Counts;
 
 impl Host<Raft> for Counts {
-    fn apply(&mut self, entries: Vec<Entry>) -> Effected {
+    fn apply(&mut self, entries: Entries) -> Effected {
         let commands = entries.iter().filter(|entry| matches!(entry.body, Body::Command { .. }));
         Effected { results: commands.map(|entry| (entry.index, Bytes::new())).collect(), wake: None }
     }

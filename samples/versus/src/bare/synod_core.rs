@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
+use synod::protocols::log::Entry;
 use synod::protocols::protocol::{Effect, Input, Outbox, Protocol, Recovered};
 use synod::protocols::raft::{Command, Config, Message, Raft, Reply, Role};
 use synod::protocols::{NodeId, SessionId, Timestamp, Token};
@@ -15,6 +16,9 @@ pub(crate) struct Synod {
     now: Timestamp,
     nodes: Vec<Member>,
     wire: VecDeque<(usize, NodeId, Message)>,
+    /// What a machine wants done, and what its driver answers: empty between two steps.
+    effects: Vec<Effect<Raft>>,
+    answers: VecDeque<Input<Raft>>,
     last_token: u64,
     answered: usize,
 }
@@ -41,7 +45,15 @@ impl Cluster for Synod {
         });
         let nodes = nodes.collect();
         let now = Timestamp(0).after(Duration::from_secs(1));
-        let mut cluster = Self { now, nodes, wire: VecDeque::new(), last_token: 0, answered: 0 };
+        let mut cluster = Self {
+            now,
+            nodes,
+            wire: VecDeque::new(),
+            effects: Vec::new(),
+            answers: VecDeque::new(),
+            last_token: 0,
+            answered: 0,
+        };
         cluster.command(Command::Campaign);
         cluster.pump();
         assert_eq!(cluster.nodes[LEADER].machine.role(), Role::Leader);
@@ -78,47 +90,56 @@ impl Synod {
         self.step(LEADER, Input::Command { token: Token(self.last_token), command });
     }
 
-    /// Gives a machine an input, and it the answers to what it asks of its driver.
+    /// Gives a machine an input, and then the answers to what it asks of its driver.
     fn step(&mut self, node: usize, input: Input<Raft>) {
-        let Self { now, nodes, wire, answered, .. } = self;
-        let Member { id, machine, outbox } = &mut nodes[node];
-        let mut answer = Some(input);
-        let mut answers = VecDeque::new();
-        while let Some(input) = answer.take().or_else(|| answers.pop_front()) {
-            machine.handle(*now, input, outbox);
-            for effect in outbox.take() {
-                match effect {
-                    // The log is in memory: what was asked for before is durable.
-                    Effect::Send { to, message, after: _ } => {
-                        let to = usize::try_from(to.0 - 1).expect("one of three");
-                        wire.push_back((to, *id, message));
-                    }
-                    Effect::Persist { id, records: _ }
-                    | Effect::Truncate { id, .. }
-                    | Effect::Compact { id, .. } => answers.push_back(Input::Persisted(id)),
-                    Effect::Apply { entries } => {
-                        let upto = entries.last().expect("something to apply").index;
-                        let results = if node == LEADER {
-                            entries.iter().map(|entry| (entry.index, Bytes::new())).collect()
-                        } else {
-                            Vec::new()
-                        };
-                        answers.push_back(Input::Applied { upto, results, wake: None });
-                    }
-                    Effect::Reply { reply, .. } => match reply {
-                        Reply::Applied { .. } => *answered += 1,
-                        Reply::Status(_) => {}
-                        other => panic!("an answer that was not asked for: {other:?}"),
-                    },
-                    Effect::Emit { .. } => {}
-                    effect @ (Effect::Watch { .. }
-                    | Effect::Load { .. }
-                    | Effect::TakeSnapshot { .. }
-                    | Effect::SendSnapshot { .. }
-                    | Effect::InstallSnapshot { .. }
-                    | Effect::DropSnapshot { .. }) => panic!("nothing leaves memory here: {effect:?}"),
+        let Member { machine, outbox, .. } = &mut self.nodes[node];
+        machine.handle(self.now, input, outbox);
+        self.carry_out(node);
+        while let Some(answer) = self.answers.pop_front() {
+            let Member { machine, outbox, .. } = &mut self.nodes[node];
+            machine.handle(self.now, answer, outbox);
+            self.carry_out(node);
+        }
+    }
+
+    fn carry_out(&mut self, node: usize) {
+        let Self { nodes, wire, effects, answers, answered, .. } = self;
+        let Member { id, outbox, .. } = &mut nodes[node];
+        outbox.take_into(effects);
+        for effect in effects.drain(..) {
+            match effect {
+                // The log is in memory: what was asked for before is durable.
+                Effect::Send { to, message, after: _ } => {
+                    let to = usize::try_from(to.0 - 1).expect("one of three");
+                    wire.push_back((to, *id, message));
                 }
+                Effect::Persist { id, .. } | Effect::Truncate { id, .. } | Effect::Compact { id, .. } => {
+                    answers.push_back(Input::Persisted(id));
+                }
+                Effect::Apply { entries } => answers.push_back(applied(node, &entries)),
+                Effect::Reply { reply, .. } => match reply {
+                    Reply::Applied { .. } => *answered += 1,
+                    Reply::Status(_) => {}
+                    other => panic!("an answer that was not asked for: {other:?}"),
+                },
+                Effect::Emit { .. } => {}
+                effect @ (Effect::Watch { .. }
+                | Effect::Load { .. }
+                | Effect::TakeSnapshot { .. }
+                | Effect::SendSnapshot { .. }
+                | Effect::InstallSnapshot { .. }
+                | Effect::DropSnapshot { .. }) => panic!("nothing leaves memory here: {effect:?}"),
             }
         }
     }
+}
+
+/// What an application that only counts says: at the leader, where clients wait, a result for each write.
+fn applied(node: usize, entries: &[Entry]) -> Input<Raft> {
+    let upto = entries.last().expect("something to apply").index;
+    let results = match node {
+        LEADER => entries.iter().map(|entry| (entry.index, Bytes::new())).collect(),
+        _ => Vec::new(),
+    };
+    Input::Applied { upto, results, wake: None }
 }

@@ -94,7 +94,7 @@ fn a_repeated_request_gets_the_first_reply_and_takes_effect_once() {
         entry(3, 3, command(Some((7, 1)), 5)),
         entry(4, 4, command(Some((7, 2)), 5)),
     ];
-    let effected = host.apply(entries);
+    let effected = host.apply(entries.into());
     let replies: Vec<_> =
         effected.results.iter().map(|(index, result)| (index.0, reply(result).unwrap())).collect();
     assert_eq!(replies, [(1, 5), (2, 6), (3, 5), (4, 11)]);
@@ -110,7 +110,7 @@ fn another_command_under_a_used_tag_changes_nothing_and_does_not_get_the_first_o
         entry(2, 2, command(Some((7, 1)), 6)),
         entry(3, 3, command(Some((7, 1)), 5)),
     ];
-    let effected = host.apply(entries);
+    let effected = host.apply(entries.into());
     assert_eq!(Settled::read(&effected.results[1].1), Settled::Reused);
     assert_eq!(reply(&effected.results[2].1), Some(5));
     assert_eq!(shared.state().machine.sum, 5);
@@ -120,7 +120,7 @@ fn another_command_under_a_used_tag_changes_nothing_and_does_not_get_the_first_o
 fn a_forgotten_session_is_refused_and_changes_nothing() {
     let (mut host, shared) = host();
     host.apply((1..=3).map(|client| entry(client, client, command(Some((client, 1)), 1))).collect());
-    let effected = host.apply(vec![entry(4, 4, command(Some((1, 2)), 1))]);
+    let effected = host.apply(vec![entry(4, 4, command(Some((1, 2)), 1))].into());
     assert_eq!(Settled::read(&effected.results[0].1), Settled::Expired);
     assert_eq!(shared.state().machine.sum, 3);
 }
@@ -132,7 +132,7 @@ fn a_command_of_a_later_version_is_answered_and_changes_nothing() {
     let of_later_type = Body::Command { session: None, payload: pack(&"text").unwrap() };
     let empty = Body::Command { session: None, payload: Bytes::new() };
     let effected =
-        host.apply(vec![entry(1, 1, of_later_form), entry(2, 2, of_later_type), entry(3, 3, empty)]);
+        host.apply(vec![entry(1, 1, of_later_form), entry(2, 2, of_later_type), entry(3, 3, empty)].into());
     for (index, result) in &effected.results {
         assert_eq!(Settled::read(result), Settled::Unreadable, "{index}");
     }
@@ -142,21 +142,21 @@ fn a_command_of_a_later_version_is_answered_and_changes_nothing() {
 #[test]
 fn log_time_runs_out_before_the_entry_that_brings_it() {
     let (mut host, _) = host();
-    assert_eq!(host.apply(vec![entry(1, 10, command(None, 5))]).wake, Some(LogTime(110)));
-    assert_eq!(host.apply(vec![entry(2, 109, command(None, 5))]).results.len(), 1);
-    let effected = host.apply(vec![entry(3, 110, command(None, 1)), entry(4, 111, Body::Noop)]);
+    assert_eq!(host.apply(vec![entry(1, 10, command(None, 5))].into()).wake, Some(LogTime(110)));
+    assert_eq!(host.apply(vec![entry(2, 109, command(None, 5))].into()).results.len(), 1);
+    let effected = host.apply(vec![entry(3, 110, command(None, 1)), entry(4, 111, Body::Noop)].into());
     assert_eq!(reply(&effected.results[0].1), Some(1));
     assert_eq!(effected.wake, Some(LogTime(210)));
-    let effected = host.apply(vec![entry(5, 210, Body::Noop)]);
+    let effected = host.apply(vec![entry(5, 210, Body::Noop)].into());
     assert_eq!((effected.results.len(), effected.wake), (0, None));
 }
 
 #[test]
 fn a_snapshot_carries_the_sessions_along() {
     let (mut first, _) = host();
-    first.apply(vec![entry(1, 1, command(Some((7, 1)), 5))]);
+    first.apply(vec![entry(1, 1, command(Some((7, 1)), 5))].into());
     let frozen = first.snapshot();
-    first.apply(vec![entry(2, 2, command(Some((8, 1)), 5))]);
+    first.apply(vec![entry(2, 2, command(Some((8, 1)), 5))].into());
     let mut bytes = Vec::new();
     frozen.write_to(&mut bytes).unwrap();
     let meta =
@@ -165,8 +165,8 @@ fn a_snapshot_carries_the_sessions_along() {
     second.thaw().read(&meta, &mut &bytes[..]).unwrap().put();
     assert_eq!(shared.state().machine.sum, 5);
     assert_eq!(shared.state().applied, LogIndex(1));
-    let effected =
-        second.apply(vec![entry(2, 2, command(Some((7, 1)), 5)), entry(3, 3, command(Some((8, 1)), 5))]);
+    let effected = second
+        .apply(vec![entry(2, 2, command(Some((7, 1)), 5)), entry(3, 3, command(Some((8, 1)), 5))].into());
     assert_eq!(
         effected.results.iter().map(|(_, result)| reply(result)).collect::<Vec<_>>(),
         [Some(5), Some(10)]
