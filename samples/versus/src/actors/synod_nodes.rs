@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use actix_rt::{Arbiter, ArbiterHandle, System};
 use bytes::Bytes;
 use synod::Node;
-use synod::driver::{Effected, Frozen, Host};
+use synod::driver::{Effected, Frozen, Host, Thaw, Thawed};
 use synod::env::{Clock, Env, Network, NetworkError, Open, Spawner};
 use synod::node::Machine;
-use synod::protocols::log::{Body, Entries, SnapshotMeta};
+use synod::protocols::log::{Body, Entries};
 use synod::protocols::raft::{Command, Config, Raft, Reply, Role};
 use synod::protocols::{NodeId, Timestamp};
 use synod::storage::{SimDisk, Worker};
@@ -93,8 +93,8 @@ impl Host<Raft> for Counts {
         Frozen::new(|_| Ok(()))
     }
 
-    fn restore(&mut self, _meta: &SnapshotMeta, _reader: &mut dyn io::Read) -> io::Result<()> {
-        Ok(())
+    fn thaw(&self) -> Thaw {
+        Thaw::new(|_, _| Ok(Thawed::new(|| ())))
     }
 }
 
