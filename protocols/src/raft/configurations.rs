@@ -67,6 +67,13 @@ impl Configurations {
         }
     }
 
+    /// The configurations that are or may come into force when what is after `commit` may still be cut off, oldest first.
+    pub(super) fn possible(&self, commit: LogIndex) -> impl Iterator<Item = (LogIndex, &Membership)> {
+        let after = self.later.partition_point(|(from, _)| *from <= commit);
+        let all = std::iter::once(&self.first).chain(&self.later);
+        all.skip(after).map(|(index, membership)| (*index, membership))
+    }
+
     fn latest(&self) -> &(LogIndex, Membership) {
         self.later.last().unwrap_or(&self.first)
     }

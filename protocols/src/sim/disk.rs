@@ -99,6 +99,12 @@ impl<P: Subject> Disk<P> {
         }
     }
 
+    /// An empty disk in the place of one that was lost; what befell that one stays counted.
+    #[must_use]
+    pub fn replacing(lost: &Self, seed: u64, config: DiskConfig) -> Self {
+        Self { tally: lost.tally.clone(), ..Self::new(seed, config) }
+    }
+
     /// Takes a write, which is readable at once and durable after a later sync; returns the sync's time if one starts.
     pub fn write(&mut self, now: Timestamp, write: Write<P>) -> Result<Option<Duration>, Misuse> {
         if self.failed {

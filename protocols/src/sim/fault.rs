@@ -70,6 +70,10 @@ pub enum Fault {
     FillDisk(NodeId, Duration),
     /// A node's snapshots cannot be written for a while.
     FailSnapshots(NodeId, Duration),
+    /// The process dies and its disk with it; it starts again on an empty one, which has another identity, if the others can go on
+    /// without what is lost. The flag says whether the node knows that the disk is another: a disk that was found damaged is replaced
+    /// by the node itself, an exchanged one just turns up.
+    LoseDisk(NodeId, Duration, bool),
     /// For a while, reads of entries meet bad sectors, and sectors that hold what was written elsewhere.
     BadReads(NodeId, Duration),
 }
@@ -123,13 +127,15 @@ pub enum FaultKind {
     DiskFull,
     /// A snapshot could not be written.
     SnapshotFailure,
+    /// A disk was lost with all that was on it.
+    LostDisk,
     /// Entries could not be read back, or others came instead.
     BadRead,
 }
 
 impl FaultKind {
     /// Every kind, in the order of reports.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Loss,
         Self::Duplicate,
         Self::Reorder,
@@ -153,6 +159,7 @@ impl FaultKind {
         Self::WriteFailure,
         Self::DiskFull,
         Self::SnapshotFailure,
+        Self::LostDisk,
         Self::BadRead,
     ];
 
@@ -183,6 +190,7 @@ impl FaultKind {
             Self::WriteFailure => "write failure",
             Self::DiskFull => "disk full",
             Self::SnapshotFailure => "snapshot failure",
+            Self::LostDisk => "lost disk",
             Self::BadRead => "bad read",
         }
     }

@@ -30,6 +30,7 @@ impl<P: Subject, A: Application> World<P, A> {
             Fault::Crash(node) => self.crash(*node),
             Fault::CrashInWrite(node, down) => self.crash_in_write(*node, *down),
             Fault::Restart(node) => self.bring_back(*node),
+            Fault::LoseDisk(node, down, noticed) => self.lose_disk(*node, *down, *noticed),
             Fault::PowerCut => self.power_cut(),
             Fault::Pause(node, span) => self.pause(*node, *span),
             Fault::Coups(span, reach) => {
@@ -188,6 +189,7 @@ impl<P: Subject, A: Application> World<P, A> {
             | Fault::SlowDisk(..)
             | Fault::FailWrite(_)
             | Fault::FillDisk(..)
+            | Fault::LoseDisk(..)
             | Fault::BadReads(..)
             | Fault::FailSnapshots(..) => {}
         }
@@ -262,7 +264,7 @@ impl<P: Subject, A: Application> World<P, A> {
         Step::World
     }
 
-    fn kill(&mut self, node: usize) {
+    pub(super) fn kill(&mut self, node: usize) {
         if self.nodes[node].process.take().is_some() {
             self.nodes[node].disk.crash();
             self.happenings.push(Happening::Crashed);

@@ -77,6 +77,10 @@ impl Draw {
             let node = self.node();
             self.plan(at, Fault::FailSnapshots(node, span * 4));
         }
+        for (at, span) in self.times(12_000) {
+            let (node, noticed) = (self.node(), self.coin());
+            self.plan(at, Fault::LoseDisk(node, span, noticed));
+        }
         for (at, span) in self.times(8_000) {
             let node = self.node();
             self.plan(at, Fault::BadReads(node, span * 2));

@@ -9,7 +9,7 @@ use crate::protocol::{Effect, Outbox};
 use crate::sim::clock::Clock;
 use crate::sim::disk::Disk;
 use crate::sim::event::{Arrival, Job};
-use crate::sim::image::Snapshot;
+use crate::sim::image::{Image, Snapshot};
 use crate::sim::subject::Subject;
 use crate::types::{LogIndex, NodeId, StoreId, Timestamp, WriteId};
 
@@ -24,6 +24,8 @@ pub struct Node<P: Subject, A> {
     pub(super) store: StoreId,
     /// Whether the disk is known not to be the one it was.
     pub(super) rejoin: bool,
+    /// What was durable on the disks that were lost, for those who judge what was promised.
+    pub(super) lost: Vec<(StoreId, Image<P>)>,
     /// Whether the process is to die during its next write, and for how long.
     pub(super) dies_in_write: Option<Duration>,
     /// Whether the node stays broken for ever.
@@ -87,6 +89,7 @@ impl<P: Subject, A> Node<P, A> {
             disk,
             store,
             rejoin: false,
+            lost: Vec::new(),
             process: None,
             dies_in_write: None,
             retired: false,
@@ -103,6 +106,22 @@ impl<P: Subject, A> Node<P, A> {
     #[must_use]
     pub fn store(&self) -> StoreId {
         self.store
+    }
+
+    /// Whether this is not its first disk.
+    #[must_use]
+    pub fn has_lost_a_disk(&self) -> bool {
+        !self.lost.is_empty()
+    }
+
+    /// What is or was durable on the disk of that identity, or on the present one where none is named; `None` when the node never
+    /// had that disk.
+    #[must_use]
+    pub fn durable_on(&self, store: Option<StoreId>) -> Option<&Image<P>> {
+        if store.is_none_or(|store| store == self.store) {
+            return Some(self.disk.durable());
+        }
+        self.lost.iter().find(|(lost, _)| Some(*lost) == store).map(|(_, image)| image)
     }
 
     /// The machine, while the process lives.

@@ -4,13 +4,31 @@
 
 use crate::log::SnapshotMeta;
 use crate::protocol::Protocol;
-use crate::types::StoreId;
+use crate::types::{NodeId, StoreId};
+
+/// A node as far as its disk matters.
+#[derive(Clone, Debug)]
+pub struct Holder<P> {
+    /// The node.
+    pub node: NodeId,
+    /// The identity of its disk.
+    pub store: StoreId,
+    /// Whether it ever lost its disk, so that this is not its first one.
+    pub lost: bool,
+    /// Its machine; of a dead node, the one that would start.
+    pub machine: P,
+}
 
 /// What a simulated world asks of a protocol.
 pub trait Subject: Protocol {
     /// Tells a machine that starts which disk it is on, and whether that is known not to be the one it was. A protocol without
     /// identities of disks has nothing to note.
     fn situate(_config: &mut Self::Config, _store: StoreId, _rejoin: bool) {}
+
+    /// Whether the group can go on without what is on a node's disk. The fault model of a protocol that survives no loss says no.
+    fn can_spare(_node: NodeId, _holders: &[Holder<Self>]) -> bool {
+        false
+    }
 
     /// Whether the machine believes that it leads; a protocol without leaders says no.
     fn leads(&self) -> bool;

@@ -2,7 +2,7 @@
 # Removes one rule at a time from a copy of the tree and tells what notices: a seed of a sweep, counted from 0, or a test.
 # Usage: run.sh [NAME...]   SEEDS=2000 sets how many seeds a mutant may survive; all share one target directory.
 # A patch begins with two lines: "rule:" and, in words, the rule that it takes out; "by:" and what has to notice, which is
-# "sweep PROFILE" or "test NAME" (a test of the machine). A mutant that survives, or does not build, ends the script with 1.
+# "sweep PROFILE" or "tests" (those of the crate, and its scenarios). A mutant that survives, or does not build, ends the script with 1.
 # Nothing in the tree itself is changed.
 set -eu
 
@@ -23,7 +23,7 @@ sweep() {
 }
 
 unit() {
-    cargo test -q -p synod-protocols --lib "$1"
+    cargo test -q -p synod-protocols --lib --test scenarios
 }
 
 survivors=0
@@ -34,7 +34,7 @@ for name in "$@"; do
     what=${by#* }
     case $kind in
         sweep) build="--test simulation" run=sweep ;;
-        test) build=--lib run=unit ;;
+        tests) build='--lib --test scenarios' run=unit what=- ;;
         *) echo "$name.patch does not say what has to notice" >&2; exit 2 ;;
     esac
     log=$copy/$name.log
@@ -45,7 +45,7 @@ for name in "$@"; do
     elif (cd "$copy" && $run "$what") >"$log" 2>&1; then
         printf '%-36s %-10s %-8s %s\n' "$name" "$what" - 'survived'
         survivors=1
-    elif [ "$kind" = test ]; then
+    elif [ "$kind" = tests ]; then
         printf '%-36s %-10s %-8s %s\n' "$name" - - "$(sed -n 's/^test \(.*\) ... FAILED$/\1/p; s/^---- \(.*\) stdout ----$/\1/p' "$log" | head -n 1)"
     else
         seed=$(sed -n 's/.*SYNOD_SEEDS=\([0-9]*\)\.\..*/\1/p' "$log" | head -n 1)

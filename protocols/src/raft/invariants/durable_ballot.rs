@@ -3,7 +3,7 @@
 
 use crate::protocol::{Place, Placed};
 use crate::raft::{Raft, Record};
-use crate::sim::{Invariant, Node, Scene, Violation};
+use crate::sim::{Image, Invariant, Scene, Violation};
 use crate::types::{NodeId, Term};
 
 /// Remembers nothing: disk and machine are compared as they are.
@@ -14,7 +14,7 @@ impl<A> Invariant<Raft, A> for DurableBallot {
     fn check(&mut self, scene: &Scene<'_, Raft, A>) -> Result<(), Violation> {
         let node = scene.node();
         let Some(machine) = node.machine().filter(|_| node.disk().is_settled()) else { return Ok(()) };
-        let (held, believed) = (ballot(node), (machine.term, machine.vote));
+        let (held, believed) = (ballot(node.disk().durable()), (machine.term, machine.vote));
         if held == believed {
             return Ok(());
         }
@@ -22,11 +22,11 @@ impl<A> Invariant<Raft, A> for DurableBallot {
     }
 }
 
-/// The ballot on a node's disk.
-pub(super) fn ballot<A>(node: &Node<Raft, A>) -> (Term, Option<NodeId>) {
+/// The ballot on a disk.
+pub(super) fn ballot(image: &Image<Raft>) -> (Term, Option<NodeId>) {
     let sample = Record::Ballot { term: Term::ZERO, vote: None };
     let Place::Cell(key) = sample.place() else { return (Term::ZERO, None) };
-    match node.disk().durable().cell(key) {
+    match image.cell(key) {
         Some(Record::Ballot { term, vote }) => (*term, *vote),
         Some(Record::Entry(_) | Record::Founding(_) | Record::Anchor(_)) | None => (Term::ZERO, None),
     }

@@ -4,7 +4,7 @@
 use crate::quorum::Tally;
 use crate::raft::Raft;
 use crate::raft::invariants::durable_ballot::ballot;
-use crate::raft::invariants::durable_quorum::is_on;
+use crate::raft::invariants::durable_quorum::named;
 use crate::raft::invariants::vitals::Vitals;
 use crate::sim::{Invariant, Scene, Violation};
 use crate::types::Term;
@@ -28,8 +28,8 @@ impl<A> Invariant<Raft, A> for DurableElection {
         let membership = machine.membership();
         let gave = |voter| {
             let node = scene.nodes.iter().find(|node| node.id() == voter)?;
-            let (at, vote) = ballot(node);
-            Some(is_on(node, membership) && (at > term || at == term && vote == leader))
+            let (at, vote) = named(node, membership).map(ballot)?;
+            Some(at > term || at == term && vote == leader)
         };
         if membership.quorum().tally(gave) == Tally::Won {
             return Ok(());

@@ -9,7 +9,7 @@ use crate::quorum::Tally;
 use crate::raft::invariants::commits::Commits;
 use crate::raft::invariants::vitals::Vitals;
 use crate::raft::{Membership, Raft, Record};
-use crate::sim::{Invariant, Node, Scene, Violation};
+use crate::sim::{Image, Invariant, Node, Scene, Violation};
 use crate::types::{LogIndex, NodeId, Term};
 
 const NAME: &str = "durable quorum";
@@ -35,7 +35,7 @@ impl<A> Invariant<Raft, A> for DurableQuorum {
         let membership = machine.membership();
         let held = |membership: &Membership, voter| {
             let node = scene.nodes.iter().find(|node| node.id() == voter)?;
-            Some(is_on(node, membership) && holds(node, index, commit.entry))
+            Some(named(node, membership).is_some_and(|image| holds(image, index, commit.entry)))
         };
         let decides = |it: &Membership| it.quorum().tally(|voter| held(it, voter)) == Tally::Won;
         if decides(membership) || before.is_some_and(|before| decides(&before)) {
@@ -64,14 +64,14 @@ impl DurableQuorum {
     }
 }
 
-/// Whether a node's disk is the one that the configuration names.
-pub(super) fn is_on<A>(node: &Node<Raft, A>, membership: &Membership) -> bool {
-    let member = membership.member(node.id());
-    member.is_some_and(|member| member.store.is_none_or(|store| store == node.store()))
+/// The disk that the configuration names, whether the node still has it or has lost it since: what a lost disk acknowledged counts,
+/// for the node does not vote without it.
+pub(super) fn named<'a, A>(node: &'a Node<Raft, A>, membership: &Membership) -> Option<&'a Image<Raft>> {
+    node.durable_on(membership.member(node.id())?.store)
 }
 
-fn holds<A>(node: &Node<Raft, A>, index: LogIndex, term: Term) -> bool {
-    let image = node.disk().durable();
+/// Whether a disk holds an entry of that term at an index, or has compacted it.
+pub(super) fn holds(image: &Image<Raft>, index: LogIndex, term: Term) -> bool {
     match image.entry(index) {
         Some(Record::Entry(entry)) => entry.term == term,
         Some(Record::Ballot { .. } | Record::Founding(_) | Record::Anchor(_)) => false,

@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::raft::Raft;
 use crate::raft::invariants::durable_ballot::ballot;
+use crate::raft::invariants::durable_quorum::holds;
 use crate::raft::state::Standing;
-use crate::raft::{Raft, Record};
-use crate::sim::{Invariant, Node, Scene, Violation};
+use crate::sim::{Invariant, Scene, Violation};
 use crate::types::{LogIndex, NodeId, Term};
 
 /// Remembers what each leader believed of each peer in which term.
@@ -29,11 +30,14 @@ impl<A> Invariant<Raft, A> for MatchedIsDurable {
                 continue;
             }
             let Some(node) = scene.nodes.iter().find(|node| node.id() == peer) else { continue };
-            let term = machine.term_at(progress.matched);
-            if ballot(node).0 <= machine.term && !holds(node, progress.matched, term) {
-                let image = node.disk().durable();
+            let known = progress.member.store.or(progress.heard);
+            let (Some(image), Some(term)) = (node.durable_on(known), machine.term_at(progress.matched))
+            else {
+                continue;
+            };
+            if ballot(image).0 <= machine.term && !holds(image, progress.matched, term) {
                 let details = format!(
-                    "believes that {peer} holds {} of term {term:?}, whose disk holds {} to {}",
+                    "believes that {peer} holds {} of term {term}, whose disk holds {} to {}",
                     progress.matched,
                     image.base().next(),
                     image.last_index(),
@@ -42,14 +46,5 @@ impl<A> Invariant<Raft, A> for MatchedIsDurable {
             }
         }
         Ok(())
-    }
-}
-
-fn holds<A>(node: &Node<Raft, A>, index: LogIndex, term: Option<Term>) -> bool {
-    let image = node.disk().durable();
-    match image.entry(index) {
-        Some(Record::Entry(entry)) => term.is_none_or(|term| entry.term == term),
-        Some(_) => false,
-        None => index <= image.base(),
     }
 }

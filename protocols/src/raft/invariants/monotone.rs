@@ -47,7 +47,7 @@ impl<A> Invariant<Raft, A> for Monotone {
 
 impl Monotone {
     fn check_disk<A>(&mut self, scene: &Scene<'_, Raft, A>) -> Result<(), Violation> {
-        let after = ballot(scene.node());
+        let after = ballot(scene.node().disk().durable());
         let before = std::mem::replace(&mut self.ballots[scene.actor], after);
         if ballot_kept(before, after) {
             return Ok(());

@@ -14,6 +14,7 @@ use crate::raft::invariants::leader_completeness::LeaderCompleteness;
 use crate::raft::invariants::log_matching::LogMatching;
 use crate::raft::invariants::matched_is_durable::MatchedIsDurable;
 use crate::raft::invariants::monotone::Monotone;
+use crate::raft::invariants::one_change::OneChange;
 use crate::raft::invariants::state_machine_safety::StateMachineSafety;
 use crate::sim::{Invariant, Scene, Violation};
 
@@ -25,6 +26,7 @@ pub struct Suite {
     durable_ballot: DurableBallot,
     durable_election: DurableElection,
     election_safety: ElectionSafety,
+    one_change: OneChange,
     log_matching: LogMatching,
     leader_completeness: LeaderCompleteness,
     matched_is_durable: MatchedIsDurable,
@@ -35,13 +37,14 @@ pub struct Suite {
 }
 
 impl Suite {
-    fn each<A>(&mut self) -> [&mut dyn Invariant<Raft, A>; 12] {
+    fn each<A>(&mut self) -> [&mut dyn Invariant<Raft, A>; 13] {
         [
             &mut self.monotone,
             &mut self.bounds,
             &mut self.durable_ballot,
             &mut self.durable_election,
             &mut self.election_safety,
+            &mut self.one_change,
             &mut self.log_matching,
             &mut self.leader_completeness,
             &mut self.matched_is_durable,

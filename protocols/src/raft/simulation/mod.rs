@@ -6,6 +6,7 @@
 mod client;
 mod exactly_once;
 mod habits;
+mod intact;
 mod operator;
 mod options;
 mod rare_paths;

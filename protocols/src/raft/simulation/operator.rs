@@ -6,28 +6,29 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::prng::Prng;
-use crate::raft::{Command, Duty, Raft};
-use crate::sim::{Lists, World};
+use crate::raft::{Command, Duty, Member, Raft};
+use crate::sim::{Lists, Node, World};
 use crate::types::NodeId;
 
 /// The alarm by which the operator acts.
 pub(super) const OPERATOR: u64 = u64::MAX - 1;
 
-/// How often an operator who brings the group to all nodes asks again.
+/// How often an operator who brings the group to certain members asks again.
 const INSIST: Duration = Duration::from_millis(500);
 
 /// One operator; what it likes to do is drawn from the seed.
 #[derive(Debug)]
 pub(super) struct Operator {
     chance: Prng,
+    founders: u64,
     nodes: u64,
     witnesses: BTreeSet<NodeId>,
     /// The mean time between two deeds.
     pause: Duration,
     /// How many deeds of all are changes of members.
     changes: f64,
-    /// Whether all that is left to do is to make every node a member.
-    gathering: bool,
+    /// The members that the group shall have in the end, once nothing else is left to do.
+    gathering: Option<BTreeSet<NodeId>>,
     stopped: bool,
 }
 
@@ -35,7 +36,7 @@ impl Operator {
     pub(super) fn new(
         mut chance: Prng,
         pause: Option<Duration>,
-        nodes: u64,
+        [founders, nodes]: [u64; 2],
         witnesses: BTreeSet<NodeId>,
         world: &mut World<Raft, Lists>,
     ) -> Self {
@@ -46,7 +47,7 @@ impl Operator {
             world.alarm(world.now().after(pause), OPERATOR);
         }
         let pause = pause.unwrap_or_default();
-        Self { chance, nodes, witnesses, pause, changes, gathering: false, stopped: false }
+        Self { chance, founders, nodes, witnesses, pause, changes, gathering: None, stopped: false }
     }
 
     /// Whether members come and go.
@@ -54,10 +55,11 @@ impl Operator {
         self.changes > 0.0
     }
 
-    /// Makes every node a member from here on, and does nothing else.
-    pub(super) fn gather(&mut self, world: &mut World<Raft, Lists>) {
-        self.gathering = self.changes_members();
-        if self.gathering {
+    /// Makes these nodes the members from here on, and does nothing else; where members never came and went, they are.
+    pub(super) fn gather(&mut self, core: &BTreeSet<NodeId>, world: &mut World<Raft, Lists>) {
+        let lost = world.nodes().iter().any(Node::has_lost_a_disk);
+        if self.changes_members() || lost || self.founders < self.nodes {
+            self.gathering = Some(core.clone());
             world.alarm(world.now(), OPERATOR);
         }
     }
@@ -69,12 +71,12 @@ impl Operator {
 
     /// Whether the group is what it was told to be, as far as its leader knows.
     pub(super) fn is_done(&self, world: &World<Raft, Lists>) -> bool {
-        !self.gathering || leader(world).is_some_and(|it| self.is_whole(world, it))
+        self.gathering.is_none() || leader(world).is_some_and(|it| self.is_whole(world, it))
     }
 
     /// Takes its alarm.
     pub(super) fn act(&mut self, world: &mut World<Raft, Lists>) {
-        if self.gathering {
+        if self.gathering.is_some() {
             self.insist(world);
         } else if !self.stopped {
             self.meddle(world);
@@ -83,9 +85,16 @@ impl Operator {
 
     fn meddle(&mut self, world: &mut World<Raft, Lists>) {
         let node = self.node();
-        if self.chance.chance(self.changes) {
+        let leading = leader(world).unwrap_or(node);
+        let replacement = self.chance.chance(0.25).then(|| replacement(world, leading)).flatten();
+        if let Some(command) = replacement {
+            let _ = world.submit(leading, command);
+        } else if self.chance.chance(self.changes) {
             let command = self.change();
-            let _ = world.submit(leader(world).unwrap_or(node), command);
+            // A process that does nothing would take the wish up when it is an old one.
+            if is_awake(world, leading) && is_alive(world, leading, &command) {
+                let _ = world.submit(leading, command);
+            }
         } else {
             let other = self.node();
             let command = match self.chance.below(8) {
@@ -104,13 +113,19 @@ impl Operator {
     fn insist(&mut self, world: &mut World<Raft, Lists>) {
         let leader = leader(world);
         if let Some(leader) = leader.filter(|&leader| !self.is_whole(world, leader)) {
-            let members = (1..=self.nodes).map(NodeId).map(|node| (node, self.full_duty(node)));
-            let command = Command::ChangeMembers { members: members.collect(), replace: BTreeSet::new() };
-            let _ = world.submit(leader, command);
+            let core = self.gathering.iter().flatten();
+            let members = core.map(|&node| (node, self.full_duty(node))).collect();
+            let replace =
+                strangers(world, leader).into_iter().filter(|node| self.is_gathered(*node)).collect();
+            let _ = world.submit(leader, Command::ChangeMembers { members, replace });
         }
         if leader.is_none() || !self.stopped || !self.is_done(world) {
             world.alarm(world.now().after(INSIST), OPERATOR);
         }
+    }
+
+    fn is_gathered(&self, node: NodeId) -> bool {
+        self.gathering.as_ref().is_some_and(|core| core.contains(&node))
     }
 
     /// Any set of members: most of them voters, some learners, whoever is a witness a witness.
@@ -133,17 +148,52 @@ impl Operator {
     fn is_whole(&self, world: &World<Raft, Lists>, leader: NodeId) -> bool {
         let membership = world.node(leader).and_then(|node| node.machine()).map(Raft::membership);
         membership.is_some_and(|membership| {
-            let all = membership.members().len() as u64 == self.nodes;
-            let full = |(&node, member): (&NodeId, &crate::raft::Member)| member.duty == self.full_duty(node);
-            all && !membership.is_joint()
+            let full = |(&node, member): (&NodeId, &Member)| {
+                self.is_gathered(node) && member.duty == self.full_duty(node)
+            };
+            membership.members().len() == self.gathering.iter().flatten().count()
+                && !membership.is_joint()
                 && membership.goal().is_none()
                 && membership.members().iter().all(full)
+                && strangers(world, leader).is_empty()
         })
     }
 
     fn node(&mut self) -> NodeId {
         NodeId(self.chance.between(1, self.nodes))
     }
+}
+
+fn is_awake(world: &World<Raft, Lists>, node: NodeId) -> bool {
+    world.node(node).is_some_and(|node| node.is_up() && !node.is_paused())
+}
+
+/// Whether most of the voters that are asked for can take part: nobody in his senses hands a group over to those whose disk is lost.
+fn is_alive(world: &World<Raft, Lists>, leader: NodeId, command: &Command) -> bool {
+    let Command::ChangeMembers { members, .. } = command else { return true };
+    let strangers = strangers(world, leader);
+    let voters = members.iter().filter(|(_, duty)| **duty != Duty::Learner).map(|(node, _)| *node);
+    let (lost, sound): (Vec<NodeId>, Vec<NodeId>) = voters.partition(|node| strangers.contains(node));
+    sound.len() > lost.len()
+}
+
+/// The members whose disk is not the one that the leader's configuration names.
+fn strangers(world: &World<Raft, Lists>, leader: NodeId) -> BTreeSet<NodeId> {
+    let Some(machine) = world.node(leader).and_then(|node| node.machine()) else { return BTreeSet::new() };
+    let members = machine.membership().members().iter();
+    let changed = |(&node, member): (&NodeId, &Member)| {
+        let store = world.node(node)?.store();
+        member.store.is_some_and(|known| known != store).then_some(node)
+    };
+    members.filter_map(changed).collect()
+}
+
+/// Takes in anew whoever lost its disk, and changes nothing else.
+fn replacement(world: &World<Raft, Lists>, leader: NodeId) -> Option<Command> {
+    let replace = strangers(world, leader);
+    let machine = world.node(leader)?.machine()?;
+    let members = machine.membership().members().iter().map(|(&node, member)| (node, member.duty)).collect();
+    (!replace.is_empty()).then_some(Command::ChangeMembers { members, replace })
 }
 
 /// Whoever leads in the highest term.

@@ -13,6 +13,7 @@ use crate::raft::Raft;
 use crate::raft::invariants::Suite;
 use crate::raft::simulation::client::{Action, Seen};
 use crate::raft::simulation::exactly_once;
+use crate::raft::simulation::intact::least_core;
 use crate::raft::simulation::operator::{OPERATOR, Operator};
 use crate::raft::simulation::options::Options;
 use crate::raft::simulation::settings::settings;
@@ -90,6 +91,8 @@ struct Run<'a> {
     workload: Workload,
     operator: Operator,
     schedule: Schedule,
+    /// The nodes that are made well when the faults end.
+    core: BTreeSet<NodeId>,
     /// The election timeout of every node.
     patience: Duration,
 }
@@ -100,6 +103,7 @@ impl<'a> Run<'a> {
         let nodes = options.nodes_of(seed);
         let configs = settings(seed, options.profile, nodes, &schedule.world);
         let witnesses = configs.first().map(|config| config.witnesses.clone()).unwrap_or_default();
+        let founders = configs.iter().filter(|config| !config.voters.is_empty()).count() as u64;
         let patience = configs.first().map_or(Duration::ZERO, |config| config.election_timeout);
         let config = WorldConfig { trace_tail: tail, trace_words: tail > 0, ..schedule.world.clone() };
         let mut world = World::new(options.chance_of(seed), config, configs);
@@ -108,13 +112,11 @@ impl<'a> Run<'a> {
         }
         let workload = Workload::new(seed, options, &mut world);
         let chance = Prng::fork(options.chance_of(seed), 0x00BE_7A70);
-        let any_may_be_needed = !witnesses.is_empty();
-        let operator = Operator::new(chance, workload.operator(), nodes, witnesses, &mut world);
-        if operator.changes_members() || any_may_be_needed {
-            // Where members come and go, any node may be needed in the end; so may any holder of data, where a witness has decided.
-            schedule.core = (1..=nodes).map(NodeId).collect();
-        }
-        Self { seed, options, world, suite: Suite::default(), workload, operator, schedule, patience }
+        // Where a witness has decided, any holder of data may be needed in the end.
+        schedule.heals_all |= !witnesses.is_empty();
+        let operator = Operator::new(chance, workload.operator(), [founders, nodes], witnesses, &mut world);
+        let (suite, core) = (Suite::default(), BTreeSet::new());
+        Self { seed, options, world, suite, workload, operator, schedule, core, patience }
     }
 
     fn finish(mut self) -> Outcome {
@@ -144,8 +146,12 @@ impl<'a> Run<'a> {
             self.meet(demand)?;
         }
         self.advance(self.options.safe_until())?;
-        self.world.make_well(&self.schedule.core, &self.schedule.fates);
-        self.operator.gather(&mut self.world);
+        self.core = match self.schedule.heals_all {
+            true => self.schedule.order.iter().copied().collect(),
+            false => least_core(&self.world, &self.schedule.order),
+        };
+        self.world.make_well(&self.core, &self.schedule.fates);
+        self.operator.gather(&self.core, &mut self.world);
         let well = self.world.now();
         self.advance(well.after(self.recovery()).min(self.options.end()))?;
         self.require_progress(well)?;
@@ -239,7 +245,7 @@ impl<'a> Run<'a> {
                 let details = format!(
                     "no command took effect within {:?} of {:?} being well: {}",
                     self.recovery(),
-                    self.schedule.core,
+                    self.core,
                     self.told()
                 );
                 return Err(Violation { invariant: LIVENESS, at: self.world.now(), node: None, details });
@@ -279,7 +285,7 @@ impl<'a> Run<'a> {
 
     /// Whether a node of the core has the whole application in the end, which a witness has not.
     fn holds_data(&self, node: &Node<Raft, Lists>) -> bool {
-        self.schedule.core.contains(&node.id()) && node.machine().is_none_or(|machine| !machine.is_witness())
+        self.core.contains(&node.id()) && node.machine().is_none_or(|machine| !machine.is_witness())
     }
 
     /// How every node stands, in words.

@@ -29,13 +29,21 @@ pub(super) fn settings(seed: u64, profile: Profile, nodes: u64, world: &WorldCon
             Config { pre_vote: !chance.chance(0.125), check_quorum: !chance.chance(0.125), ..config }
         }
     };
-    let witnesses: BTreeSet<_> = if profile != Profile::Liveness && nodes > 2 && chance.chance(0.2) {
-        [NodeId(nodes)].into()
-    } else {
-        BTreeSet::new()
-    };
+    let many = profile != Profile::Liveness && nodes > 2;
+    let witnesses: BTreeSet<_> =
+        if many && chance.chance(0.2) { [NodeId(nodes)].into() } else { BTreeSet::new() };
+    // Some groups begin without all of their later members.
+    let founders =
+        if many && witnesses.is_empty() && chance.chance(0.2) { chance.between(1, nodes - 1) } else { nodes };
+    let voters: BTreeSet<_> = (1..=founders).map(NodeId).collect();
     let shared = Config { witnesses: witnesses.clone(), ..shared };
-    voters.into_iter().map(|id| Config { id, witness: witnesses.contains(&id), ..shared.clone() }).collect()
+    (1..=nodes)
+        .map(NodeId)
+        .map(|id| {
+            let voters = if voters.contains(&id) { voters.clone() } else { BTreeSet::new() };
+            Config { id, voters, witness: witnesses.contains(&id), ..shared.clone() }
+        })
+        .collect()
 }
 
 fn limits(voters: &BTreeSet<NodeId>, chance: &mut Prng) -> Config {

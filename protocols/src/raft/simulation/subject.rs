@@ -1,9 +1,10 @@
 //! What a simulated world has to know of Raft.
 
 use crate::log::SnapshotMeta;
+use crate::raft::simulation::intact;
 use crate::raft::{Config, Message, Raft, Record, Role};
-use crate::sim::Subject;
-use crate::types::StoreId;
+use crate::sim::{Holder, Subject};
+use crate::types::{NodeId, StoreId};
 
 /// What a message without entries takes, roughly.
 const HEADER: usize = 64;
@@ -12,6 +13,10 @@ impl Subject for Raft {
     fn situate(config: &mut Config, store: StoreId, rejoin: bool) {
         config.store = store;
         config.rejoin = rejoin;
+    }
+
+    fn can_spare(node: NodeId, holders: &[Holder<Self>]) -> bool {
+        intact::can_spare(node, holders)
     }
 
     fn leads(&self) -> bool {
