@@ -43,7 +43,7 @@ impl Raft {
         if repair.is_some() {
             configurations.truncate(base.index.next());
         }
-        assert!(log.last().term <= term, "no entry is durable before its term (RT-05)");
+        let (term, vote) = ballot(&config, (term, vote), log.last().term);
         let mut raft = Self {
             configurations,
             founding,
@@ -105,6 +105,16 @@ impl Raft {
             self.on_election_timeout(now, out);
         }
     }
+}
+
+/// The ballot that binds this machine. What replaces a damaged disk may lack the newest one; nothing was ever promised under its
+/// identity.
+fn ballot(config: &Config, found: (Term, Option<NodeId>), last: Term) -> (Term, Option<NodeId>) {
+    if config.rejoin && last > found.0 {
+        return (last, None);
+    }
+    assert!(last <= found.0, "no entry is durable before its term (RT-05)");
+    found
 }
 
 /// What stands in the cells of the disk.

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use synod_protocols::Incarnation;
@@ -20,7 +20,7 @@ use crate::node::error::StartError;
 use crate::node::handle::Node;
 use crate::node::network::QuicNetwork;
 use crate::node::production::{Arbiters, SystemClock, entropy};
-use crate::storage::{DamagedLog, LogOptions, OpenStore, RealDisk, Store};
+use crate::storage::{DamagedLog, LogOptions, OpenReport, OpenStore, RealDisk, SetAside, Store};
 use crate::telemetry::Metrics;
 
 /// What a node is told before it starts.
@@ -58,7 +58,7 @@ impl NodeBuilder {
             raft: RaftConfig::default(),
             open: BTreeSet::new(),
             log: LogOptions::default(),
-            damaged: DamagedLog::Refuse,
+            damaged: DamagedLog::Repair,
             limits: Limits::default(),
             dead_letters: DeadLetterHook::default(),
         }
@@ -78,6 +78,7 @@ impl NodeBuilder {
             .bind(config.quic)
             .tls(identity)
             .directory(&config.directory)
+            .damaged_log(config.damaged_log)
             .raft(config.raft);
         if config.kv.clients {
             builder = builder.open_to_clients(KV);
@@ -153,7 +154,7 @@ impl NodeBuilder {
         self
     }
 
-    /// What the node does when its log is found damaged.
+    /// What the node does when its log is found damaged; by default it repairs.
     pub fn damaged_log(mut self, damaged: DamagedLog) -> Self {
         self.damaged = damaged;
         self
@@ -234,8 +235,30 @@ impl NodeBuilder {
             metrics: metrics.clone(),
         };
         let directory = self.directory.clone().unwrap_or_default();
+        let opened = Store::opened(request).await;
         let (store, report) =
-            Store::opened(request).await.map_err(|source| StartError::Store { directory, source })?;
+            opened.map_err(|source| StartError::Store { directory: directory.clone(), source })?;
+        self.tell(&directory, &store, &report);
+        Ok(Some(Drivers::new(store, metrics, self.raft)))
+    }
+
+    /// Says what was found on the disk.
+    fn tell(&self, directory: &Path, store: &Store, report: &OpenReport) {
+        if let Some(SetAside { directory: aside, reason }) = &report.replaced {
+            let kept = directory.join(aside);
+            tracing::warn!(node = self.name, reason, kept = %kept.display(), "the log was damaged and is set aside whole");
+        }
+        for aside in &report.snapshots_set_aside {
+            let kept = directory.join(aside);
+            tracing::warn!(node = self.name, kept = %kept.display(), "a snapshot was damaged and is set aside");
+        }
+        if let Some(lost) = store.log().replaces() {
+            let store = store.log().store_id();
+            tracing::warn!(
+                node = self.name, %lost, %store,
+                "this log replaces a damaged one: this node does not vote with it until a leader has taken it in anew"
+            );
+        }
         tracing::info!(
             node = self.name,
             records = report.records,
@@ -243,6 +266,5 @@ impl NodeBuilder {
             created = report.created,
             "the log is open"
         );
-        Ok(Some(Drivers::new(store, metrics, self.raft)))
     }
 }

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use synod_transport::PeerName;
 
+use crate::storage::DamagedLog;
+
 /// Everything a node of the command line is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeConfig {
@@ -18,6 +20,8 @@ pub struct NodeConfig {
     pub node: PeerName,
     /// Where the node keeps its log and snapshots.
     pub directory: PathBuf,
+    /// What the node does when its log is found damaged.
+    pub damaged_log: DamagedLog,
     /// Where peers reach this node over QUIC.
     pub quic: SocketAddr,
     /// Where outsiders reach this node over HTTP; `None` for no gateway.

@@ -13,7 +13,7 @@ use crate::address::{ProtocolId, node_id};
 use crate::driver::{Context, Driver, DriverHandle, DriverMeters, Limits, Throttle, Vigil};
 use crate::node::config::RaftConfig;
 use crate::node::pairs::Pairs;
-use crate::storage::{LogFailure, Store, WriteFault};
+use crate::storage::{Log, LogFailure, Store, WriteFault};
 use crate::telemetry::Metrics;
 
 /// The drivers, and the store they share.
@@ -91,6 +91,11 @@ impl Drivers {
         });
         let driver = driver.as_any().downcast_ref::<DriverHandle<P>>();
         driver.expect("protocols with different names are different types").clone()
+    }
+
+    /// The log that all machines share.
+    pub(crate) fn log(&self) -> &Log {
+        self.store.log()
     }
 
     /// Completes when the log has failed for good.

@@ -14,6 +14,7 @@ use synod_transport::PeerName;
 use crate::node::config::{
     BackupAccess, ConfigError, HttpConfig, KvConfig, NodeConfig, Override, RaftConfig, TlsConfig,
 };
+use crate::storage::DamagedLog;
 
 impl NodeConfig {
     /// Reads a file, then the environment (`SYNOD_LISTEN_QUIC` for `listen.quic`), then the given overrides; the last one wins.
@@ -55,10 +56,11 @@ impl NodeConfig {
     }
 }
 
-const KEYS: [&str; 23] = [
+const KEYS: [&str; 24] = [
     "cluster",
     "node",
     "directory",
+    "damaged_log",
     "listen.quic",
     "listen.http",
     "http.allow_clear_text",
@@ -135,6 +137,8 @@ struct FileConfig {
     cluster: String,
     node: String,
     directory: PathBuf,
+    #[serde(default)]
+    damaged_log: DamagedLog,
     listen: Listen,
     #[serde(default)]
     http: Http,
@@ -271,6 +275,7 @@ impl FileConfig {
                 key: base.join(self.tls.key),
             },
             directory: base.join(self.directory),
+            damaged_log: self.damaged_log,
             cluster: self.cluster,
             node,
         })
@@ -433,6 +438,10 @@ mod tests {
         assert!(error.contains("peers.node-1: is this very node"), "{error}");
         let error = parse(TEXT, &[change("http.backup", "friends")]).expect_err("nobody known");
         assert!(error.contains("http.backup: \"friends\" is none of nobody"), "{error}");
+        let error = parse(TEXT, &[change("damaged_log", "ignore")]).expect_err("no such way");
+        assert!(error.contains("ignore") && error.contains("repair"), "{error}");
+        let refuse = NodeConfig::parse(TEXT, "test", Path::new("/etc"), &[change("damaged_log", "refuse")]);
+        assert_eq!(refuse.expect("it parses").damaged_log, DamagedLog::Refuse);
         let error = parse(TEXT, &[change("raft.heartbeat_ms", "200")]).expect_err("too slow");
         assert!(error.contains("raft.heartbeat_ms"), "{error}");
     }

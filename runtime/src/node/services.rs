@@ -42,6 +42,15 @@ impl Node {
         config.snapshot_bytes = raft.snapshot_bytes;
         config.snapshot_interval = raft.snapshot_interval;
         config.keep_entries = raft.keep_entries;
+        let log = self.inner.drivers.as_ref().ok_or(ServiceError::NoDirectory)?.log();
+        config.store = log.store_id();
+        config.rejoin = log.replaces().is_some();
+        if config.rejoin && config.voters.len() == 1 {
+            tracing::error!(
+                node = %self.inner.own_name, service = name,
+                "the log of the only member was damaged: nobody can take it in again, and it serves nothing; restore a backup"
+            );
+        }
         config.validate().map_err(|error| ServiceError::Settings(error.to_string()))?;
         let system = &self.inner.system;
         let started = Replicated::start(Start {

@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use bytes::Bytes;
+use serde::Deserialize;
 use synod_protocols::LogIndex;
 
 /// One record to be appended for a machine.
@@ -52,10 +53,12 @@ impl Write {
 
 /// What is done when a log is damaged below the position that is known to have been durable, or when a snapshot is that it
 /// relies on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum DamagedLog {
     /// It is set aside whole, and a log with another identity takes its place, whose machines neither vote nor lead until a
     /// leader has taken the node in again under that identity.
+    #[default]
     Repair,
     /// The node does not start, and says what is damaged.
     Refuse,
