@@ -156,6 +156,7 @@ impl Raft {
             snapshot_index: self.snapshots.index,
             durable_index: self.durable,
             membership: self.membership().clone(),
+            membership_index: self.configurations.index(),
             voters: self.voters(),
             match_index: match &self.standing {
                 Standing::Leader(lead) => lead.matched(),

@@ -49,6 +49,8 @@ pub struct Status {
     pub durable_index: LogIndex,
     /// The configuration in force, committed or not.
     pub membership: Membership,
+    /// The index of the entry that carries it.
+    pub membership_index: LogIndex,
     /// The voters of the configuration in force, of both sets while it is joint.
     pub voters: BTreeSet<NodeId>,
     /// What each other member is known to hold durably; empty unless this node leads.

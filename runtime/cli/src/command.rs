@@ -11,6 +11,7 @@ use crate::demo::DemoCommand;
 use crate::failure::Failure;
 use crate::kv::KvCommand;
 use crate::lab::LabCommand;
+use crate::member::MemberCommand;
 use crate::node::NodeCommand;
 use crate::output::Form;
 use crate::restore::RestoreCommand;
@@ -37,6 +38,7 @@ enum Command {
     Node(NodeCommand),
     Status(StatusCommand),
     Kv(KvCommand),
+    Member(MemberCommand),
     Ca(CaCommand),
     Backup(BackupCommand),
     Restore(RestoreCommand),
@@ -60,6 +62,7 @@ impl Cli {
             Command::Node(node) => node.run(),
             Command::Status(status) => status.run(form),
             Command::Kv(kv) => kv.run(form),
+            Command::Member(member) => member.run(form),
             Command::Ca(ca) => ca.run(form),
             Command::Backup(backup) => backup.run(form),
             Command::Restore(restore) => restore.run(form),

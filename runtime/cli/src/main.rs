@@ -13,6 +13,7 @@ mod failure;
 mod kv;
 mod lab;
 mod logging;
+mod member;
 mod node;
 mod output;
 mod processes;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use synod::node::{HttpConfig, Node, NodeBuilder, NodeConfig, Override};
+use synod::node::{Group, HttpConfig, KV, Node, NodeBuilder, NodeConfig, Override};
 use synod::services::kv::Kv;
 use synod::transport::PeerName;
 use synod_gateway::{Config, Gateway, Member};
@@ -80,8 +80,7 @@ async fn serve(
     http: Option<Config>,
     end: impl Future<Output = Result<(), Failure>>,
 ) -> Result<(), Failure> {
-    let members = config.peers.keys().chain([&config.node]).map(PeerName::as_str);
-    let kv = node.kv("kv", members).await.map_err(sentence)?;
+    let kv = node.kv_by(KV, &group(config)).await.map_err(sentence)?;
     let gateway = match (http, &config.http) {
         (Some(http), Some(given)) => {
             let member = member(node, config, given, kv);
@@ -94,6 +93,22 @@ async fn serve(
         gateway.stop().await;
     }
     ended
+}
+
+/// Whoever is said to found the map's group, or everybody; the others wait to be taken in.
+fn group(config: &NodeConfig) -> Group {
+    let everybody = || config.peers.keys().chain([&config.node]).map(PeerName::as_str);
+    let founders = &config.founders;
+    if founders.voters.is_empty() {
+        return Group::of(everybody());
+    }
+    let founds = |name: &str| {
+        founders.voters.iter().chain(&founders.witnesses).any(|founder| founder.as_str() == name)
+    };
+    let names = |names: &[PeerName]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+    Group::of(names(&founders.voters))
+        .witnesses(names(&founders.witnesses))
+        .others(everybody().filter(|name| !founds(name)))
 }
 
 fn member(node: &Node, config: &NodeConfig, http: &HttpConfig, kv: Kv) -> Member {

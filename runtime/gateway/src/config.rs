@@ -17,6 +17,8 @@ pub struct Config {
     pub(crate) credential: Option<Credential>,
     pub(crate) body_limit: usize,
     pub(crate) backup: BackupAccess,
+    /// Who may change the members.
+    pub(crate) members: BackupAccess,
     /// How long a request may take that does not say so itself.
     pub timeout: Duration,
     /// How long a request may take at most, whatever it says.
@@ -59,6 +61,7 @@ impl Config {
             credential: None,
             body_limit: VALUE_LIMIT,
             backup: BackupAccess::default(),
+            members: BackupAccess::default(),
             timeout: Duration::from_secs(5),
             timeout_max: Duration::from_secs(60),
             heartbeat: Duration::from_secs(10),
@@ -79,8 +82,8 @@ impl Config {
             return Err(ConfigError::NoBody);
         }
         let credential = http.tls.clone().map(|(certificate, key)| Credential { certificate, key });
-        let (body_limit, backup) = (http.max_body, http.backup);
-        Ok(Self { bind: http.address, credential, body_limit, backup, ..Self::loopback(0) })
+        let (body_limit, backup, members) = (http.max_body, http.backup, http.members);
+        Ok(Self { bind: http.address, credential, body_limit, backup, members, ..Self::loopback(0) })
     }
 
     /// Where to listen.
@@ -105,6 +108,7 @@ mod tests {
             max_body: 10,
             peers: BTreeMap::new(),
             backup: BackupAccess::Loopback,
+            members: BackupAccess::Loopback,
         }
     }
 

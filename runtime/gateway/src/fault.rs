@@ -10,6 +10,7 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use synod::protocols::Outcome;
 use synod::services::kv::{KvCause, KvError};
+use synod::services::replicated::{ReplicaCause, ReplicaError};
 
 /// Why a request has no ordinary answer.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +50,9 @@ pub(crate) enum Fault {
     /// The node cannot say how it stands, or is not ready.
     #[error("{0}")]
     NotReady(String),
+    /// The group did not change its members.
+    #[error("{0}")]
+    Members(#[from] ReplicaError),
     /// The map did not do it.
     #[error("{0}")]
     Map(#[from] KvError),
@@ -66,6 +70,7 @@ impl Fault {
     fn outcome(&self) -> Outcome {
         match self {
             Self::Map(error) => error.outcome,
+            Self::Members(error) => error.outcome,
             Self::Malformed(_)
             | Self::NoRoute(_)
             | Self::Forbidden(_)
@@ -89,6 +94,11 @@ impl ResponseError for Fault {
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Late(_) | Self::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Members(error) => match error.cause {
+                ReplicaCause::Members(_) => StatusCode::BAD_REQUEST,
+                ReplicaCause::ChangeInProgress => StatusCode::CONFLICT,
+                _ => StatusCode::SERVICE_UNAVAILABLE,
+            },
             Self::Map(error) => of_cause(&error.cause),
         }
     }
@@ -112,6 +122,7 @@ impl ResponseError for Fault {
             | Self::SlowBody(_)
             | Self::Late(_)
             | Self::NotReady(_)
+            | Self::Members(_)
             | Self::Map(_) => {}
         }
         response.json(Body { error: self.to_string(), outcome: outcome_word(self.outcome()), oldest })

@@ -3,6 +3,7 @@
 //! Handlers are thin: they read a request, ask the node's [`Service`], and write the answer down. What may go wrong is one
 //! enumeration, turned into a response in one place (`fault`). Routes, status codes and headers stand in `runtime/docs/http.md`.
 
+mod access;
 mod backup;
 mod body;
 mod config;
@@ -15,8 +16,10 @@ mod key;
 mod kv;
 mod measures;
 mod member;
+mod members;
 mod query;
 mod readiness;
+mod roster;
 mod routes;
 mod server;
 mod service;
@@ -31,6 +34,7 @@ mod tests;
 pub use config::{Config, ConfigError};
 pub use json::{Item, WatchEnd, WatchEvent};
 pub use member::Member;
+pub use roster::{Members, MembersChanged, Roster};
 pub use server::{Gateway, GatewayError};
 pub use service::{Backup, Map, Service};
 pub use status::{Link, Role, Status};

@@ -8,13 +8,16 @@ use std::time::Duration;
 use futures_util::future::LocalBoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use synod::address::node_id;
-use synod::protocols::NodeId;
+use synod::protocols::{LogIndex, NodeId};
 use synod::services;
+use synod::services::Duty;
 use synod::services::kv::{Kv, KvError};
+use synod::services::replicated::{Change, ReplicaCause, ReplicaError};
 use synod::telemetry::Metrics;
 use synod::transport::{PeerName, Transport};
 use tokio::time::Instant;
 
+use crate::roster::{Members, Roster};
 use crate::service::{Backup, Map, Service};
 use crate::status::{Link, Role, Status};
 
@@ -60,6 +63,48 @@ impl Member {
         }
     }
 
+    /// Who the members are, given how its replica stands.
+    fn roll(&self, replica: &services::Status) -> Members {
+        let membership = &replica.membership;
+        let leaving = membership.outgoing().into_iter().flat_map(BTreeMap::keys);
+        Members {
+            index: replica.membership_index.0,
+            members: self.roster(membership.members()),
+            leaving: sorted(leaving.map(|&node| self.name_of(node))),
+            goal: membership.goal().map(|goal| self.roster(goal)),
+        }
+    }
+
+    fn roster(&self, members: &BTreeMap<NodeId, services::Member>) -> Roster {
+        let with = |duty| {
+            let nodes = members.iter().filter(move |(_, member)| member.duty == duty);
+            sorted(nodes.map(|(&node, _)| self.name_of(node)))
+        };
+        let (voters, witnesses) = (with(Duty::Voter), with(Duty::Witness));
+        Roster { voters, witnesses, learners: with(Duty::Learner), replace: Vec::new() }
+    }
+
+    fn name_of(&self, node: NodeId) -> String {
+        let mut everybody = self.peers.keys().chain([&self.node]);
+        everybody.find(|name| node_id(name) == node).map_or_else(|| node.to_string(), ToString::to_string)
+    }
+
+    /// The numbers of names, which have to be this node's or its peers'.
+    fn change(&self, wanted: &Roster) -> Result<Change, ReplicaError> {
+        let number = |name: &String| {
+            let known = self.peers.keys().chain([&self.node]).find(|peer| peer.as_str() == name);
+            let unknown = || format!("{name} is neither {} nor one of its peers", self.node);
+            known.map(node_id).ok_or_else(|| ReplicaError::not_executed(ReplicaCause::Members(unknown())))
+        };
+        let numbers = |names: &[String]| names.iter().map(number).collect::<Result<_, _>>();
+        Ok(Change {
+            voters: numbers(&wanted.voters)?,
+            witnesses: numbers(&wanted.witnesses)?,
+            learners: numbers(&wanted.learners)?,
+            replace: numbers(&wanted.replace)?,
+        })
+    }
+
     fn link(&self, peer: &PeerName, http: Option<String>) -> Link {
         let link = self.transport.link(peer);
         let microseconds = |link: &Arc<dyn synod::transport::Link>| {
@@ -103,6 +148,29 @@ impl Service for Member {
         .boxed_local()
     }
 
+    fn members(&self) -> LocalBoxFuture<'static, Result<Members, String>> {
+        let member = self.clone();
+        async move {
+            let replica = member.kv.status().await.map_err(|error| error.to_string())?;
+            Ok(member.roll(&replica))
+        }
+        .boxed_local()
+    }
+
+    fn change_members(
+        &self,
+        wanted: Roster,
+        deadline: Duration,
+    ) -> LocalBoxFuture<'static, Result<LogIndex, ReplicaError>> {
+        let change = self.change(&wanted);
+        let replicated = self.kv.replicated().cloned();
+        async move {
+            let stopped = ReplicaError::not_executed(ReplicaCause::Stopped);
+            replicated.ok_or(stopped)?.change_members(&change?, deadline).await
+        }
+        .boxed_local()
+    }
+
     fn metrics(&self) -> &Metrics {
         &self.metrics
     }
@@ -120,6 +188,12 @@ fn role(replica: &services::Status) -> Role {
     }
 }
 
+fn sorted(names: impl Iterator<Item = String>) -> Vec<String> {
+    let mut names: Vec<String> = names.collect();
+    names.sort_unstable();
+    names
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -131,6 +205,7 @@ mod tests {
     fn replica(role: services::Role, voters: &[u64]) -> services::Status {
         let voters: BTreeSet<_> = voters.iter().copied().map(NodeId).collect();
         services::Status {
+            membership_index: LogIndex(1),
             membership: services::Membership::founding(&voters, &BTreeSet::new()),
             id: NodeId(1),
             role,

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, Resource};
 
 use crate::fault::Fault;
 use crate::gate::Gate;
-use crate::{backup, health, kv};
+use crate::{backup, health, kv, members};
 
 /// Registers every route.
 pub(crate) fn configure(app: &mut ServiceConfig, gate: Data<Gate>) {
@@ -16,6 +16,7 @@ pub(crate) fn configure(app: &mut ServiceConfig, gate: Data<Gate>) {
             "PUT, GET, DELETE",
         ))
         .service(others(web::resource("/backup").get(backup::backup), "GET"))
+        .service(others(web::resource("/members").get(members::get).put(members::put), "GET, PUT"))
         .service(others(web::resource("/healthz").get(health::healthz), "GET"))
         .service(others(web::resource("/readyz").get(health::readyz), "GET"))
         .service(others(web::resource("/metrics").get(health::metrics), "GET"))

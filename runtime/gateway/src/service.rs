@@ -14,8 +14,10 @@ use synod::services::kv::{
     Call, Consistency, DeleteOutcome, Event, Expect, KeyValue, Kv, KvError, Put, PutOutcome, Range, Read,
     Versioned,
 };
+use synod::services::replicated::ReplicaError;
 use synod::telemetry::Metrics;
 
+use crate::roster::{Members, Roster};
 use crate::status::Status;
 
 /// A node, as HTTP shows it.
@@ -31,6 +33,19 @@ pub trait Service: Send + Sync + 'static {
 
     /// A backup of the node's state that contains everything acknowledged before.
     fn backup(&self, deadline: Duration) -> LocalBoxFuture<'static, Result<Backup, KvError>>;
+
+    /// Who the members of the group are.
+    ///
+    /// # Errors
+    /// The sentence says why the node cannot tell.
+    fn members(&self) -> LocalBoxFuture<'static, Result<Members, String>>;
+
+    /// Leads the group to other members; gives the index from which it is done.
+    fn change_members(
+        &self,
+        wanted: Roster,
+        deadline: Duration,
+    ) -> LocalBoxFuture<'static, Result<LogIndex, ReplicaError>>;
 
     /// Where the gateway counts, and what `/metrics` prints.
     fn metrics(&self) -> &Metrics;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use synod_transport::PeerName;
 
+use crate::node::founders::Founders;
 use crate::storage::DamagedLog;
 
 /// Everything a node of the command line is told.
@@ -30,6 +31,8 @@ pub struct NodeConfig {
     pub tls: TlsConfig,
     /// The other members, by name.
     pub peers: BTreeMap<PeerName, String>,
+    /// Who founds the map's group: every name there is, unless it is said.
+    pub founders: Founders,
     /// Timing and sizes of consensus.
     pub raft: RaftConfig,
     /// Who may use the replicated key-value map.
@@ -61,6 +64,8 @@ pub struct HttpConfig {
     pub peers: BTreeMap<PeerName, String>,
     /// Who may take a backup.
     pub backup: BackupAccess,
+    /// Who may change the group's members.
+    pub members: BackupAccess,
 }
 
 /// Who may take a backup over HTTP: it holds the whole state, the recognised retries of all clients included.

@@ -14,6 +14,7 @@ use synod_transport::PeerName;
 use crate::node::config::{
     BackupAccess, ConfigError, HttpConfig, KvConfig, NodeConfig, Override, RaftConfig, TlsConfig,
 };
+use crate::node::founders::Founders;
 use crate::storage::DamagedLog;
 
 impl NodeConfig {
@@ -56,7 +57,7 @@ impl NodeConfig {
     }
 }
 
-const KEYS: [&str; 24] = [
+const KEYS: [&str; 27] = [
     "cluster",
     "node",
     "directory",
@@ -69,6 +70,9 @@ const KEYS: [&str; 24] = [
     "http.max_body_bytes",
     "http.peers",
     "http.backup",
+    "http.members",
+    "members.voters",
+    "members.witnesses",
     "tls.authority",
     "tls.certificate",
     "tls.key",
@@ -146,6 +150,8 @@ struct FileConfig {
     #[serde(default)]
     peers: BTreeMap<String, String>,
     #[serde(default)]
+    members: Members,
+    #[serde(default)]
     raft: Raft,
     #[serde(default)]
     kv: Kv,
@@ -155,6 +161,13 @@ struct FileConfig {
 #[serde(deny_unknown_fields, default)]
 struct Kv {
     clients: bool,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct Members {
+    voters: Vec<String>,
+    witnesses: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -173,6 +186,7 @@ struct Http {
     max_body_bytes: usize,
     peers: BTreeMap<String, String>,
     backup: String,
+    members: String,
 }
 
 impl Default for Http {
@@ -184,6 +198,7 @@ impl Default for Http {
             max_body_bytes: 1 << 20,
             peers: BTreeMap::new(),
             backup: "loopback".into(),
+            members: "loopback".into(),
         }
     }
 }
@@ -258,6 +273,8 @@ impl FileConfig {
         let complaint = Complaint { origin };
         complaint.name("cluster", &self.cluster)?;
         let node = complaint.name("node", &self.node)?;
+        let peers = check_peers(self.peers, &node, &complaint)?;
+        let everybody: Vec<PeerName> = peers.keys().chain([&node]).cloned().collect();
         Ok(NodeConfig {
             quic: complaint.address("listen.quic", &self.listen.quic)?,
             http: match &self.listen.http {
@@ -266,7 +283,9 @@ impl FileConfig {
                 }
                 None => None,
             },
-            peers: check_peers(self.peers, &node, &complaint)?,
+            founders: Founders::new(&self.members.voters, &self.members.witnesses, &everybody)
+                .map_err(|(list, reason)| complaint.about(&format!("members.{list}"), reason))?,
+            peers,
             raft: self.raft.check(&complaint)?,
             kv: KvConfig { clients: self.kv.clients },
             tls: TlsConfig {
@@ -301,16 +320,18 @@ impl Http {
             tls,
             max_body: self.max_body_bytes,
             peers: check_endpoints("http.peers", self.peers, complaint)?,
-            backup: match self.backup.as_str() {
-                "nobody" => BackupAccess::Nobody,
-                "loopback" => BackupAccess::Loopback,
-                "anybody" => BackupAccess::Anybody,
-                other => {
-                    let reason = format!("{other:?} is none of nobody, loopback and anybody");
-                    return Err(complaint.about("http.backup", reason));
-                }
-            },
+            backup: access("http.backup", &self.backup, complaint)?,
+            members: access("http.members", &self.members, complaint)?,
         })
+    }
+}
+
+fn access(key: &str, text: &str, complaint: &Complaint<'_>) -> Result<BackupAccess, ConfigError> {
+    match text {
+        "nobody" => Ok(BackupAccess::Nobody),
+        "loopback" => Ok(BackupAccess::Loopback),
+        "anybody" => Ok(BackupAccess::Anybody),
+        other => Err(complaint.about(key, format!("{other:?} is none of nobody, loopback and anybody"))),
     }
 }
 

@@ -7,6 +7,8 @@ mod config;
 mod drivers;
 mod error;
 mod file;
+mod founders;
+mod group;
 mod handle;
 mod machine;
 mod network;
@@ -21,6 +23,8 @@ pub use config::{
     BackupAccess, ConfigError, HttpConfig, KV, KvConfig, NodeConfig, Override, RaftConfig, TlsConfig,
 };
 pub use error::{NodeFailure, ServiceError, StartError};
+pub use founders::Founders;
+pub use group::Group;
 pub use handle::Node;
 pub use machine::Machine;
 pub use resting::{RestingFault, Restored};

@@ -2,7 +2,7 @@
 //!
 //! At any time: services come and go while the node lives.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -15,6 +15,7 @@ use synod_transport::PeerName;
 use crate::address::{node_id, stable_hash};
 use crate::driver::{CreateError, DriverHandle, Host};
 use crate::node::error::ServiceError;
+use crate::node::group::Group;
 use crate::node::handle::Node;
 use crate::node::machine::Machine;
 use crate::services::StateMachine;
@@ -33,9 +34,28 @@ impl Node {
         members: impl IntoIterator<Item = impl AsRef<str>>,
         initial: S,
     ) -> Result<Replicated<S>, ServiceError> {
-        let members = self.inner.rosters.share(self.members(members)?);
+        self.replicated_by(name, &Group::of(members), initial).await
+    }
+
+    /// Starts this node's replica of a state machine, whose group has founders and perhaps witnesses, and others that may be taken
+    /// in later. Every one of them calls this with the same name, group and initial state.
+    ///
+    /// # Errors
+    /// [`ServiceError`]; nothing of the service runs then.
+    pub async fn replicated_by<S: StateMachine + Sync>(
+        &self,
+        name: &str,
+        group: &Group,
+        initial: S,
+    ) -> Result<Replicated<S>, ServiceError> {
+        let members = self.inner.rosters.share(self.members(group.everybody())?);
         let raft = self.inner.raft;
-        let mut config = Config::lan(self.id(), members.keys().copied().collect());
+        let witnesses: BTreeSet<NodeId> = members_by_id(&group.witnesses)?.into_keys().collect();
+        let mut voters: BTreeSet<NodeId> = members_by_id(&group.voters)?.into_keys().collect();
+        voters.extend(&witnesses);
+        let mut config = Config::lan(self.id(), voters);
+        config.witness = witnesses.contains(&config.id);
+        config.witnesses = witnesses;
         config.election_timeout = raft.election_timeout;
         config.heartbeat_interval = raft.heartbeat;
         config.snapshot_entries = raft.snapshot_entries;
@@ -105,7 +125,15 @@ impl Node {
         name: &str,
         members: impl IntoIterator<Item = impl AsRef<str>>,
     ) -> Result<Kv, ServiceError> {
-        Ok(Kv::new(self.replicated(name, members, Map::default()).await?, KvLimits::default()))
+        self.kv_by(name, &Group::of(members)).await
+    }
+
+    /// Starts this node's replica of an ordered key-value map whose group is given as to [`Node::replicated_by`].
+    ///
+    /// # Errors
+    /// As [`Node::replicated`].
+    pub async fn kv_by(&self, name: &str, group: &Group) -> Result<Kv, ServiceError> {
+        Ok(Kv::new(self.replicated_by(name, group, Map::default()).await?, KvLimits::default()))
     }
 
     /// A replicated state machine that other nodes run: for clients, and for nodes that are no members of it. The members have to

@@ -343,3 +343,25 @@ async fn a_backup_goes_to_whom_the_configuration_says() {
     let unknown = Node::giving_backups_to(BackupAccess::Anybody).get("/backup?from=1").await;
     assert_eq!(unknown.status, StatusCode::BAD_REQUEST);
 }
+
+#[actix_web::test]
+async fn members_are_told_to_everybody_and_changed_by_whom_the_configuration_says() {
+    let node = Node::new();
+    let asked = |from: &str, body: &'static str| {
+        TestRequest::put().uri("/members").peer_addr(from.parse().unwrap()).set_payload(body)
+    };
+    let (near, far) = ("127.0.0.1:9", "192.0.2.7:9");
+    let wanted = r#"{"voters":["node-1","node-3"],"learners":["node-2"]}"#;
+    let refused = node.ask(asked(far, wanted)).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    assert!(refused.json()["error"].as_str().unwrap().contains("http.members"));
+    assert_eq!(node.ask(asked(near, wanted)).await.json()["index"].as_u64(), Some(8));
+    let told = node.get("/members").await.json();
+    assert_eq!(told["members"]["voters"], serde_json::json!(["node-1", "node-3"]));
+    assert_eq!(told["members"]["learners"], serde_json::json!(["node-2"]));
+    for (body, status) in [("{}", 400), (r#"{"voters":[],"chairs":[]}"#, 400), (r#"{"voters":[]}"#, 400)] {
+        let answer = node.ask(asked(near, body)).await;
+        assert_eq!(answer.status.as_u16(), status, "{body}");
+        assert_eq!(answer.json()["outcome"].as_str(), Some("not_executed"), "{body}");
+    }
+}

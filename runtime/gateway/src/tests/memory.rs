@@ -13,9 +13,11 @@ use synod::services::kv::{
     Call, Consistency, DeleteOutcome, Event, EventKind, Expect, KeyValue, KvCause, KvError, Put, PutOutcome,
     Range, Read, Versioned,
 };
+use synod::services::replicated::{ReplicaCause, ReplicaError};
 use synod::telemetry::Metrics;
 use tokio::sync::watch;
 
+use crate::roster::{Members, Roster};
 use crate::service::{Backup, Map, Service};
 use crate::status::{Role, Status};
 
@@ -29,6 +31,7 @@ struct State {
     calls: Vec<Call>,
     reads: Vec<Consistency>,
     stuck: bool,
+    members: Roster,
 }
 
 pub(super) struct Memory {
@@ -168,6 +171,25 @@ impl Service for Memory {
         let pieces = stream::iter([Ok("one, ".into()), second]).boxed_local();
         let index = LogIndex(state.next().0 - 1);
         ready(Ok(Backup { index, length: 8, pieces })).boxed_local()
+    }
+
+    fn members(&self) -> LocalBoxFuture<'static, Result<Members, String>> {
+        let members = self.state.lock().unwrap().members.clone();
+        ready(Ok(Members { index: 7, members, leaving: Vec::new(), goal: None })).boxed_local()
+    }
+
+    /// Takes what it is told, unless nobody would hold the data.
+    fn change_members(
+        &self,
+        wanted: Roster,
+        _deadline: Duration,
+    ) -> LocalBoxFuture<'static, Result<LogIndex, ReplicaError>> {
+        if wanted.voters.is_empty() {
+            let cause = ReplicaCause::Members("a group needs a voter".into());
+            return ready(Err(ReplicaError::not_executed(cause))).boxed_local();
+        }
+        self.state.lock().unwrap().members = wanted;
+        ready(Ok(LogIndex(8))).boxed_local()
     }
 
     fn metrics(&self) -> &Metrics {

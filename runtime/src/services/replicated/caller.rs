@@ -12,6 +12,7 @@ use synod_protocols::log::SessionTag;
 use synod_protocols::{LogIndex, NodeId, Outcome};
 use tokio::time::{Instant, timeout_at};
 
+use crate::services::replicated::change::Change;
 use crate::services::replicated::error::{ReplicaCause, ReplicaError};
 use crate::services::replicated::forward::{Execute, Executed, Forward, Queried};
 use crate::services::replicated::guess::Guess;
@@ -106,6 +107,55 @@ impl<S: StateMachine> Caller<S> {
             };
             match search.attempt(target, attempt).await {
                 Ok(answered) => return Ok(answered),
+                Err(failure) if search.goes_on(target, &failure).await => {}
+                Err(failure) => return Err(ReplicaError::not_executed(failure.cause)),
+            }
+        }
+    }
+
+    /// As `Replicated::change_members`. What shall be is the same however often it is asked for.
+    pub(crate) async fn change(&self, change: &Change, deadline: Duration) -> Result<LogIndex, ReplicaError> {
+        let mut search = self.search(Instant::now() + deadline);
+        let mut uncertain = false;
+        loop {
+            let (target, patience) = (search.target(), search.patience());
+            let attempt = async move {
+                match (target, self.replica()) {
+                    (Some(leader), _) => self.forward.change(leader, change.clone(), patience).await,
+                    (None, Some(replica)) => replica.change(change).await,
+                    (None, None) => Err(ReplicaError::not_executed(ReplicaCause::NoLeader)),
+                }
+            };
+            match search.attempt(target, attempt).await {
+                Ok(index) => return Ok(index),
+                Err(mut failure) => {
+                    uncertain |= failure.outcome == Outcome::Unknown;
+                    let goes_on = search.goes_on(target, &failure).await;
+                    if uncertain {
+                        failure.outcome = Outcome::Unknown;
+                    }
+                    if !goes_on {
+                        return Err(failure);
+                    }
+                }
+            }
+        }
+    }
+
+    /// An index that reflects everything acknowledged before, of whoever leads.
+    pub(crate) async fn read_index(&self, until: Instant) -> Result<LogIndex, ReplicaError> {
+        let mut search = self.search(until);
+        loop {
+            let (target, patience) = (search.target(), search.patience());
+            let attempt = async move {
+                match (target, self.replica()) {
+                    (Some(leader), _) => self.forward.read_index(leader, patience).await,
+                    (None, Some(replica)) => replica.read_index().await,
+                    (None, None) => Err(ReplicaError::not_executed(ReplicaCause::NoLeader)),
+                }
+            };
+            match search.attempt(target, attempt).await {
+                Ok(index) => return Ok(index),
                 Err(failure) if search.goes_on(target, &failure).await => {}
                 Err(failure) => return Err(ReplicaError::not_executed(failure.cause)),
             }

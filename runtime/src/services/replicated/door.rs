@@ -11,12 +11,13 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use synod_macros::{Wire, interface};
-use synod_protocols::{NodeId, Outcome};
+use synod_protocols::{LogIndex, NodeId, Outcome};
 use synod_transport::{PeerName, Role};
 
 use crate::actor::{ActorRef, ActorSystem, LookupError};
 use crate::address::stable_hash;
 use crate::error::{AskError, Cause};
+use crate::services::replicated::change::Change;
 use crate::services::replicated::error::{ReplicaCause, ReplicaError};
 use crate::services::replicated::forward::{Execute, Executed, Forward, Queried};
 
@@ -41,7 +42,24 @@ pub struct QueryHere {
     pub(super) payload: Bytes,
 }
 
-interface!(pub ReplicaApi = "synod.replica" { ExecuteHere, QueryHere });
+/// A change of members for the leader.
+#[derive(Debug, Message, Serialize, Deserialize, Wire)]
+#[rtype(result = "Result<LogIndex, ReplicaError>")]
+#[wire(id = "synod.replica.Change")]
+pub struct ChangeHere {
+    pub(super) service: String,
+    pub(super) change: Change,
+}
+
+/// A question to the leader: which index reflects everything acknowledged before?
+#[derive(Debug, Message, Serialize, Deserialize, Wire)]
+#[rtype(result = "Result<LogIndex, ReplicaError>")]
+#[wire(id = "synod.replica.ReadIndex")]
+pub struct ReadIndexHere {
+    pub(super) service: String,
+}
+
+interface!(pub ReplicaApi = "synod.replica" { ExecuteHere, QueryHere, ChangeHere, ReadIndexHere });
 
 /// The way to a service's replicas on other nodes.
 pub struct Doors {
@@ -148,6 +166,31 @@ impl Forward for Doors {
         let service = self.service.clone();
         self.ask(to, patience, move |door| {
             let message = QueryHere { service: service.clone(), payload: payload.clone() };
+            Box::pin(async move { door.ask(message).deadline(patience).await })
+        })
+    }
+
+    fn change(
+        &self,
+        to: NodeId,
+        change: Change,
+        patience: Duration,
+    ) -> BoxFuture<'static, Result<LogIndex, ReplicaError>> {
+        let service = self.service.clone();
+        self.ask(to, patience, move |door| {
+            let message = ChangeHere { service: service.clone(), change: change.clone() };
+            Box::pin(async move { door.ask(message).deadline(patience).await })
+        })
+    }
+
+    fn read_index(
+        &self,
+        to: NodeId,
+        patience: Duration,
+    ) -> BoxFuture<'static, Result<LogIndex, ReplicaError>> {
+        let service = self.service.clone();
+        self.ask(to, patience, move |door| {
+            let message = ReadIndexHere { service: service.clone() };
             Box::pin(async move { door.ask(message).deadline(patience).await })
         })
     }

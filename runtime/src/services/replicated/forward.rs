@@ -11,6 +11,7 @@ use synod_macros::Wire;
 use synod_protocols::log::SessionTag;
 use synod_protocols::{LogIndex, NodeId};
 
+use crate::services::replicated::change::Change;
 use crate::services::replicated::error::ReplicaError;
 
 /// Carries requests to the replica of the same service on another node.
@@ -30,6 +31,21 @@ pub trait Forward: Send + Sync + 'static {
         payload: Bytes,
         patience: Duration,
     ) -> BoxFuture<'static, Result<Queried, ReplicaError>>;
+
+    /// Lets the replica on `to` lead its group to other members; gives the index from which they are the members.
+    fn change(
+        &self,
+        to: NodeId,
+        change: Change,
+        patience: Duration,
+    ) -> BoxFuture<'static, Result<LogIndex, ReplicaError>>;
+
+    /// Lets the replica on `to` say which index reflects everything acknowledged before, for a read elsewhere.
+    fn read_index(
+        &self,
+        to: NodeId,
+        patience: Duration,
+    ) -> BoxFuture<'static, Result<LogIndex, ReplicaError>>;
 }
 
 /// A command on its way to the leader.

@@ -11,17 +11,22 @@ use synod_protocols::prng::Prng;
 use synod_protocols::raft::{Config, Raft, Status};
 use synod_protocols::session::SessionLimits;
 use synod_protocols::{LogIndex, NodeId};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::driver::{CreateError, DriverHandle};
 use crate::services::replicated::backup::Backup;
 use crate::services::replicated::caller::Caller;
-use crate::services::replicated::error::ReplicaError;
+use crate::services::replicated::change::Change;
+use crate::services::replicated::error::{ReplicaCause, ReplicaError};
 use crate::services::replicated::forward::Forward;
 use crate::services::replicated::host::ReplicaHost;
 use crate::services::replicated::names::Names;
 use crate::services::replicated::replica::Replica;
 use crate::services::replicated::shared::Shared;
 use crate::services::state_machine::StateMachine;
+
+/// How often a replica that is behind is looked at.
+const LOOK: Duration = Duration::from_millis(1);
 
 /// How long a request may take unless its caller says otherwise.
 pub const DEADLINE: Duration = Duration::from_secs(5);
@@ -118,6 +123,41 @@ impl<S: StateMachine> Replicated<S> {
     #[must_use]
     pub fn query_stale(&self, query: S::Query) -> (S::Answer, LogIndex) {
         self.replica.ask_stale(query)
+    }
+
+    /// Answers a query from this node's own state, once it reflects everything acknowledged before; with the last index it reflects.
+    /// The leader only says how far that is: its state is not read, and nothing but a number travels.
+    ///
+    /// # Errors
+    /// [`ReplicaError`]; a query changes nothing.
+    pub async fn query_here(
+        &self,
+        query: S::Query,
+        deadline: Duration,
+    ) -> Result<(S::Answer, LogIndex), ReplicaError> {
+        let until = Instant::now() + deadline;
+        let seen = self.caller.read_index(until).await?;
+        let reached = timeout_at(until, async {
+            while self.replica.applied() < seen {
+                sleep(LOOK).await;
+            }
+        });
+        reached.await.map_err(|_late| ReplicaError::not_executed(ReplicaCause::Timeout))?;
+        Ok(self.replica.ask_stale(query))
+    }
+
+    /// Leads the group to other members, any set to any set: learners are added and catch up, then both sets decide together, then the
+    /// new one alone (joint consensus, Raft §6). Gives the index from which it is done; asking again does no harm. Every node
+    /// that is to be a member has to host the service already.
+    ///
+    /// # Errors
+    /// [`ReplicaError`]; the group may be on its way, and go on, when the outcome is unknown.
+    pub async fn change_members(
+        &self,
+        change: &Change,
+        deadline: Duration,
+    ) -> Result<LogIndex, ReplicaError> {
+        self.caller.change(change, deadline).await
     }
 
     /// How this node's replica stands.

@@ -8,9 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use actix::{Actor, Context, Handler, ResponseFuture, Supervised};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use synod_protocols::LogIndex;
 
 use crate::actor::{ActorSystem, Remote, Served, SpawnError};
-use crate::services::replicated::door::{ExecuteHere, QueryHere, ReplicaApi, desk};
+use crate::services::replicated::change::Change;
+use crate::services::replicated::door::{
+    ChangeHere, ExecuteHere, QueryHere, ReadIndexHere, ReplicaApi, desk,
+};
 use crate::services::replicated::error::{ReplicaCause, ReplicaError};
 use crate::services::replicated::forward::{Execute, Executed, Queried};
 use crate::services::replicated::replica::Replica;
@@ -47,6 +51,8 @@ struct Service {
 trait Answers: Send + Sync {
     fn execute(&self, request: Execute) -> BoxFuture<'static, Result<Executed, ReplicaError>>;
     fn query(&self, payload: Bytes) -> BoxFuture<'static, Result<Queried, ReplicaError>>;
+    fn change(&self, change: Change) -> BoxFuture<'static, Result<LogIndex, ReplicaError>>;
+    fn read_index(&self) -> BoxFuture<'static, Result<LogIndex, ReplicaError>>;
     fn hand_over(&self) -> BoxFuture<'static, ()>;
 }
 
@@ -146,6 +152,16 @@ impl<S: StateMachine> Answers for Replica<S> {
         Box::pin(async move { Self::query(&replica, &payload).await })
     }
 
+    fn change(&self, change: Change) -> BoxFuture<'static, Result<LogIndex, ReplicaError>> {
+        let replica = self.clone();
+        Box::pin(async move { Self::change(&replica, &change).await })
+    }
+
+    fn read_index(&self) -> BoxFuture<'static, Result<LogIndex, ReplicaError>> {
+        let replica = self.clone();
+        Box::pin(async move { Self::read_index(&replica).await })
+    }
+
     fn hand_over(&self) -> BoxFuture<'static, ()> {
         let replica = self.clone();
         // A node that does not lead has nothing to hand over, and one that nobody can follow keeps it.
@@ -200,6 +216,31 @@ impl<const CLIENTS: bool> Handler<QueryHere> for Desk<CLIENTS> {
     fn handle(&mut self, message: QueryHere, _context: &mut Context<Self>) -> Self::Result {
         match self.find(&message.service) {
             Ok(replica) => replica.query(message.payload),
+            Err(error) => Box::pin(std::future::ready(Err(error))),
+        }
+    }
+}
+
+impl<const CLIENTS: bool> Handler<ChangeHere> for Desk<CLIENTS> {
+    type Result = ResponseFuture<Result<LogIndex, ReplicaError>>;
+
+    /// Who the members are is the members' business, and that of whoever operates them; never a client's.
+    fn handle(&mut self, message: ChangeHere, _context: &mut Context<Self>) -> Self::Result {
+        let refused = || Err(ReplicaError::not_executed(ReplicaCause::Unsupported));
+        match self.find(&message.service) {
+            Ok(_) if CLIENTS => Box::pin(std::future::ready(refused())),
+            Ok(replica) => replica.change(message.change),
+            Err(error) => Box::pin(std::future::ready(Err(error))),
+        }
+    }
+}
+
+impl<const CLIENTS: bool> Handler<ReadIndexHere> for Desk<CLIENTS> {
+    type Result = ResponseFuture<Result<LogIndex, ReplicaError>>;
+
+    fn handle(&mut self, message: ReadIndexHere, _context: &mut Context<Self>) -> Self::Result {
+        match self.find(&message.service) {
+            Ok(replica) => replica.read_index(),
             Err(error) => Box::pin(std::future::ready(Err(error))),
         }
     }

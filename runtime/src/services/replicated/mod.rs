@@ -6,6 +6,7 @@
 
 mod backup;
 mod caller;
+mod change;
 mod door;
 mod error;
 mod forward;
@@ -25,6 +26,7 @@ mod tests;
 mod watched;
 
 pub use backup::Backup;
+pub use change::Change;
 pub(crate) use door::Ways;
 pub use door::{Doors, ReplicaApi};
 pub use error::{ReplicaCause, ReplicaError};

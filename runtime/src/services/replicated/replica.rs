@@ -11,6 +11,7 @@ use synod_protocols::{LogIndex, NodeId};
 
 use crate::address::MachineId;
 use crate::driver::DriverHandle;
+use crate::services::replicated::change::Change;
 use crate::services::replicated::error::{ReplicaCause, ReplicaError};
 use crate::services::replicated::forward::{Execute, Executed, Queried};
 use crate::services::replicated::payload::unpack;
@@ -60,6 +61,33 @@ impl<S: StateMachine> Replica<S> {
             unpack::<S::Query>(payload).ok_or(ReplicaError::not_executed(ReplicaCause::Unsupported))?;
         match self.command(Command::Read, 0).await? {
             Reply::ReadReady { .. } => Ok(self.ask_stale(query)),
+            reply => Err(unexpected(&reply)),
+        }
+    }
+
+    /// Leads the group to other members, if this node leads it; gives the index from which they are the members.
+    ///
+    /// # Errors
+    /// [`ReplicaError`]; steps may have been taken when the outcome is unknown.
+    pub async fn change(&self, change: &Change) -> Result<LogIndex, ReplicaError> {
+        if let Some(node) = change.listed_twice() {
+            return Err(ReplicaError::not_executed(ReplicaCause::Members(format!(
+                "node {node} stands in two lists"
+            ))));
+        }
+        match self.command(change.command(), 0).await? {
+            Reply::MembersChanged { index } => Ok(index),
+            reply => Err(unexpected(&reply)),
+        }
+    }
+
+    /// An index that reflects everything acknowledged before, if this node leads.
+    ///
+    /// # Errors
+    /// [`ReplicaError`]; nothing changes.
+    pub async fn read_index(&self) -> Result<LogIndex, ReplicaError> {
+        match self.command(Command::Read, 0).await? {
+            Reply::ReadReady { index } => Ok(index),
             reply => Err(unexpected(&reply)),
         }
     }

@@ -1,0 +1,6 @@
+//! `synod member`: who the members of the map's group are, and leading it to others.
+
+mod command;
+mod wanted;
+
+pub(crate) use command::MemberCommand;
