@@ -78,11 +78,12 @@ impl Raft {
     ) {
         let Some(load) = self.loads.remove(&request) else { return };
         let from = match load {
-            Load::Peer(_, from) | Load::Apply(from) => from,
+            Load::Peer(_, from) | Load::Apply(from) | Load::Puller(_, from) => from,
         };
         let entries = self.verified(from, records);
         match load {
             Load::Peer(peer, from) => self.feed_loaded(now, peer, from, entries, out),
+            Load::Puller(to, from) => self.give(to, from, entries.into(), out),
             Load::Apply(from) if from != self.applying.applied.next() => self.apply_committed(out),
             Load::Apply(_) if entries.is_empty() => {
                 out.reached("committed entries could not be read");

@@ -64,6 +64,9 @@ pub struct Config {
     /// Leaders that do not hear from a quorum step down, and who hears a leader grants no vote (dissertation §6.2, §4.2.3).
     /// Off only in tests of its absence.
     pub check_quorum: bool,
+    /// A node that reaches a quorum without a leader, but lacks entries that others have, fetches them before it campaigns
+    /// (`catch_up.rs`). Needs `pre_vote` and `check_quorum`; without them it does nothing.
+    pub catch_up: bool,
 }
 
 /// Why a [`Config`] cannot be used.
@@ -118,6 +121,7 @@ impl Config {
             keep_entries: 10_000,
             pre_vote: true,
             check_quorum: true,
+            catch_up: false,
         }
     }
 

@@ -47,6 +47,7 @@ impl Raft {
             // Early: a question, which promises nothing.
             out.send_early(peer, message.clone());
         }
+        self.open_round();
         self.standing = Standing::PreCandidate(votes);
         self.count_pre_votes(now, out);
     }
@@ -93,6 +94,9 @@ impl Raft {
         let free = self.has_voice() && !self.is_stranger(from, voice) && !self.is_loyal(now);
         let granted = proposed > self.term && last >= self.log.last() && free;
         out.send(from, Message::PreVoteReply { term: self.term, proposed, granted, voice: self.voice() });
+        if free && !granted {
+            self.tell_ahead(now, from, proposed, last, out);
+        }
     }
 
     /// Takes the answer to a pre-vote. A term ahead of this node's was adopted before (RT-35).
@@ -105,6 +109,9 @@ impl Raft {
         out: &mut Outbox<Self>,
     ) {
         let current = self.term.next();
+        if granted {
+            self.note_free(now, from, proposed, out);
+        }
         let Standing::PreCandidate(votes) = &mut self.standing else {
             out.reached("late pre-vote ignored");
             return;
@@ -189,6 +196,7 @@ impl Raft {
         }
         self.leader = Some(leader);
         self.leader_contact = Some(now);
+        self.rounds.end();
         self.arm_election(now);
         self.settle_handover(leader, out);
     }
@@ -226,7 +234,7 @@ impl Raft {
     }
 
     /// Whether this node hears a leader, or is one: then it helps nobody to unseat it (dissertation §4.2.3).
-    fn is_loyal(&self, now: Timestamp) -> bool {
+    pub(super) fn is_loyal(&self, now: Timestamp) -> bool {
         let hears = self.leader.is_some()
             && self.leader_contact.is_some_and(|heard| now.since(heard) < self.config.election_timeout);
         self.config.check_quorum && (self.is_leader() || hears)

@@ -9,6 +9,7 @@ use crate::log::{Body, Entry, MemoryLog};
 use crate::raft::leadership::{Leadership, Reads};
 use crate::raft::membership::Membership;
 use crate::raft::message::Epoch;
+use crate::raft::rounds::Rounds;
 use crate::raft::state::{Applying, Load, Raft, Snapshots, Standing, Timer};
 use crate::raft::votes::Votes;
 use crate::types::{NodeId, Timestamp, WriteId};
@@ -89,6 +90,7 @@ impl Raft {
             standing,
             leader,
             leader_contact,
+            rounds,
             announced: _,
             log,
             unwritten,
@@ -115,6 +117,7 @@ impl Raft {
         (term, vote.map(name), since(*ballot_write)).hash(into);
         (leader.map(name), leader_contact.is_some(), clock, commit, wake).hash(into);
         timers.names().for_each(|timer| (timer as u8).hash(into));
+        hash_rounds(rounds, &name, into);
         hash_log(log, into);
         (unwritten, durable, waiting_bytes).hash(into);
         writes.len().hash(into);
@@ -127,6 +130,7 @@ impl Raft {
         sorted(
             loads.values().map(|load| match load {
                 Load::Peer(peer, from) => (name(*peer), *from),
+                Load::Puller(peer, from) => (u64::MAX - name(*peer), *from),
                 Load::Apply(from) => (u64::MAX, *from),
             }),
             into,
@@ -163,6 +167,13 @@ fn hash_entry(entry: &Entry, into: &mut impl Hasher) {
         Body::Configuration(bytes) => (2u8, bytes).hash(into),
         Body::Withheld => 3u8.hash(into),
     }
+}
+
+fn hash_rounds(rounds: &Rounds, name: &impl Fn(NodeId) -> u64, into: &mut impl Hasher) {
+    let Rounds { count, proposed, free, ahead, entered } = rounds;
+    (count, proposed, entered).hash(into);
+    sorted(free.iter().map(|&id| name(id)), into);
+    sorted(ahead.iter().map(|(&id, last)| (name(id), *last)), into);
 }
 
 fn hash_applying(applying: &Applying, into: &mut impl Hasher) {

@@ -118,7 +118,7 @@ impl Raft {
 
     /// Where the log parts from a presumed position; `None` when it holds it. What was compacted away was committed, and
     /// agrees with every leader's log.
-    fn conflict(&self, presumed: Position) -> Option<AppendResult> {
+    pub(super) fn conflict(&self, presumed: Position) -> Option<AppendResult> {
         if presumed.index <= self.log.base().index || self.log.holds(presumed) {
             return None;
         }
@@ -128,7 +128,7 @@ impl Raft {
 
     /// Appends what the log lacks, replacing from the first entry that differs and never anything after a prefix that agrees
     /// (RT-21). Returns how far the logs agree when not to the end, for want of space.
-    fn merge(
+    pub(super) fn merge(
         &mut self,
         now: Timestamp,
         entries: Entries,
@@ -161,7 +161,7 @@ impl Raft {
     }
 
     /// Whether this node can take entries: their configurations can be read, and only a witness is sent commands without bytes.
-    fn readable(&self, entries: &[Entry]) -> Result<(), Rejection> {
+    pub(super) fn readable(&self, entries: &[Entry]) -> Result<(), Rejection> {
         if !self.config.witness && entries.iter().any(|entry| entry.body == Body::Withheld) {
             return Err(Rejection::Withheld);
         }
@@ -210,10 +210,10 @@ impl Raft {
 }
 
 /// The leader's entry differs from a committed one.
-struct Contradiction;
+pub(super) struct Contradiction;
 
 /// Whether entries follow `previous` one by one, with terms and times that never decrease (RT-24).
-fn is_ordered(term: Term, previous: Position, entries: &[Entry]) -> bool {
+pub(super) fn is_ordered(term: Term, previous: Position, entries: &[Entry]) -> bool {
     let Some(first) = entries.first() else { return previous.term <= term };
     let follows = |before: &Entry, after: &Entry| {
         before.index.0.checked_add(1) == Some(after.index.0)

@@ -3,6 +3,7 @@
 //! No rule stands here: each input goes to the file of its role.
 
 use crate::protocol::{Input, Outbox, Protocol, Recovered};
+use crate::raft::catch_up::Piece;
 use crate::raft::command::{Command, Refusal, Reply};
 use crate::raft::config::Config;
 use crate::raft::election::{Campaign, Candidate};
@@ -106,7 +107,10 @@ impl Raft {
                 self.on_anchor(now, Heading { from, term, epoch }, meta, out);
             }
             Message::Snapshot { .. } => self.reject(from, Rejection::BadSnapshot, out),
+            Message::Pull { term: _, after } => self.on_pull(now, from, after, out),
             Message::PreVoteReply { .. }
+            | Message::Ahead { .. }
+            | Message::PullReply { .. }
             | Message::VoteReply { .. }
             | Message::AppendReply { .. }
             | Message::HeartbeatReply { .. } => self.on_reply(now, from, message, out),
@@ -133,6 +137,10 @@ impl Raft {
             Message::PreVoteReply { proposed, granted, .. } => {
                 self.on_pre_vote_reply(now, from, proposed, granted, out);
             }
+            Message::Ahead { proposed, last, .. } => self.on_ahead(now, from, proposed, last, out),
+            Message::PullReply { previous, last, entries, .. } => {
+                self.on_pull_reply(now, from, Piece { previous, last, entries }, out);
+            }
             Message::VoteReply { granted, .. } => self.on_vote_reply(now, from, term, granted, out),
             Message::AppendReply { epoch, result, voice, .. } if term == self.term => {
                 self.on_append_reply(now, from, Answer { epoch, voice, rejoin: false }, result, out);
@@ -149,6 +157,7 @@ impl Raft {
             | Message::Heartbeat { .. }
             | Message::Snapshot { .. }
             | Message::Anchor { .. }
+            | Message::Pull { .. }
             | Message::TimeoutNow { .. } => {}
         }
     }

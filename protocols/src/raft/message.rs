@@ -125,6 +125,34 @@ pub enum Message {
         /// A committed position, and the configuration in force there.
         meta: SnapshotMeta,
     },
+    /// A voter that refuses a pre-vote for its log alone, and hears no leader either, says where that log ends. Owed: nothing.
+    Ahead {
+        /// The voter's term.
+        term: Term,
+        /// Echoed from the request.
+        proposed: Term,
+        /// Where the voter's log ends.
+        last: Position,
+    },
+    /// A node that could win but for its log asks a voter that is ahead for what follows, once its own term is durable. Owed:
+    /// [`Message::PullReply`].
+    Pull {
+        /// The sender's term.
+        term: Term,
+        /// Where the sender's log ends, or the last position at which the logs may still agree.
+        after: Position,
+    },
+    /// The answer to [`Message::Pull`]: a piece of the voter's log.
+    PullReply {
+        /// The voter's term.
+        term: Term,
+        /// The position before the first entry.
+        previous: Position,
+        /// Where the voter's log ends.
+        last: Position,
+        /// Consecutive entries after `previous`.
+        entries: Entries,
+    },
     /// The leader asks a peer whose log is complete to campaign at once (dissertation §3.10). Owed: nothing.
     TimeoutNow {
         /// The leader's term.
@@ -167,6 +195,9 @@ impl Message {
             | Self::HeartbeatReply { term, .. }
             | Self::Snapshot { term, .. }
             | Self::Anchor { term, .. }
+            | Self::Ahead { term, .. }
+            | Self::Pull { term, .. }
+            | Self::PullReply { term, .. }
             | Self::TimeoutNow { term, .. } => Some(*term),
         }
     }

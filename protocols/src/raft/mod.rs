@@ -9,6 +9,7 @@
 //! timer `Flush`, due at once, writes and sends it.
 
 mod apply;
+mod catch_up;
 mod command;
 mod config;
 mod configurations;
@@ -31,6 +32,7 @@ mod record;
 mod recovery;
 mod replication;
 mod restoration;
+mod rounds;
 pub mod scenario;
 pub mod simulation;
 mod snapshot;

@@ -14,6 +14,7 @@ use crate::raft::configurations::Configurations;
 use crate::raft::members::configurations_of;
 use crate::raft::membership::Membership;
 use crate::raft::record::Record;
+use crate::raft::rounds::Rounds;
 use crate::raft::state::{Applying, Raft, Snapshots, Standing};
 use crate::raft::status::Role;
 use crate::raft::waiting::Waiters;
@@ -60,6 +61,7 @@ impl Raft {
             standing: Standing::Follower,
             leader: None,
             leader_contact: None,
+            rounds: Rounds::default(),
             announced: (Role::Follower, term, None),
             unwritten: log.last().index.next(),
             writes: VecDeque::new(),

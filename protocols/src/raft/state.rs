@@ -13,6 +13,7 @@ use crate::raft::configurations::Configurations;
 use crate::raft::leadership::Leadership;
 use crate::raft::membership::{Membership, Voice};
 use crate::raft::record::Record;
+use crate::raft::rounds::Rounds;
 use crate::raft::status::{Event, Rejection, Role, Status};
 use crate::raft::votes::Votes;
 use crate::raft::waiting::Waiters;
@@ -42,6 +43,7 @@ pub struct Raft {
     pub(super) standing: Standing,
     pub(super) leader: Option<NodeId>,
     pub(super) leader_contact: Option<Timestamp>,
+    pub(super) rounds: Rounds,
     pub(super) announced: (Role, Term, Option<NodeId>),
 
     pub(super) log: MemoryLog,
@@ -137,6 +139,7 @@ pub(super) struct Handover {
 pub(super) enum Load {
     Peer(NodeId, LogIndex),
     Apply(LogIndex),
+    Puller(NodeId, LogIndex),
 }
 
 impl Raft {

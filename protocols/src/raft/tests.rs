@@ -1,5 +1,6 @@
 //! Raft machines driven by hand: each test is named after what goes wrong without the rule it checks.
 
+mod catch_up;
 mod chaos;
 mod elections;
 mod flow;

@@ -28,6 +28,13 @@ pub(crate) struct Bounds {
     pub(crate) manners: bool,
     /// Whether leaders send heartbeats.
     pub(crate) heartbeats: bool,
+    /// Whether nodes that are behind catch up before they campaign.
+    pub(crate) catch_up: bool,
+    /// Who campaigns; everybody when empty.
+    pub(crate) stand: &'static [u64],
+    /// A leader and a follower, where the check begins with the one elected by the other, which has confirmed what they both held
+    /// and nothing since. Nobody else has heard of it.
+    pub(crate) opening: Option<(u64, u64)>,
     /// Entries in one append at most.
     pub(crate) batch: usize,
     /// What the disks hold at the start: term, vote, and the terms of the entries, node by node. Nothing for empty disks.
@@ -44,20 +51,39 @@ const CALM: Bounds = Bounds {
     slow_disks: false,
     manners: false,
     heartbeats: false,
+    catch_up: false,
+    stand: &[],
+    opening: None,
     batch: 32,
     disks: &[],
 };
 
 /// What `cargo test` checks: each in seconds.
-pub(crate) const QUICK: [Bounds; 4] = [
+pub(crate) const QUICK: [Bounds; 5] = [
+    Bounds { name: "hub", stand: &[2], ..HUB },
     Bounds { name: "log", proposals: 1, ..CALM },
     Bounds { name: "crash", crashes: 1, ..CALM },
     Bounds { name: "disk", terms: 1, slow_disks: true, crashes: 1, ..CALM },
     Bounds { name: "manners", terms: 1, manners: true, heartbeats: true, ..CALM },
 ];
 
+/// The second node's log agrees with the first's, who leads; the third led before, and its entry is of a later term than theirs.
+const HUB: Bounds = Bounds {
+    terms: 5,
+    manners: true,
+    heartbeats: true,
+    catch_up: true,
+    opening: Some((1, 2)),
+    batch: 1,
+    disks: &[(3, 1, &[1]), (3, 1, &[1]), (2, 3, &[2])],
+    ..CALM
+};
+
 /// What takes minutes to hours.
-pub(crate) const DEEP: [Bounds; 9] = [
+pub(crate) const DEEP: [Bounds; 12] = [
+    Bounds { name: "hub-deep", stand: &[2], ..HUB },
+    Bounds { name: "hub-all", ..HUB },
+    Bounds { name: "catch-up", manners: true, catch_up: true, ..CALM },
     // Figure 8 of the paper, in the moment before the first leader leads again.
     Bounds {
         name: "figure-8",
@@ -83,6 +109,7 @@ impl Bounds {
         Config {
             pre_vote: self.manners,
             check_quorum: self.manners,
+            catch_up: self.catch_up,
             max_append_entries: self.batch,
             // Nothing is read back from the disk, and no snapshot is taken.
             cache_bytes: 1 << 20,
@@ -96,11 +123,21 @@ impl Bounds {
         (1..=self.nodes).map(NodeId)
     }
 
+    /// Whether only some campaign: then whoever is asked has heard no leader for long, and a leader stays for as long as it can.
+    pub(crate) fn is_focused(&self) -> bool {
+        !self.stand.is_empty()
+    }
+
     /// What a node's disk holds at the start.
     pub(crate) fn disk(&self, id: NodeId) -> Disk {
         let Some((term, vote, entries)) = self.disks.get(id.0 as usize - 1) else { return Disk::default() };
         let vote = Some(NodeId(*vote)).filter(|vote| *vote != NodeId::ZERO);
         Disk::holding(Term(*term), vote, entries.iter().map(|term| Term(*term)))
+    }
+
+    /// Whether a node may campaign.
+    pub(crate) fn stands(&self, id: NodeId) -> bool {
+        self.stand.is_empty() || self.stand.contains(&id.0)
     }
 
     /// How many nodes decide.

@@ -73,7 +73,9 @@ pub(crate) enum Action {
 
 impl Group {
     pub(crate) fn new(bounds: Bounds) -> Self {
-        let renamings = Arc::new(Renaming::all(bounds.nodes, 0));
+        // Only where all may do the same, exchanging names changes nothing.
+        let fixed = if bounds.stand.is_empty() && bounds.opening.is_none() { 0 } else { bounds.nodes };
+        let renamings = Arc::new(Renaming::all(bounds.nodes, fixed));
         Self { bounds, renamings }
     }
 
@@ -87,7 +89,8 @@ impl Group {
         let status = node.raft.status();
         let id = status.id;
         let leads = status.role == Role::Leader;
-        if node.raft.awaits(Alarm::ELECTION) && status.term < Term(self.bounds.terms) {
+        let stands = self.bounds.stands(id) && status.term < Term(self.bounds.terms);
+        if node.raft.awaits(Alarm::ELECTION) && stands {
             actions.push(Action::Campaign(id));
         }
         let terms = self.bounds.ids().map(|from| (from, state.node(from).disk.term()));
@@ -97,7 +100,7 @@ impl Group {
         if leads && self.bounds.heartbeats {
             actions.push(Action::Beat(id));
         }
-        if leads && self.bounds.manners {
+        if leads && self.bounds.manners && !self.bounds.is_focused() {
             actions.push(Action::Despair(id));
         }
         if leads && state.proposals < self.bounds.proposals {
@@ -170,6 +173,26 @@ impl Group {
         (id, node, said)
     }
 
+    /// Lets a node be elected by another one, and ask it how far it goes.
+    fn opened(&self, mut state: State, leader: NodeId, follower: NodeId) -> State {
+        let deeds = [Action::Campaign(leader), Action::Beat(leader)];
+        for deed in deeds {
+            state = self.next_state(&state, deed.clone()).expect("the opening goes as it is meant");
+            for _ in 0..4 {
+                for envelope in state.network.said().to_vec() {
+                    let between =
+                        [envelope.from, envelope.to].iter().all(|id| [leader, follower].contains(id));
+                    if between && !matches!(envelope.message, Message::Append { .. }) {
+                        let deliver = Action::Deliver { envelope, late: deed == Action::Campaign(leader) };
+                        state = self.next_state(&state, deliver).unwrap_or(state);
+                    }
+                }
+            }
+        }
+        assert_eq!(state.node(leader).raft.role(), Role::Leader);
+        state
+    }
+
     fn seal(&self, state: &mut State) {
         let under = |number: usize, renaming: &Renaming| {
             let mut parts = vec![0; state.nodes.len()];
@@ -236,6 +259,9 @@ impl Model for Group {
             digest: 0,
         };
         self.seal(&mut state);
+        if let Some((leader, follower)) = self.bounds.opening {
+            state = self.opened(state, NodeId(leader), NodeId(follower));
+        }
         vec![state]
     }
 
@@ -248,8 +274,15 @@ impl Model for Group {
         }
         for envelope in state.network.said() {
             // A vote may be withheld, which is as if it had not arrived; a pre-vote is answered either way.
-            let patient = !matches!(envelope.message, Message::Vote { .. });
-            let late = matches!(envelope.message, Message::Vote { .. } | Message::PreVote { .. });
+            let patient = match envelope.message {
+                Message::Vote { .. } => false,
+                Message::PreVote { .. } | Message::Pull { .. } => !self.bounds.is_focused(),
+                _ => true,
+            };
+            let late = matches!(
+                envelope.message,
+                Message::Vote { .. } | Message::PreVote { .. } | Message::Pull { .. }
+            );
             if patient {
                 actions.push(Action::Deliver { envelope: Arc::clone(envelope), late: false });
             }
@@ -289,6 +322,10 @@ impl Model for Group {
         }
         self.seal(&mut state);
         Some(state)
+    }
+
+    fn within_boundary(&self, state: &State) -> bool {
+        state.each().all(|node| node.raft.status().term <= Term(self.bounds.terms))
     }
 
     fn properties(&self) -> Vec<Property<Self>> {

@@ -86,7 +86,11 @@ impl Network {
 pub(crate) fn is_past(message: &Message, term: Term) -> bool {
     match message {
         Message::PreVote { proposed, .. } => *proposed <= term,
-        Message::PreVoteReply { proposed, term: own, .. } => *proposed <= term && *own <= term,
+        Message::PreVoteReply { proposed, term: own, .. } | Message::Ahead { proposed, term: own, .. } => {
+            *proposed <= term && *own <= term
+        }
+        // What was given may be taken in a later term too.
+        Message::Pull { .. } | Message::PullReply { .. } => false,
         Message::Vote { term: own, .. }
         | Message::VoteReply { term: own, .. }
         | Message::Append { term: own, .. }
@@ -111,6 +115,9 @@ pub(crate) fn digest(message: &Message) -> u64 {
         | Message::Anchor { epoch, .. } => *epoch = Epoch::default(),
         Message::PreVote { .. }
         | Message::PreVoteReply { .. }
+        | Message::Ahead { .. }
+        | Message::Pull { .. }
+        | Message::PullReply { .. }
         | Message::Vote { .. }
         | Message::VoteReply { .. }
         | Message::TimeoutNow { .. } => {}

@@ -41,6 +41,9 @@ pub(crate) fn all() -> Vec<Property<Group>> {
         Property::sometimes("a later leader commits an earlier term's entry", |_, state: &State| {
             state.committed.iter().any(|(position, known)| position.term < *known)
         }),
+        Property::sometimes("a log is taken over", |_, state: &State| {
+            state.network.said().iter().any(|it| matches!(it.message, Message::PullReply { .. }))
+        }),
         Property::sometimes("logs part", |_, state| logs_part(state)),
     ]
 }

@@ -68,6 +68,7 @@ fn set(config: &mut Config, name: &str, value: &str) -> Result<(), Misread> {
         "keep_entries" => config.keep_entries = number()?,
         "witness" => config.witness = Words::parse_switch(value)?,
         "pre_vote" => config.pre_vote = Words::parse_switch(value)?,
+        "catch_up" => config.catch_up = Words::parse_switch(value)?,
         "check_quorum" => config.check_quorum = Words::parse_switch(value)?,
         _ => return Err(Misread::Not { wanted: "setting", word: name.to_owned() }),
     }

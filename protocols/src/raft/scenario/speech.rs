@@ -15,6 +15,9 @@ pub(super) const KINDS: &[&str] = &[
     "HeartbeatReply",
     "Snapshot",
     "Anchor",
+    "Ahead",
+    "Pull",
+    "PullReply",
     "TimeoutNow",
 ];
 
@@ -30,6 +33,9 @@ pub(super) fn kind(message: &Message) -> &'static str {
         Message::HeartbeatReply { .. } => "HeartbeatReply",
         Message::Snapshot { .. } => "Snapshot",
         Message::Anchor { .. } => "Anchor",
+        Message::Ahead { .. } => "Ahead",
+        Message::Pull { .. } => "Pull",
+        Message::PullReply { .. } => "PullReply",
         Message::TimeoutNow { .. } => "TimeoutNow",
     }
 }
@@ -70,6 +76,15 @@ pub(super) fn message(message: &Message) -> String {
         Message::Snapshot { term, .. } => format!("{kind} term {term}"),
         Message::Anchor { term, meta, .. } => {
             format!("{kind} term {term}, log begins after {}", position(meta.position()))
+        }
+        Message::Ahead { term, proposed, last } => {
+            format!("{kind} for term {proposed}, log ends {}, in term {term}", position(*last))
+        }
+        Message::Pull { term, after } => format!("{kind} term {term} after {}", position(*after)),
+        Message::PullReply { term, previous, last, entries } => {
+            let entries: Vec<String> = entries.iter().map(entry).collect();
+            let (after, last) = (position(*previous), position(*last));
+            format!("{kind} term {term} after {after}, log ends {last} [{}]", entries.join(", "))
         }
         Message::TimeoutNow { term, last } => format!("{kind} term {term}, log ends {}", position(*last)),
     }

@@ -25,7 +25,7 @@ impl Subject for Raft {
 
     fn message_size(message: &Message) -> usize {
         match message {
-            Message::Append { entries, .. } => {
+            Message::Append { entries, .. } | Message::PullReply { entries, .. } => {
                 HEADER + entries.iter().map(crate::log::Entry::size).sum::<usize>()
             }
             Message::PreVote { .. } => HEADER + 1,
@@ -36,6 +36,8 @@ impl Subject for Raft {
             Message::Heartbeat { .. } => HEADER + 8,
             Message::HeartbeatReply { .. } => HEADER + 9,
             Message::Snapshot { .. } => HEADER + 10,
+            Message::Ahead { .. } => HEADER + 13,
+            Message::Pull { .. } => HEADER + 14,
             Message::TimeoutNow { .. } => HEADER + 11,
             Message::Anchor { meta, .. } => HEADER + 12 + meta.configuration.len(),
         }
