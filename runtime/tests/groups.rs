@@ -107,6 +107,25 @@ impl Cluster {
     }
 }
 
+/// Protocol messages that a node has sent, of one protocol.
+fn sent(node: &Node, protocol: &str) -> u64 {
+    let wanted = format!("synod_driver_messages_sent_total{{protocol=\"{protocol}\"}} ");
+    let text = node.metrics().render();
+    text.lines().find_map(|line| line.strip_prefix(&wanted)?.parse().ok()).unwrap_or(0)
+}
+
+/// A cluster that runs `count` groups, of which all are known to work.
+async fn working(cluster: &Cluster, count: usize) -> Vec<Vec<Replicated<Counter>>> {
+    let names: Vec<String> = (0..count).map(|number| format!("group-{number}")).collect();
+    let groups = join_all(names.iter().map(|name| cluster.run(name))).await;
+    try_join_all(groups.iter().map(|group| group[0].execute(&1, DEADLINE))).await.expect("they count");
+    groups
+}
+
+fn sleepy() -> RaftConfig {
+    RaftConfig { hibernate_after: Some(Duration::from_secs(1)), ..RaftConfig::default() }
+}
+
 fn named(name: &str) -> PeerName {
     PeerName::new(name).expect("a name")
 }
@@ -207,5 +226,79 @@ fn a_node_with_many_services_ends_within_its_grace() {
         let calls = groups.iter().map(|group| group[1].execute(&1, Duration::from_millis(600)));
         let late = join_all(calls).await.into_iter().filter(Result::is_err).count();
         assert_eq!(late, 0, "nobody had to wait for an election");
+    });
+}
+
+#[test]
+fn idle_groups_say_nothing_and_their_nodes_one_beat_a_pair_and_interval() {
+    run(5, sleepy(), |cluster| async move {
+        let groups = working(&cluster, 200).await;
+        sleep(Duration::from_secs(5)).await;
+        let nodes: Vec<Node> = cluster.nodes.borrow().values().cloned().collect();
+        let count = |protocol: &str| nodes.iter().map(|node| sent(node, protocol)).sum::<u64>();
+        let (raft, beats) = (count("raft"), count("liveness"));
+        sleep(Duration::from_secs(60)).await;
+        assert_eq!(count("raft"), raft, "not one message in a minute");
+        // Three pairs, two directions, one beat each 50 ms.
+        let beats = count("liveness") - beats;
+        assert!((7_000..=7_210).contains(&beats), "{beats} beats");
+
+        let began = Instant::now();
+        assert_eq!(groups[17][1].execute(&1, DEADLINE).await, Ok(2));
+        assert!(began.elapsed() < Duration::from_millis(100), "woken in {:?}", began.elapsed());
+        assert_eq!(groups[18][2].query(&(), DEADLINE).await.expect("answered").0, 1);
+    });
+}
+
+#[test]
+fn groups_that_do_not_sleep_keep_no_pair_busy() {
+    let awake = RaftConfig { hibernate_after: None, ..RaftConfig::default() };
+    run(6, awake, |cluster| async move {
+        working(&cluster, 3).await;
+        sleep(Duration::from_secs(20)).await;
+        assert!(NAMES.iter().all(|name| sent(&cluster.node(name), "liveness") == 0), "nobody wanted to know");
+        let before = sent(&cluster.node("a"), "raft");
+        sleep(Duration::from_secs(5)).await;
+        assert!(sent(&cluster.node("a"), "raft") > before + 200);
+    });
+}
+
+#[test]
+fn sleeping_groups_whose_leader_dies_have_another_one_within_seconds() {
+    run(7, sleepy(), |cluster| async move {
+        let groups = working(&cluster, 60).await;
+        sleep(Duration::from_secs(5)).await;
+        let dead = cluster.node("a").id();
+        let led = join_all(groups.iter().map(|group| group[1].leader())).await;
+        let led = led.into_iter().filter(|leader| *leader == dead).count();
+        assert!(led > 5, "the node leads {led} of 60 groups");
+        cluster.kill("a");
+        sleep(Duration::from_millis(1_500)).await;
+        // Elected without anybody asking: the silence of the node woke them.
+        let leaders = join_all(groups.iter().map(|group| group[1].leader())).await;
+        assert!(leaders.iter().all(|leader| *leader != dead), "{leaders:?}");
+        let calls = groups.iter().map(|group| group[2].execute(&1, Duration::from_millis(500)));
+        assert_eq!(try_join_all(calls).await.expect("all work"), vec![2; 60]);
+    });
+}
+
+/// RT-47: machines that are made in a loop must not do everything at one moment for ever.
+#[test]
+fn rt_47_a_thousand_groups_made_at_once_do_not_tick_together() {
+    let awake = RaftConfig { hibernate_after: None, ..RaftConfig::default() };
+    run(8, awake, |cluster| async move {
+        working(&cluster, 1_000).await;
+        sleep(Duration::from_secs(2)).await;
+        let node = cluster.node("a");
+        let mut windows = Vec::new();
+        for _ in 0..100 {
+            let before = sent(&node, "raft");
+            sleep(Duration::from_millis(10)).await;
+            windows.push(sent(&node, "raft") - before);
+        }
+        let (most, sum) = (windows.iter().max().copied().unwrap_or(0), windows.iter().sum::<u64>());
+        // In a second of 20 heartbeats: 1,000 groups times two messages times 20, on three nodes together twice that.
+        assert!(sum > 10_000, "{sum} messages");
+        assert!(most < sum / 25, "{most} of {sum} messages within 10 ms: {windows:?}");
     });
 }

@@ -122,6 +122,15 @@ impl MemoryLog {
         self.drop_oldest(upto, |held| held > limit);
     }
 
+    /// Drops the entries up to `upto` from memory, and gives back room that is not used: the log will not be read for long.
+    pub fn rest(&mut self, upto: LogIndex) {
+        self.seal();
+        self.evict(upto, 0);
+        self.sealed.shrink_to_fit();
+        self.open.shrink_to_fit();
+        self.runs.shrink_to_fit();
+    }
+
     /// The term of an entry, or of the base; `None` outside of the log.
     #[must_use]
     pub fn term_at(&self, index: LogIndex) -> Option<Term> {

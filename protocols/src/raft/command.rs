@@ -41,6 +41,8 @@ pub enum Command {
     Snapshot,
     /// Say how things stand.
     Status,
+    /// Wait for the leader's word if this machine sleeps: somebody could not reach it. Answered with [`Reply::Status`] at once.
+    Wake,
     /// Campaign without waiting for the election timeout; answered with [`Reply::Status`] at once.
     Campaign,
 }

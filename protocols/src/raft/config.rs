@@ -59,6 +59,10 @@ pub struct Config {
     pub snapshot_interval: Duration,
     /// Entries kept below a snapshot, so that a peer that is a little behind needs no snapshot.
     pub keep_entries: u64,
+    /// How long a group has nothing to do before it sleeps: its machines then say nothing and want to be called at no time, as long as
+    /// the nodes they rely on are watched by whoever drives them. Ten heartbeats or more, so that a group that is used now and
+    /// then need not be woken each time. `None` for groups that never sleep.
+    pub hibernate_after: Option<Duration>,
     /// Ask whether an election could be won before starting one (dissertation §9.6). Off only in tests of its absence.
     pub pre_vote: bool,
     /// Leaders that do not hear from a quorum step down, and who hears a leader grants no vote (dissertation §6.2, §4.2.3).
@@ -119,6 +123,7 @@ impl Config {
             snapshot_bytes: 256 << 20,
             snapshot_interval: Duration::ZERO,
             keep_entries: 10_000,
+            hibernate_after: None,
             pre_vote: true,
             check_quorum: true,
             catch_up: false,
@@ -179,6 +184,7 @@ impl Config {
             ("max_uncommitted_bytes", self.max_uncommitted_bytes == 0),
             ("snapshot_entries", self.snapshot_entries == 0),
             ("snapshot_bytes", self.snapshot_bytes == 0),
+            ("hibernate_after", self.hibernate_after.is_some_and(|after| after.is_zero())),
         ];
         if let Some((name, _)) = zeros.iter().find(|(_, zero)| *zero) {
             return Err(ConfigError::Zero(name));

@@ -197,6 +197,7 @@ impl Raft {
         self.leader = Some(leader);
         self.leader_contact = Some(now);
         self.rounds.end();
+        self.hibernation.reassure();
         self.arm_election(now);
         self.settle_handover(leader, out);
     }

@@ -45,6 +45,7 @@ impl Raft {
         self.prng = crate::prng::Prng::new(0);
         self.clock.1 = Timestamp::ZERO;
         self.leader_contact = self.leader_contact.map(|_| Timestamp::ZERO);
+        self.hibernation.forget_time();
         let set: Vec<Timer> = self.timers.names().collect();
         for timer in set {
             self.timers.set(timer, Timestamp::NEVER);
@@ -107,6 +108,7 @@ impl Raft {
             wake,
             loads,
             last_request: _,
+            hibernation,
         } = self;
         let since = |write: WriteId| write.0.saturating_sub(durable_write.0);
         for (index, membership) in configurations.all() {
@@ -135,6 +137,8 @@ impl Raft {
             }),
             into,
         );
+        hibernation.rest_without_time().hash(into);
+        sorted(hibernation.sleepers().map(name), into);
         hash_standing(standing, &self.voters(), naming, into);
     }
 }

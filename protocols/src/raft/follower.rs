@@ -200,7 +200,7 @@ impl Raft {
     }
 
     /// Learns that entries are committed, as far as this log reaches (RT-26).
-    fn learn_commit(&mut self, commit: LogIndex, out: &mut Outbox<Self>) {
+    pub(super) fn learn_commit(&mut self, commit: LogIndex, out: &mut Outbox<Self>) {
         let commit = commit.min(self.log.last().index);
         if commit > self.commit {
             self.commit = commit;

@@ -8,6 +8,7 @@ use crate::raft::command::{Command, Refusal, Reply};
 use crate::raft::config::Config;
 use crate::raft::election::{Campaign, Candidate};
 use crate::raft::follower::Heading;
+use crate::raft::hibernation::Nap;
 use crate::raft::message::Message;
 use crate::raft::record::Record;
 use crate::raft::replication::Answer;
@@ -42,7 +43,9 @@ impl Protocol for Raft {
         if !self.started {
             self.start(now, out);
         }
+        self.rouse(now, &input, out);
         self.dispatch(now, input, out);
+        self.settle_rest(out);
         self.announce(out);
     }
 
@@ -69,7 +72,7 @@ impl Raft {
             }
             Input::Reachable { peer, session } => self.on_reachable(now, peer, session, out),
             Input::Unreachable { peer } => self.on_unreachable(peer),
-            Input::Suspected { .. } => {}
+            Input::Suspected { peer } => self.on_suspected(now, peer, out),
             Input::Loaded { request, records } => self.on_loaded(now, request, records, out),
             Input::Applied { upto, results, wake } => self.on_applied(now, upto, results, wake, out),
             Input::SnapshotTaken(meta) => self.on_snapshot_taken(&meta, out),
@@ -102,6 +105,9 @@ impl Raft {
                 let heading = Heading { from, term, epoch };
                 self.on_heartbeat(now, heading, round, commit, probe, out);
             }
+            Message::Sleep { term, epoch, lull, last } => {
+                self.on_sleep(now, Heading { from, term, epoch }, lull, last, out);
+            }
             Message::TimeoutNow { term, last } => self.on_timeout_now(now, from, term, last, out),
             Message::Anchor { term, epoch, meta } => {
                 self.on_anchor(now, Heading { from, term, epoch }, meta, out);
@@ -113,7 +119,8 @@ impl Raft {
             | Message::PullReply { .. }
             | Message::VoteReply { .. }
             | Message::AppendReply { .. }
-            | Message::HeartbeatReply { .. } => self.on_reply(now, from, message, out),
+            | Message::HeartbeatReply { .. }
+            | Message::SleepReply { .. } => self.on_reply(now, from, message, out),
         }
     }
 
@@ -148,7 +155,10 @@ impl Raft {
             Message::HeartbeatReply { epoch, round, voice, rejoin, .. } if term == self.term => {
                 self.on_heartbeat_reply(now, from, Answer { epoch, voice, rejoin }, round, out);
             }
-            Message::AppendReply { .. } | Message::HeartbeatReply { .. } => {
+            Message::SleepReply { epoch, lull, asleep, voice, rejoin, .. } if term == self.term => {
+                self.on_sleep_reply(now, from, Answer { epoch, voice, rejoin }, Nap { lull, asleep }, out);
+            }
+            Message::AppendReply { .. } | Message::HeartbeatReply { .. } | Message::SleepReply { .. } => {
                 out.reached("answer of an earlier term ignored");
             }
             Message::PreVote { .. }
@@ -158,6 +168,7 @@ impl Raft {
             | Message::Snapshot { .. }
             | Message::Anchor { .. }
             | Message::Pull { .. }
+            | Message::Sleep { .. }
             | Message::TimeoutNow { .. } => {}
         }
     }
@@ -171,7 +182,9 @@ impl Raft {
                 self.change_members(now, token, &members, &replace, out);
             }
             Command::Snapshot => self.ask_snapshot(token, out),
-            Command::Status => out.reply_early(token, Reply::Status(Box::new(self.status()))),
+            Command::Status | Command::Wake => {
+                out.reply_early(token, Reply::Status(Box::new(self.status())));
+            }
             Command::Campaign => {
                 self.on_election_timeout(now, out);
                 out.reply_early(token, Reply::Status(Box::new(self.status())));

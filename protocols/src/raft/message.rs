@@ -109,6 +109,33 @@ pub enum Message {
         /// Whether the sender knows that its disk is not the one it was, and asks to be taken in anew.
         rejoin: bool,
     },
+    /// The leader of a group that has had nothing to do for a while asks, in place of a heartbeat, to expect no more of them until
+    /// there is something. All of its log is committed. Owed: [`Message::SleepReply`].
+    Sleep {
+        /// The leader's term.
+        term: Term,
+        /// The replication this belongs to.
+        epoch: Epoch,
+        /// Names the time without anything to do.
+        lull: u64,
+        /// Where the leader's log ends.
+        last: Position,
+    },
+    /// The answer to [`Message::Sleep`]. Says that the sender knew of no higher term.
+    SleepReply {
+        /// The sender's term.
+        term: Term,
+        /// Echoed from the request.
+        epoch: Epoch,
+        /// Echoed from the request.
+        lull: u64,
+        /// Whether the sender has everything, is done with it, and waits for the leader's next word no longer.
+        asleep: bool,
+        /// The sender's disk.
+        voice: Voice,
+        /// As in [`Message::HeartbeatReply`].
+        rejoin: bool,
+    },
     /// Goes with a snapshot to a peer whose next entry the leader no longer has. Owed: [`Message::AppendReply`].
     Snapshot {
         /// The leader's term.
@@ -193,6 +220,8 @@ impl Message {
             | Self::AppendReply { term, .. }
             | Self::Heartbeat { term, .. }
             | Self::HeartbeatReply { term, .. }
+            | Self::Sleep { term, .. }
+            | Self::SleepReply { term, .. }
             | Self::Snapshot { term, .. }
             | Self::Anchor { term, .. }
             | Self::Ahead { term, .. }

@@ -14,6 +14,7 @@ use crate::raft::configurations::Configurations;
 use crate::raft::members::configurations_of;
 use crate::raft::membership::Membership;
 use crate::raft::record::Record;
+use crate::raft::rest::Hibernation;
 use crate::raft::rounds::Rounds;
 use crate::raft::state::{Applying, Raft, Snapshots, Standing};
 use crate::raft::status::Role;
@@ -85,6 +86,7 @@ impl Raft {
             wake: None,
             loads: BTreeMap::new(),
             last_request: RequestId::ZERO,
+            hibernation: Hibernation::default(),
             log,
             config,
         };

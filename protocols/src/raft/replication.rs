@@ -75,6 +75,9 @@ impl Raft {
         self.drive_members(now, out);
         // A voter with data that has fallen silent leaves it to the witness to decide.
         self.feed_witnesses(now);
+        if self.lull(now, out) {
+            return;
+        }
         let interval = self.config.heartbeat_interval;
         let Some((lead, feeder)) = self.feeder(now) else { return };
         for (&peer, progress) in &mut lead.progress {
@@ -358,7 +361,11 @@ impl Raft {
         }
         let own = self.config.id;
         let heard = self.membership().quorum().reached(|voter| {
-            if voter == own { Some(now) } else { lead.progress.get(&voter).map(|peer| peer.contact) }
+            if voter == own {
+                Some(now)
+            } else {
+                lead.progress.get(&voter).map(|peer| peer.contact.max(self.hibernation.woken))
+            }
         });
         heard.is_some_and(|heard| now.since(heard) <= self.config.election_timeout)
     }

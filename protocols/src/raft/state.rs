@@ -13,6 +13,7 @@ use crate::raft::configurations::Configurations;
 use crate::raft::leadership::Leadership;
 use crate::raft::membership::{Membership, Voice};
 use crate::raft::record::Record;
+use crate::raft::rest::Hibernation;
 use crate::raft::rounds::Rounds;
 use crate::raft::status::{Event, Rejection, Role, Status};
 use crate::raft::votes::Votes;
@@ -67,6 +68,7 @@ pub struct Raft {
     pub(super) wake: Option<LogTime>,
     pub(super) loads: BTreeMap<RequestId, Load>,
     pub(super) last_request: RequestId,
+    pub(super) hibernation: Hibernation,
 }
 
 /// The machine's named timers.

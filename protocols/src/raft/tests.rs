@@ -5,6 +5,7 @@ mod chaos;
 mod elections;
 mod flow;
 mod harness;
+mod hibernation;
 mod logs;
 mod partitions;
 mod reads;

@@ -99,6 +99,8 @@ pub(crate) fn is_past(message: &Message, term: Term) -> bool {
         | Message::HeartbeatReply { term: own, .. }
         | Message::Snapshot { term: own, .. }
         | Message::Anchor { term: own, .. }
+        | Message::Sleep { term: own, .. }
+        | Message::SleepReply { term: own, .. }
         | Message::TimeoutNow { term: own, .. } => *own < term,
     }
 }
@@ -112,7 +114,9 @@ pub(crate) fn digest(message: &Message) -> u64 {
         | Message::Heartbeat { epoch, .. }
         | Message::HeartbeatReply { epoch, .. }
         | Message::Snapshot { epoch, .. }
-        | Message::Anchor { epoch, .. } => *epoch = Epoch::default(),
+        | Message::Anchor { epoch, .. }
+        | Message::Sleep { epoch, .. }
+        | Message::SleepReply { epoch, .. } => *epoch = Epoch::default(),
         Message::PreVote { .. }
         | Message::PreVoteReply { .. }
         | Message::Ahead { .. }

@@ -77,6 +77,9 @@ impl<P: Protocol> Driver<P> {
             Effect::InstallSnapshot { from, meta, .. } => self.begin_install(machine, from, meta),
             Effect::DropSnapshot { from } => self.store.snapshots().drop_received(machine, from),
             Effect::Watch { peers } => {
+                if !peers.is_empty() {
+                    hosted.rest();
+                }
                 for peer in self.watches.set(machine, peers) {
                     self.feed.push(Arrival::Silent { peer });
                 }

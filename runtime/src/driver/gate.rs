@@ -55,6 +55,11 @@ impl<P: Protocol> Gate<P> {
         self.waiting.pop_front().map(|(_, utterance)| utterance)
     }
 
+    /// Gives back room that is not used.
+    pub(crate) fn shrink(&mut self) {
+        self.waiting.shrink_to_fit();
+    }
+
     /// The last write known to be durable.
     pub(crate) fn durable(&self) -> WriteId {
         self.durable

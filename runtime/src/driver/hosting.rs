@@ -119,7 +119,7 @@ impl<P: Protocol> Driver<P> {
         let seat = Seat { machine, stay: self.last_stay };
         let value = P::restore(config, seed, recovered);
         self.deadlines.set(machine, value.next_deadline());
-        self.machines.insert(machine, Hosted::new(seat, name, value, host));
+        self.machines.insert(machine, Box::new(Hosted::new(seat, name, value, host)));
         Ok(())
     }
 }

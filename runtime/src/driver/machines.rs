@@ -78,6 +78,12 @@ impl<P: Protocol> Hosted<P> {
         self.events.take_if(|events| events.send(event).is_err());
     }
 
+    /// Gives back the room of queues that are empty: the machine expects nothing for long.
+    pub(crate) fn rest(&mut self) {
+        self.gate.shrink();
+        self.held.shrink_to_fit();
+    }
+
     /// Whether a snapshot from this peer waits for the machine's decision or to be installed. Another one would take its place.
     pub(crate) fn has_snapshot_of(&self, peer: NodeId) -> bool {
         let is_its =

@@ -29,7 +29,8 @@ pub struct Driver<P: Protocol> {
     pub(crate) store: Store,
     pub(crate) meters: Meters,
     pub(crate) feed: Arc<Feed<P>>,
-    pub(crate) machines: BTreeMap<MachineId, Hosted<P>>,
+    /// Boxed, so that thousands of them take no more than they need.
+    pub(crate) machines: BTreeMap<MachineId, Box<Hosted<P>>>,
     /// Machines whose snapshots are being read; they are hosted when that is done.
     pub(crate) coming: BTreeMap<MachineId, Coming<P>>,
     pub(crate) links: Links<P>,

@@ -9,7 +9,6 @@ use synod_protocols::{Input, LogIndex, NodeId, Protocol, RequestId, SessionId, T
 use crate::address::MachineId;
 use crate::driver::feed::{Arrival, Unanswered};
 use crate::driver::frame;
-use crate::driver::machines::Hosted;
 use crate::driver::seat::Seat;
 use crate::driver::state::Driver;
 use crate::driver::wakes::{Wake, Wakes};
@@ -101,7 +100,7 @@ impl<P: Protocol> Driver<P> {
                 let _ = done.send(self.remove(machine));
             }
             Arrival::Observe { machine, observer } => {
-                let _ = observer.send(self.machines.get_mut(&machine).map(Hosted::observe));
+                let _ = observer.send(self.machines.get_mut(&machine).map(|hosted| hosted.observe()));
             }
             Arrival::Written(result) => self.written(now, result),
             Arrival::Space(available) => {

@@ -108,6 +108,9 @@ pub struct RaftConfig {
     pub keep_entries: u64,
     /// How many bytes of snapshots the node sends to its peers a second, all groups together; zero for as many as it can.
     pub snapshot_rate: u64,
+    /// A service that has had nothing to do for so long sleeps: it says nothing until somebody wants something, or the silence of a node
+    /// is noticed by the one heartbeat that all services of a pair of nodes share. `None` for services that never sleep.
+    pub hibernate_after: Option<Duration>,
 }
 
 /// Why a configuration was refused. Nothing was started.
@@ -173,6 +176,7 @@ impl Default for RaftConfig {
             snapshot_interval: Duration::ZERO,
             keep_entries: 10_000,
             snapshot_rate: 0,
+            hibernate_after: None,
         }
     }
 }

@@ -57,7 +57,7 @@ impl NodeConfig {
     }
 }
 
-const KEYS: [&str; 27] = [
+const KEYS: [&str; 28] = [
     "cluster",
     "node",
     "directory",
@@ -83,6 +83,7 @@ const KEYS: [&str; 27] = [
     "raft.snapshot_interval_ms",
     "raft.keep_entries",
     "raft.snapshot_rate",
+    "raft.hibernate_after_ms",
     "kv.clients",
     "peers",
 ];
@@ -221,6 +222,8 @@ struct Raft {
     snapshot_interval_ms: u64,
     keep_entries: u64,
     snapshot_rate: u64,
+    /// Zero for never.
+    hibernate_after_ms: u64,
 }
 
 impl Default for Raft {
@@ -233,6 +236,7 @@ impl Default for Raft {
             snapshot_interval,
             keep_entries,
             snapshot_rate,
+            hibernate_after,
         } = RaftConfig::default();
         let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Self {
@@ -243,6 +247,7 @@ impl Default for Raft {
             snapshot_interval_ms: millis(snapshot_interval),
             keep_entries,
             snapshot_rate,
+            hibernate_after_ms: hibernate_after.map_or(0, millis),
         }
     }
 }
@@ -355,6 +360,8 @@ impl Raft {
             snapshot_interval: Duration::from_millis(self.snapshot_interval_ms),
             keep_entries: self.keep_entries,
             snapshot_rate: self.snapshot_rate,
+            hibernate_after: (self.hibernate_after_ms > 0)
+                .then(|| Duration::from_millis(self.hibernate_after_ms)),
         })
     }
 }

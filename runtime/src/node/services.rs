@@ -71,6 +71,7 @@ impl Node {
                 "the log of the only member was damaged: nobody can take it in again, and it serves nothing; restore a backup"
             );
         }
+        config.hibernate_after = raft.hibernate_after;
         config.validate().map_err(|error| ServiceError::Settings(error.to_string()))?;
         let system = &self.inner.system;
         let started = Replicated::start(Start {

@@ -67,6 +67,7 @@ fn set(config: &mut Config, name: &str, value: &str) -> Result<(), Misread> {
         "snapshot_interval" => config.snapshot_interval = Words::parse_duration(value)?,
         "keep_entries" => config.keep_entries = number()?,
         "witness" => config.witness = Words::parse_switch(value)?,
+        "hibernate_after" => config.hibernate_after = Some(Words::parse_duration(value)?),
         "pre_vote" => config.pre_vote = Words::parse_switch(value)?,
         "catch_up" => config.catch_up = Words::parse_switch(value)?,
         "check_quorum" => config.check_quorum = Words::parse_switch(value)?,

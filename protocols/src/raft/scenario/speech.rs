@@ -18,6 +18,8 @@ pub(super) const KINDS: &[&str] = &[
     "Ahead",
     "Pull",
     "PullReply",
+    "Sleep",
+    "SleepReply",
     "TimeoutNow",
 ];
 
@@ -36,6 +38,8 @@ pub(super) fn kind(message: &Message) -> &'static str {
         Message::Ahead { .. } => "Ahead",
         Message::Pull { .. } => "Pull",
         Message::PullReply { .. } => "PullReply",
+        Message::Sleep { .. } => "Sleep",
+        Message::SleepReply { .. } => "SleepReply",
         Message::TimeoutNow { .. } => "TimeoutNow",
     }
 }
@@ -85,6 +89,10 @@ pub(super) fn message(message: &Message) -> String {
             let entries: Vec<String> = entries.iter().map(entry).collect();
             let (after, last) = (position(*previous), position(*last));
             format!("{kind} term {term} after {after}, log ends {last} [{}]", entries.join(", "))
+        }
+        Message::Sleep { term, last, .. } => format!("{kind} term {term}, log ends {}", position(*last)),
+        Message::SleepReply { term, asleep, .. } => {
+            format!("{kind} term {term}: {}", if *asleep { "asleep" } else { "awake" })
         }
         Message::TimeoutNow { term, last } => format!("{kind} term {term}, log ends {}", position(*last)),
     }

@@ -29,6 +29,8 @@ pub(super) fn settings(seed: u64, profile: Profile, nodes: u64, world: &WorldCon
             Config { pre_vote: !chance.chance(0.125), check_quorum: !chance.chance(0.125), ..config }
         }
     };
+    let sleep = Prng::fork(seed, 0x51EE).duration(Duration::from_millis(1), Duration::from_millis(800));
+    let hibernate_after = Prng::fork(seed, 0x51EF).chance(0.5).then_some(sleep);
     let many = profile != Profile::Liveness && nodes > 2;
     let witnesses: BTreeSet<_> =
         if many && chance.chance(0.2) { [NodeId(nodes)].into() } else { BTreeSet::new() };
@@ -36,7 +38,7 @@ pub(super) fn settings(seed: u64, profile: Profile, nodes: u64, world: &WorldCon
     let founders =
         if many && witnesses.is_empty() && chance.chance(0.2) { chance.between(1, nodes - 1) } else { nodes };
     let voters: BTreeSet<_> = (1..=founders).map(NodeId).collect();
-    let shared = Config { witnesses: witnesses.clone(), ..shared };
+    let shared = Config { witnesses: witnesses.clone(), hibernate_after, ..shared };
     (1..=nodes)
         .map(NodeId)
         .map(|id| {

@@ -40,6 +40,8 @@ impl Subject for Raft {
             Message::Pull { .. } => HEADER + 14,
             Message::TimeoutNow { .. } => HEADER + 11,
             Message::Anchor { meta, .. } => HEADER + 12 + meta.configuration.len(),
+            Message::Sleep { .. } => HEADER + 12,
+            Message::SleepReply { asleep, .. } => HEADER + 13 + usize::from(*asleep),
         }
     }
 

@@ -477,6 +477,11 @@ impl Cluster {
 }
 
 impl Cluster {
+    /// The settings, but for the names.
+    pub(super) fn configs(&self) -> &Config {
+        &self.configs[&n(1)]
+    }
+
     /// The name of the leader's replication to a peer.
     pub(super) fn epoch(&self, leader: u64, peer: u64) -> crate::raft::Epoch {
         match &self.raft(leader).standing {

@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 
 use crate::bench::echo::EchoCommand;
+use crate::bench::groups::GroupsCommand;
 use crate::bench::kv::KvCommand;
 use crate::bench::messaging::MessagingCommand;
 use crate::bench::storage::StorageCommand;
@@ -21,6 +22,7 @@ enum What {
     Messaging(MessagingCommand),
     Kv(KvCommand),
     Storage(StorageCommand),
+    Groups(GroupsCommand),
     #[command(hide = true)]
     Echo(EchoCommand),
 }
@@ -39,6 +41,7 @@ impl BenchCommand {
             Some(What::Messaging(messaging)) => messaging.run(form),
             Some(What::Kv(kv)) => kv.run(form),
             Some(What::Storage(storage)) => storage.run(form),
+            Some(What::Groups(groups)) => groups.run(form),
             Some(What::Echo(echo)) => echo.run(),
         }
     }

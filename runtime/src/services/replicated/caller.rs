@@ -107,7 +107,7 @@ impl<S: StateMachine> Caller<S> {
             };
             match search.attempt(target, attempt).await {
                 Ok(answered) => return Ok(answered),
-                Err(failure) if search.goes_on(target, &failure).await => {}
+                Err(failure) if self.doubting(target, search.goes_on(target, &failure)).await => {}
                 Err(failure) => return Err(ReplicaError::not_executed(failure.cause)),
             }
         }
@@ -188,10 +188,20 @@ impl<S: StateMachine> Caller<S> {
             if uncertain {
                 failure.outcome = Outcome::Unknown;
             }
-            if (uncertain && session.is_none()) || !search.goes_on(target, &failure).await {
+            if (uncertain && session.is_none())
+                || !self.doubting(target, search.goes_on(target, &failure)).await
+            {
                 return Err(failure);
             }
         }
+    }
+
+    /// Waits as the search wants to, after this node's replica was told that the leader could not be reached: it may be asleep.
+    async fn doubting(&self, leader: Option<NodeId>, goes_on: impl Future<Output = bool>) -> bool {
+        if let (Some(_), Some(replica)) = (leader, self.replica()) {
+            replica.wake();
+        }
+        goes_on.await
     }
 
     fn search(&self, until: Instant) -> Search {

@@ -116,6 +116,11 @@ impl<S: StateMachine> Replica<S> {
         }
     }
 
+    /// Lets this replica look for a leader, if it sleeps.
+    pub(crate) fn wake(&self) {
+        self.driver.tell(self.machine, Command::Wake);
+    }
+
     pub(crate) async fn snapshot(&self) -> Result<LogIndex, ReplicaError> {
         match self.command(Command::Snapshot, 0).await? {
             Reply::SnapshotTaken { index } => Ok(index),

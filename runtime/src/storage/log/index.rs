@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::address::MachineId;
+use crate::storage::log::cells::Cells;
 use crate::storage::log::entries::Entries;
 use crate::storage::log::record::{Kind, Record};
 use crate::storage::log::slot::Slot;
@@ -12,7 +13,7 @@ use crate::storage::log::slot::Slot;
 /// What is of use of one machine.
 #[derive(Clone, Debug, Default)]
 pub(super) struct MachineIndex {
-    pub(super) cells: BTreeMap<u64, Slot>,
+    pub(super) cells: Cells,
     pub(super) entries: Entries,
     /// The last entry compacted away, and the record that says so.
     pub(super) compacted: Option<(u64, Slot)>,
@@ -36,7 +37,7 @@ impl MachineIndex {
     }
 
     fn slots(&self) -> impl Iterator<Item = (Kind, u64, Slot)> {
-        let cells = self.cells.iter().map(|(&key, &slot)| (Kind::Cell, key, slot));
+        let cells = self.cells.iter().map(|(key, slot)| (Kind::Cell, key, slot));
         let entries = self.entries.iter().map(|(index, slot)| (Kind::Copy, index, slot));
         let compacted = self.compacted.iter().map(|&(upto, slot)| (Kind::Compact, upto, slot));
         compacted.chain(cells).chain(entries)
@@ -113,7 +114,7 @@ impl Index {
         let Some(machine) = self.machines.get(&machine) else { return false };
         match kind {
             Kind::Entry | Kind::Copy => machine.entries.get(place) == Some(slot),
-            Kind::Cell => machine.cells.get(&place) == Some(&slot),
+            Kind::Cell => machine.cells.get(place) == Some(slot),
             Kind::Compact => machine.compacted == Some((place, slot)),
             Kind::Truncate | Kind::Forget | Kind::Mark | Kind::End => false,
         }

@@ -10,6 +10,7 @@
 //! and Ousterhout, "The Design and Implementation of a Log-Structured File System" (SOSP 1991) §3: cleaning by copying.
 
 mod admit;
+mod cells;
 mod counters;
 mod create;
 mod elsewhere;

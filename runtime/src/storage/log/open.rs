@@ -177,7 +177,7 @@ fn recovered(index: &Index, bodies: &mut BTreeMap<Slot, Bytes>) -> BTreeMap<Mach
     let mut take = |slot: &Slot| bodies.remove(slot).expect("the body of a record of use was kept");
     let mut recovered = BTreeMap::new();
     for (id, machine) in index.machines().filter(|(id, _)| *id != OWN) {
-        let cells = machine.cells.iter().map(|(&key, slot)| (key, take(slot))).collect();
+        let cells = machine.cells.iter().map(|(key, slot)| (key, take(&slot))).collect();
         let (compacted, last) = (LogIndex(machine.compacted_upto()), LogIndex(machine.last()));
         recovered.insert(id, RecoveredLog { cells, compacted, last });
     }

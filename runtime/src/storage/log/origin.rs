@@ -26,7 +26,7 @@ pub(super) fn write_origin(engine: &mut Engine, replaced: StoreId) -> io::Result
 
 /// The log in whose place this one is, if it is in the place of one.
 pub(super) fn origin(index: &Index, bodies: &BTreeMap<Slot, Bytes>) -> Option<StoreId> {
-    let slot = index.machine(OWN)?.cells.get(&REPLACED)?;
-    let name = bodies.get(slot)?.first_chunk()?;
+    let slot = index.machine(OWN)?.cells.get(REPLACED)?;
+    let name = bodies.get(&slot)?.first_chunk()?;
     Some(StoreId(u64::from_le_bytes(*name)))
 }

@@ -123,7 +123,7 @@ fn fill(engine: &mut Engine, scan: &Scan, covered: &BTreeMap<MachineId, LogIndex
             })
         };
         let mut writes = Vec::new();
-        for (&key, &slot) in &machine.cells {
+        for (key, slot) in machine.cells.iter() {
             writes.push(Write::Cell { key, body: body(key, slot)? });
         }
         let kept = kept_entries(machine, covered.get(&id).copied().unwrap_or_default());
