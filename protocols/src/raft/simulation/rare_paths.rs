@@ -3,10 +3,11 @@
 //! A test compares this list with the machine's sources.
 
 /// Every rare path that a run may take.
-pub const RARE_PATHS: [&str; 30] = [
+pub const RARE_PATHS: [&str; 38] = [
     "answer of a node that is no member ignored",
     "answer of an earlier term ignored",
     "answer to an earlier replication ignored",
+    "caught up before a campaign",
     "committed entries could not be read",
     "committed entries read back",
     "configuration taken back",
@@ -14,14 +15,20 @@ pub const RARE_PATHS: [&str; 30] = [
     "entries not taken without space",
     "entries of an earlier term wait for one of this term",
     "follower without space",
+    "group sleeps",
+    "late news of a log that is ahead ignored",
+    "late piece of another log ignored",
     "late pre-vote ignored",
     "leader that is no voter stepped down",
     "log on disk made to follow the snapshot",
     "lost disk replaced at its node's wish",
     "no campaign while the disk stalls",
     "no campaign without space",
+    "nothing to give to who catches up: the log begins later",
     "reads wait for the first commit of the term",
     "request to campaign ignored",
+    "sleeping follower woken by the silence of its leader",
+    "sleeping leader woken by the silence of a peer",
     "snapshot behind the commit index dropped",
     "snapshot of a past leader dropped",
     "snapshot of entries already held dropped",
@@ -33,5 +40,6 @@ pub const RARE_PATHS: [&str; 30] = [
     "vote withheld from a disk that is not the member's",
     "vote withheld from whoever does not hear the leader",
     "witness sent where the log begins",
+    "woken",
     "word of another disk ignored",
 ];
