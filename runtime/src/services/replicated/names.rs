@@ -27,17 +27,21 @@ impl Names {
 
 /// The members of a node's services: kept once, however many services have the same. Clones share them.
 #[derive(Clone, Default)]
-pub(crate) struct Rosters(Arc<Mutex<BTreeSet<Arc<BTreeMap<NodeId, PeerName>>>>>);
+pub(crate) struct Rosters(Arc<Mutex<Known>>);
+
+/// Every set of members once.
+#[derive(Default)]
+struct Known(BTreeSet<Arc<BTreeMap<NodeId, PeerName>>>);
 
 impl Rosters {
     /// The one copy of these members.
     pub(crate) fn share(&self, members: BTreeMap<NodeId, PeerName>) -> Arc<BTreeMap<NodeId, PeerName>> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(same) = known.get(&members) {
+        if let Some(same) = known.0.get(&members) {
             return same.clone();
         }
         let members = Arc::new(members);
-        known.insert(members.clone());
+        known.0.insert(members.clone());
         members
     }
 }
