@@ -13,6 +13,12 @@ pub enum Place {
     Cell(u64),
 }
 
+impl Place {
+    /// The key of the cell that says where a log begins without a snapshot, of a machine that holds no data. A log with this cell needs
+    /// no snapshot for what it has forgotten.
+    pub const ANCHOR: u64 = u64::MAX;
+}
+
 /// A record that knows its place.
 pub trait Placed {
     /// Where the record lives.

@@ -30,7 +30,6 @@ pub enum Record {
 impl Record {
     const BALLOT: u64 = 0;
     const FOUNDING: u64 = 1;
-    const ANCHOR: u64 = 2;
 }
 
 impl Placed for Record {
@@ -39,7 +38,7 @@ impl Placed for Record {
             Self::Entry(entry) => Place::Entry(entry.index),
             Self::Ballot { .. } => Place::Cell(Self::BALLOT),
             Self::Founding(_) => Place::Cell(Self::FOUNDING),
-            Self::Anchor(_) => Place::Cell(Self::ANCHOR),
+            Self::Anchor(_) => Place::Cell(Place::ANCHOR),
         }
     }
 

@@ -87,12 +87,14 @@ impl Store {
         }
         let snapshot = self.snapshots.newest(machine);
         let covered = snapshot.as_ref().map_or(LogIndex::ZERO, |meta| meta.index);
-        let RecoveredLog { cells, compacted, last } = self.log.recover(machine);
-        if compacted > covered {
+        let log = self.log.recover(machine);
+        let relies = log.relies_on_snapshot();
+        let RecoveredLog { cells, compacted, last } = log;
+        if relies && compacted > covered {
             let path = snapshot_path(machine);
             return Err(RecoverError::SnapshotMissing { machine, compacted, path });
         }
-        Ok(RecoveredMachine { cells, snapshot, after: covered, last: last.max(covered) })
+        Ok(RecoveredMachine { cells, snapshot, after: covered.max(compacted), last: last.max(covered) })
     }
 
     /// Reads the entries `from..=to` of a machine, at least one and no more once `max_bytes` are reached.

@@ -15,7 +15,7 @@ pub(super) struct Elsewhere {
 
 impl Elsewhere {
     /// The disk, with its log in `directory`.
-    pub(super) fn new(disk: &Arc<dyn Disk>, directory: &Path) -> Arc<dyn Disk> {
+    pub(super) fn beside(disk: &Arc<dyn Disk>, directory: &Path) -> Arc<dyn Disk> {
         Arc::new(Self { disk: Arc::clone(disk), directory: directory.to_owned() })
     }
 

@@ -29,7 +29,8 @@ impl Log {
     /// How far the log says that snapshots reach, of the machines found and not handed over.
     pub(in crate::storage) fn compacted(&self) -> BTreeMap<MachineId, LogIndex> {
         let recovered = self.shared.recovered.lock().unwrap_or_else(PoisonError::into_inner);
-        recovered.iter().map(|(&machine, log)| (machine, log.compacted)).collect()
+        let relying = recovered.iter().filter(|(_, log)| log.relies_on_snapshot());
+        relying.map(|(&machine, log)| (machine, log.compacted)).collect()
     }
 
     /// Appends the batch in order after all earlier ones and makes it durable; `done` runs on the worker then. After the log

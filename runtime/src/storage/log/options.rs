@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use serde::Deserialize;
-use synod_protocols::LogIndex;
+use synod_protocols::{LogIndex, Place};
 
 /// One record to be appended for a machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,4 +130,12 @@ pub struct RecoveredLog {
     pub compacted: LogIndex,
     /// The last entry; the ones above the last that was forgotten are all there. That one itself when there are none.
     pub last: LogIndex,
+}
+
+impl RecoveredLog {
+    /// Whether what was forgotten has to be in a snapshot: a machine without data says in a cell where its log begins.
+    #[must_use]
+    pub fn relies_on_snapshot(&self) -> bool {
+        self.compacted > LogIndex::ZERO && !self.cells.iter().any(|(key, _)| *key == Place::ANCHOR)
+    }
 }

@@ -101,7 +101,7 @@ pub(super) fn replace(
     let capacity = scan.segments.values().map(|segment| segment.capacity).max().unwrap_or(0);
     let options = LogOptions { segment_bytes: options.segment_bytes.max(capacity), ..options.clone() };
     let fresh = fresh_seed(seed, scan.store, number);
-    let mut engine = create(&Elsewhere::new(disk, workshop()), options, fresh, counters)?;
+    let mut engine = create(&Elsewhere::beside(disk, workshop()), options, fresh, counters)?;
     fill(&mut engine, &scan, covered)?;
     drop(engine);
 
