@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use futures_util::future::{join_all, try_join_all};
 use synod::driver::Frozen;
-use synod::node::{Node, RaftConfig, ServiceError};
-use synod::services::replicated::{DEADLINE, Replicated};
+use synod::node::{Group, Node, RaftConfig, ServiceError};
+use synod::services::replicated::{Change, DEADLINE, Replicated};
 use synod::services::{Applied, Outcome, StateMachine};
 use synod::sim::{Simulation, simulate};
 use synod::storage::LogOptions;
@@ -300,5 +300,134 @@ fn rt_47_a_thousand_groups_made_at_once_do_not_tick_together() {
         // In a second of 20 heartbeats: 1,000 groups times two messages times 20, on three nodes together twice that.
         assert!(sum > 10_000, "{sum} messages");
         assert!(most < sum / 25, "{most} of {sum} messages within 10 ms: {windows:?}");
+    });
+}
+
+/// A service of which `founders` are the members at first, on every node that lives.
+async fn run_by(cluster: &Cluster, group: &Group) -> BTreeMap<&'static str, Replicated<Counter>> {
+    let mut replicas = BTreeMap::new();
+    for name in NAMES.into_iter().filter(|name| cluster.nodes.borrow().contains_key(name)) {
+        let started = cluster.node(name).replicated_by("count", group, Counter::default()).await;
+        replicas.insert(name, started.expect("the service starts"));
+    }
+    replicas
+}
+
+fn numbers(names: &[&str]) -> std::collections::BTreeSet<synod::protocols::NodeId> {
+    names.iter().map(|name| synod::address::node_id(&named(name))).collect()
+}
+
+fn voters(names: &[&str]) -> Change {
+    Change { voters: numbers(names), ..Change::default() }
+}
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[test]
+fn members_come_and_go_and_the_leader_goes_too() {
+    simulate(31, &NAMES, |simulation| async move {
+        let cluster = Cluster::new(simulation, RaftConfig::default()).await;
+        let replicas = run_by(&cluster, &Group::of(["a", "b"]).others(["c"])).await;
+        replicas["a"].execute(&5, DEADLINE).await.expect("two of two");
+        replicas["b"].change_members(&voters(&["a", "b", "c"]), PATIENCE).await.expect("c is taken in");
+        assert_eq!(replicas["c"].query_here((), DEADLINE).await.expect("c has it all").0, 5);
+
+        let leader = replicas["a"].leader().await;
+        let stays: Vec<&str> =
+            NAMES.into_iter().filter(|name| synod::address::node_id(&named(name)) != leader).collect();
+        replicas["a"].change_members(&voters(&stays), PATIENCE).await.expect("the leader goes");
+        let status = replicas[stays[0]].status().await.expect("a status");
+        assert_eq!(status.voters, numbers(&stays));
+        // Both that are left are needed and enough.
+        replicas[stays[0]].execute(&7, DEADLINE).await.expect("a new leader");
+        assert_eq!(replicas[stays[1]].query_here((), DEADLINE).await.expect("a read").0, 12);
+    });
+}
+
+#[test]
+fn a_set_that_nobody_could_lead_is_refused_and_changes_nothing() {
+    simulate(32, &NAMES, |simulation| async move {
+        let cluster = Cluster::new(simulation, RaftConfig::default()).await;
+        let replicas = run_by(&cluster, &Group::of(NAMES)).await;
+        replicas["a"].execute(&1, DEADLINE).await.expect("a leader");
+        let bad = [
+            Change { learners: numbers(&NAMES), ..Change::default() },
+            Change { witnesses: numbers(&["b", "c"]), ..voters(&["a"]) },
+            Change { learners: numbers(&["a"]), ..voters(&["a", "b"]) },
+            Change { replace: numbers(&["c"]), ..voters(&NAMES) },
+        ];
+        for change in bad {
+            let refused = replicas["b"].change_members(&change, PATIENCE).await.expect_err("no group");
+            assert_eq!(refused.outcome, Outcome::NotExecuted, "{change:?}: {refused}");
+        }
+        assert_eq!(replicas["a"].status().await.expect("a status").voters, numbers(&NAMES));
+    });
+}
+
+#[test]
+fn a_member_with_an_empty_disk_counts_for_nothing_until_it_is_replaced() {
+    simulate(33, &NAMES, |simulation| async move {
+        let cluster = Cluster::new(simulation.clone(), RaftConfig::default()).await;
+        let replicas = run_by(&cluster, &Group::of(NAMES)).await;
+        replicas["a"].execute(&3, DEADLINE).await.expect("a leader");
+        let named_all = || async {
+            let status = replicas["a"].status().await.expect("a status");
+            status.membership.members().values().all(|member| member.store.is_some())
+        };
+        while !named_all().await {
+            sleep(Duration::from_millis(50)).await;
+        }
+        cluster.kill("c");
+        assert!(simulation.replace_disk(&named("c")));
+        cluster.start("c").await;
+        let again =
+            cluster.node("c").replicated("count", NAMES, Counter::default()).await.expect("it starts");
+        replicas["a"].execute(&4, DEADLINE).await.expect("two of three");
+        sleep(Duration::from_secs(2)).await;
+        // With one more gone the majority is gone too, however loudly c says yes.
+        cluster.kill("b");
+        let alone = replicas["a"].execute(&100, Duration::from_secs(5)).await;
+        assert!(alone.is_err(), "an emptied disk helped to decide: {alone:?}");
+        cluster.start("b").await;
+        let back = cluster.node("b").replicated("count", NAMES, Counter::default()).await.expect("it starts");
+        back.execute(&1, PATIENCE).await.expect("two of three again");
+
+        // Whoever leads has to have heard c from its new disk.
+        sleep(Duration::from_secs(1)).await;
+        let anew = Change { replace: numbers(&["c"]), ..voters(&NAMES) };
+        back.change_members(&anew, PATIENCE).await.expect("c is taken in anew");
+        let (count, _) = again.query_here((), DEADLINE).await.expect("c has it all");
+        assert!(count == 8 || count == 108, "{count}");
+        cluster.kill("b");
+        replicas["a"].execute(&1, PATIENCE).await.expect("a and c decide");
+    });
+}
+
+#[test]
+fn a_witness_decides_without_data_and_finds_its_log_again() {
+    simulate(34, &NAMES, |simulation| async move {
+        let raft = RaftConfig { snapshot_entries: 20, keep_entries: 5, ..RaftConfig::default() };
+        let cluster = Cluster::new(simulation, raft).await;
+        let group = Group::of(["a", "b"]).witnesses(["c"]);
+        let replicas = run_by(&cluster, &group).await;
+        for _ in 0..60 {
+            replicas["a"].execute(&1, DEADLINE).await.expect("a leader");
+        }
+        sleep(Duration::from_secs(1)).await;
+        let witness = replicas["c"].status().await.expect("a status");
+        assert!(
+            witness.first_index.0 > 20 && witness.applied.0 == 0,
+            "it forgets what it need not know: {witness:?}"
+        );
+        cluster.kill("c");
+        cluster.start("c").await;
+        let again =
+            cluster.node("c").replicated_by("count", &group, Counter::default()).await.expect("it starts");
+        assert!(again.status().await.expect("a status").first_index >= witness.first_index);
+        cluster.kill("b");
+        for _ in 0..40 {
+            replicas["a"].execute(&1, PATIENCE).await.expect("one with the data, and the witness");
+        }
+        assert_eq!(replicas["a"].query_here((), DEADLINE).await.expect("a read").0, 100);
     });
 }

@@ -197,6 +197,19 @@ impl Simulation {
         true
     }
 
+    /// Gives the next process of this name an empty disk. Gives whether there was one with something on it, of a process that does
+    /// not run.
+    pub fn replace_disk(&self, name: &PeerName) -> bool {
+        let mut state = self.inner.state.borrow_mut();
+        state.faults.request(FaultKind::LostDisk);
+        if state.processes.contains_key(name) || state.disks.remove(name).is_none() {
+            return false;
+        }
+        state.faults.inject(FaultKind::LostDisk);
+        self.inner.trace.record("empty disk", name.as_str());
+        true
+    }
+
     /// Whether a process of this name runs, paused or not.
     #[must_use]
     pub fn is_running(&self, name: &PeerName) -> bool {
