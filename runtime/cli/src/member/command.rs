@@ -8,13 +8,15 @@ use ureq::Agent;
 use ureq::http::Method;
 
 use super::wanted::{self, Part};
-use crate::client::{Connection, NoAnswer, Path, Request, attempt, seconds};
+use crate::client::{Connection, NoAnswer, Path, Request, attempt};
 use crate::failure::Failure;
 use crate::output::{Form, print, print_json};
 use crate::table::{Align, Table};
 
 /// How long one node is asked before the next one is.
 const TURN: Duration = Duration::from_secs(10);
+/// How long a change may take unless it is said.
+const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Shows the members of the map's group, or leads the group to others.
@@ -25,9 +27,6 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub(crate) struct MemberCommand {
     #[command(subcommand)]
     deed: Deed,
-    /// How long a change may take, in seconds.
-    #[arg(long, global = true, default_value = "60", value_parser = seconds)]
-    timeout: Duration,
     #[command(flatten)]
     connection: Connection,
 }
@@ -78,7 +77,7 @@ impl MemberCommand {
     /// One sentence on what was refused, or how far it came in time.
     pub(crate) fn run(self, form: Form) -> Result<(), Failure> {
         let agent = self.connection.watcher()?;
-        let until = Instant::now() + self.timeout;
+        let until = Instant::now() + self.connection.timeout.unwrap_or(PATIENCE);
         let present = || self.ask::<Members>(&agent, &Request::read(Path::new("/members")), until);
         let wanted = match &self.deed {
             Deed::List => return show(&present()?, form),
