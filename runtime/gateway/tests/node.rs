@@ -96,6 +96,15 @@ async fn a_retry_gets_the_first_answer_and_takes_no_effect_again() {
 async fn values_and_keys_over_the_limits_are_refused_before_the_log() {
     let directory = tempfile::tempdir().unwrap();
     let served = Served::start(directory.path()).await;
+    // The leader's own entries come first: its first one, and the one that names its disk.
+    served.ask("PUT", "/kv/a?timeout_ms=20000", None, "zero").await;
+    loop {
+        let members = served.ask("GET", "/members", None, "").await.body_mut().read_to_string().unwrap();
+        if serde_json::from_str::<synod_gateway::Members>(&members).unwrap().index > 0 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
     let created = served.ask("PUT", "/kv/a?timeout_ms=20000", None, "one").await;
     for (path, status) in [("/kv/", 400), ("/kv/a%00", 400), ("/kv/a?limit=1", 400), ("/kv", 405)] {
         assert_eq!(served.ask("PUT", path, None, "x").await.status(), status, "{path}");
