@@ -210,6 +210,15 @@ impl<P: Subject, A: Application> World<P, A> {
         &self.events
     }
 
+    /// Lets time pass in which nothing happens, up to an instant before the next event: where everybody sleeps, it passes all the same.
+    pub fn wait(&mut self, until: Timestamp) {
+        let until = self.next_time().map_or(until, |next| until.min(next));
+        if until > self.now {
+            self.now = until;
+            self.steps_now = 0;
+        }
+    }
+
     /// The present instant.
     #[must_use]
     pub fn now(&self) -> Timestamp {

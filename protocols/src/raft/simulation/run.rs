@@ -227,6 +227,7 @@ impl<'a> Run<'a> {
                 Some(Step::World) | None => {}
             }
         }
+        self.world.wait(until);
         Ok(())
     }
 
