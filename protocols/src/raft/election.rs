@@ -91,7 +91,7 @@ impl Raft {
         Candidate { last, voice }: Candidate,
         out: &mut Outbox<Self>,
     ) {
-        let free = self.has_voice() && !self.is_stranger(from, voice) && !self.is_loyal(now);
+        let free = !self.is_stranger(from, voice) && !self.is_loyal(now);
         let granted = proposed > self.term && last >= self.log.last() && free;
         out.send(from, Message::PreVoteReply { term: self.term, proposed, granted, voice: self.voice() });
         if free && !granted {
@@ -146,7 +146,7 @@ impl Raft {
             self.adopt_term(now, term, None, out);
         }
         let free = self.vote.is_none_or(|vote| vote == from) && matches!(self.standing, Standing::Follower);
-        let free = free && self.leader.is_none() && self.has_voice();
+        let free = free && self.leader.is_none();
         let granted = term == self.term && free && last >= self.log.last();
         if granted {
             self.arm_election(now);

@@ -55,6 +55,7 @@ fn put_list(list: Option<&BTreeMap<NodeId, Member>>, bytes: &mut BytesMut) {
             Duty::Voter => 0,
             Duty::Witness => 1,
             Duty::Learner => 2,
+            Duty::JoiningWitness => 3,
         });
         bytes.put_u64(member.store.unwrap_or(StoreId::ZERO).0);
     }
@@ -77,6 +78,7 @@ fn take_list(bytes: &mut &[u8]) -> Option<Option<BTreeMap<NodeId, Member>>> {
             0 => Duty::Voter,
             1 => Duty::Witness,
             2 => Duty::Learner,
+            3 => Duty::JoiningWitness,
             _ => return None,
         };
         let store = Some(StoreId(bytes.try_get_u64().ok()?)).filter(|&store| store != StoreId::ZERO);

@@ -6,7 +6,6 @@ use crate::log::{Entries, Entry, MemoryLog, Position, SnapshotMeta};
 use crate::protocol::Outbox;
 use crate::raft::config::Config;
 use crate::raft::configurations::Configurations;
-use crate::raft::membership::Duty;
 use crate::raft::message::Message;
 use crate::raft::progress::{Pace, Progress};
 use crate::raft::state::Raft;
@@ -55,10 +54,8 @@ impl Feeder<'_> {
 
     /// The last entry that the peer may be told of.
     pub(super) fn end_for(&self, progress: &Progress) -> LogIndex {
-        match progress.member.duty {
-            Duty::Voter | Duty::Learner => self.log.last().index,
-            Duty::Witness => self.log.last().index.min(self.witnessed),
-        }
+        let last = self.log.last().index;
+        if progress.member.duty.holds_data() { last } else { last.min(self.witnessed) }
     }
 
     /// Sends entries that follow `previous`.
@@ -76,9 +73,10 @@ impl Feeder<'_> {
         progress.sent(last, entries.bytes());
         progress.spoken = Some(self.now);
         let (term, epoch, commit) = (self.term, progress.epoch, self.commit);
-        let entries = match progress.member.duty {
-            Duty::Voter | Duty::Learner => entries,
-            Duty::Witness => entries.iter().cloned().map(Entry::withheld).collect(),
+        let entries = if progress.member.duty.holds_data() {
+            entries
+        } else {
+            entries.iter().cloned().map(Entry::withheld).collect()
         };
         // Early: the leader's disk works while the entries travel; its own part is counted when it is durable (dissertation
         // §10.2.1). The term was durable before this node became leader.
@@ -125,7 +123,7 @@ impl Feeder<'_> {
             matches!(progress.pace, Pace::Probe { .. } | Pace::Replicate),
             "no snapshot is under way"
         );
-        if progress.member.duty == Duty::Witness {
+        if !progress.member.duty.holds_data() {
             return self.send_anchor(peer, progress, out);
         }
         out.reached("snapshot sent to a peer that is behind the log");

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::raft::membership::{Duty, Member, Membership};
+use crate::raft::membership::{Member, Membership};
 use crate::raft::message::Epoch;
 use crate::raft::progress::Progress;
 use crate::types::{LogIndex, NodeId, StoreId, Timestamp, Token};
@@ -91,7 +91,7 @@ impl Leadership {
                 Some(_) | None => self.add(peer, member, next, now),
             }
         }
-        self.has_witness = self.progress.values().any(|peer| peer.member.duty == Duty::Witness);
+        self.has_witness = self.progress.values().any(|peer| !peer.member.duty.holds_data());
         self.strangers.retain(|peer, stranger| {
             self.progress.get(peer).is_some_and(|progress| progress.member.store != Some(stranger.store))
         });

@@ -28,7 +28,8 @@ impl Knowledge for Leadership {
     }
 
     fn caught_up(&self, node: NodeId) -> bool {
-        self.progress.get(&node).is_some_and(|peer| peer.has_caught_up())
+        // A leader on its way out may be told to stay: nobody has more of the log than it.
+        node == self.own.0 || self.progress.get(&node).is_some_and(|peer| peer.has_caught_up())
     }
 }
 
@@ -57,7 +58,10 @@ impl Raft {
         }
         // Where no learner has to catch up first, the goal needs no entry of its own.
         let next = heading.next_step(lead).unwrap_or(heading);
-        self.append_configuration(now, next, out);
+        // Asked for again while it is under way: there is nothing to write.
+        if next != *self.membership() {
+            self.append_configuration(now, next, out);
+        }
     }
 
     /// Takes the next step of a change, if the one before is committed and there is one to take.
@@ -156,9 +160,13 @@ impl Raft {
         }
         check(&goal).map_err(Refusal::Members)?;
         for (&node, wanted) in &goal {
-            let keeps = |duty| duty == Duty::Witness;
+            if wanted.duty == Duty::JoiningWitness {
+                return Err(Refusal::Members(MembersError::OnlyOnTheWay(node)));
+            }
             let present = self.membership().members().get(&node).map(|member| member.duty);
-            if wanted.store.is_none() && present.is_some_and(|duty| keeps(duty) != keeps(wanted.duty)) {
+            if wanted.store.is_none()
+                && present.is_some_and(|duty| duty.holds_data() != wanted.duty.holds_data())
+            {
                 return Err(Refusal::Members(MembersError::FixedByDisk(node)));
             }
         }

@@ -21,6 +21,23 @@ pub enum Duty {
     Witness,
     /// Holds the data and has no voice.
     Learner,
+    /// Keeps terms and positions only and has no voice: a witness to be, until it is heard and has caught up. The group gives this
+    /// duty on the way to [`Duty::Witness`]; nobody can ask for it.
+    JoiningWitness,
+}
+
+impl Duty {
+    /// Whether whoever has it holds the data, and not positions only.
+    #[must_use]
+    pub const fn holds_data(self) -> bool {
+        matches!(self, Self::Voter | Self::Learner)
+    }
+
+    /// Whether it gives a voice.
+    #[must_use]
+    pub const fn votes(self) -> bool {
+        matches!(self, Self::Voter | Self::Witness)
+    }
 }
 
 /// One member of a configuration.
@@ -40,6 +57,8 @@ pub struct Voice {
     pub store: StoreId,
     /// Whether the sender keeps positions only.
     pub witness: bool,
+    /// Whether the disk replaces one that was lost, as far as the sender knows: what was promised from that one is forgotten.
+    pub renewed: bool,
 }
 
 /// A configuration.
@@ -70,6 +89,9 @@ pub enum MembersError {
         "node {0} cannot change between witness and holder of data: remove it first, then add it with an empty disk"
     )]
     FixedByDisk(NodeId),
+    /// A duty that the group gives on the way to another one.
+    #[error("node {0} cannot be asked to stay a joining witness: ask for a witness")]
+    OnlyOnTheWay(NodeId),
     /// A node whose disk is to be replaced is no member, or has not spoken from another disk.
     #[error("node {0} has no other disk that is known")]
     NothingToReplace(NodeId),
@@ -162,8 +184,8 @@ impl Membership {
 }
 
 impl fmt::Display for Membership {
-    /// The members; while joint, `outgoing -> members`; where it goes, `members => goal`. Witnesses bear a `w`, learners an `l`, those
-    /// whose disk is not known a `?`.
+    /// The members; while joint, `outgoing -> members`; where it goes, `members => goal`. Witnesses bear a `w`, learners an `l`,
+    /// joining witnesses both, those whose disk is not known a `?`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(outgoing) = &self.outgoing {
             write!(f, "{} -> ", told(outgoing))?;
@@ -179,6 +201,7 @@ fn told(members: &BTreeMap<NodeId, Member>) -> String {
             Duty::Voter => "",
             Duty::Witness => "w",
             Duty::Learner => "l",
+            Duty::JoiningWitness => "lw",
         };
         let store = if member.store.is_none() { "?" } else { "" };
         format!("{node}{duty}{store}")
@@ -193,16 +216,18 @@ impl Member {
         Self { duty, store: None }
     }
 
-    /// Whether this is the member's word.
+    /// Whether this is the member's word. Where no disk is named any will do, but for a voter not one in the place of another:
+    /// the voter may have given a vote that this disk does not know of.
     #[must_use]
     pub fn recognises(&self, voice: Voice) -> bool {
-        self.store.is_none_or(|store| store == voice.store) && (self.duty == Duty::Witness) == voice.witness
+        let named = self.store.map_or(!(voice.renewed && self.votes()), |store| store == voice.store);
+        named && self.duty.holds_data() != voice.witness
     }
 
     /// Whether it has a voice.
     #[must_use]
     pub const fn votes(&self) -> bool {
-        matches!(self.duty, Duty::Voter | Duty::Witness)
+        self.duty.votes()
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::raft::config::Config;
-use crate::raft::membership::{Duty, Member, Voice};
+use crate::raft::membership::{Member, Voice};
 use crate::raft::message::Epoch;
 use crate::types::{LogIndex, StoreId, Timestamp};
 
@@ -116,8 +116,7 @@ impl Progress {
     /// Whether a configuration's member is the peer as it is known: nothing contradicts that its disk and what it keeps are the same.
     pub(super) fn is_same_disk(&self, member: Member) -> bool {
         let known = self.member.store.or(self.heard);
-        let keeps = |member: Member| member.duty == Duty::Witness;
-        keeps(self.member) == keeps(member)
+        self.member.duty.holds_data() == member.duty.holds_data()
             && (known.is_none() || member.store.is_none() || known == member.store)
     }
 

@@ -3,8 +3,8 @@
 //! A pure function of the configuration in force, its goal, and what the leader knows of its peers. It appends nothing: the leader
 //! does, one step at a time, each once the one before is committed (RT-16, RT-17).
 //!
-//! The steps: whoever lost its disk leaves first; whoever is missing is added as a learner (a witness has nothing to learn and
-//! joins at once); when the future voters have caught up, both sets decide together; when that is committed, the new set alone.
+//! The steps: whoever lost its disk leaves first; whoever is missing is added without a voice; when the future voters, witnesses
+//! among them, were heard and have caught up, both sets decide together; when that is committed, the new set alone.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::types::{NodeId, StoreId};
 pub(super) trait Knowledge {
     /// The disk from which a member without a known disk was heard.
     fn store(&self, node: NodeId) -> Option<StoreId>;
-    /// Whether a learner keeps up with the log.
+    /// Whether a member without a voice keeps up with the log.
     fn caught_up(&self, node: NodeId) -> bool;
 }
 
@@ -79,17 +79,18 @@ impl Membership {
     /// Adds who is missing, without a voice.
     fn add_missing(&self, goal: &BTreeMap<NodeId, Member>) -> Option<Self> {
         let mut members = self.members.clone();
-        for (&node, wanted) in goal.iter().filter(|(_, wanted)| wanted.duty != Duty::Witness) {
-            members.entry(node).or_insert(Member { duty: Duty::Learner, store: wanted.store });
+        for (&node, wanted) in goal {
+            let duty = if wanted.duty.holds_data() { Duty::Learner } else { Duty::JoiningWitness };
+            members.entry(node).or_insert(Member { duty, store: wanted.store });
         }
         (members.len() > self.members.len()).then(|| self.with(members, None))
     }
 
     /// Goes over to the goal, once those who are to vote have what the group has.
     fn cross(&self, goal: &BTreeMap<NodeId, Member>, knowledge: &impl Knowledge) -> Option<Self> {
-        let ready = |(node, wanted): (&NodeId, &Member)| match self.members.get(node) {
-            Some(member) => wanted.duty != Duty::Voter || member.votes() || knowledge.caught_up(*node),
-            None => true,
+        let ready = |(node, wanted): (&NodeId, &Member)| {
+            let member = self.members.get(node);
+            !wanted.votes() || member.is_some_and(Member::votes) || knowledge.caught_up(*node)
         };
         let goes = goal.iter().all(ready);
         let known = |node: &NodeId, wanted: &Member| {

@@ -223,11 +223,11 @@ impl Raft {
 
     /// The disk this node speaks from.
     pub(super) fn voice(&self) -> Voice {
-        Voice { store: self.config.store, witness: self.config.witness }
+        Voice { store: self.config.store, witness: self.config.witness, renewed: self.config.rejoin }
     }
 
-    /// Whether this node's word may count. A disk that is not the one it was promises nothing until the group has taken it in:
-    /// it may have given a vote that it has forgotten.
+    /// Whether this node's word may count, as far as it knows: a disk that is not the one it was is nobody's until the group has
+    /// taken it in. Others may know that it has, and then its vote counts with them; it may be the one that is missing.
     pub(super) fn has_voice(&self) -> bool {
         let member = self.membership().member(self.config.id);
         !self.config.rejoin || member.is_some_and(|member| member.store == Some(self.config.store))

@@ -76,12 +76,14 @@ impl Member {
     }
 
     fn roster(&self, members: &BTreeMap<NodeId, services::Member>) -> Roster {
-        let with = |duty| {
-            let nodes = members.iter().filter(move |(_, member)| member.duty == duty);
+        let with = |duties: &[Duty]| {
+            let nodes = members.iter().filter(|(_, member)| duties.contains(&member.duty));
             sorted(nodes.map(|(&node, _)| self.name_of(node)))
         };
-        let (voters, witnesses) = (with(Duty::Voter), with(Duty::Witness));
-        Roster { voters, witnesses, learners: with(Duty::Learner), replace: Vec::new() }
+        let (voters, learners) = (with(&[Duty::Voter]), with(&[Duty::Learner]));
+        // A witness on its way in is told as what it will be: the list, sent back as a change, undoes nothing.
+        let witnesses = with(&[Duty::Witness, Duty::JoiningWitness]);
+        Roster { voters, witnesses, learners, replace: Vec::new() }
     }
 
     fn name_of(&self, node: NodeId) -> String {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use crate::quorum::{Joint, Tally};
 use crate::raft::membership::voting;
-use crate::raft::{Duty, Membership, Raft};
+use crate::raft::{Membership, Raft};
 use crate::sim::{Holder, Lists, World};
 use crate::types::NodeId;
 
@@ -16,8 +16,8 @@ pub(super) fn can_spare(node: NodeId, holders: &[Holder<Raft>]) -> bool {
     let others: BTreeSet<_> = holders.iter().map(|holder| holder.node).filter(|&it| it != node).collect();
     let named = |membership: &Membership| membership.member(node).is_none_or(|member| member.store.is_some());
     let spared = |membership: &Membership| {
-        let witnessed = membership.members().values().any(|member| member.duty == Duty::Witness);
-        !witnessed || membership.member(node).is_none_or(|member| member.duty == Duty::Witness)
+        let witnessed = membership.members().values().any(|member| !member.duty.holds_data());
+        !witnessed || membership.member(node).is_none_or(|member| !member.duty.holds_data())
     };
     holders.iter().all(|holder| {
         let machine = &holder.machine;

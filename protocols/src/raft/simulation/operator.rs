@@ -40,12 +40,7 @@ impl Operator {
         witnesses: BTreeSet<NodeId>,
         world: &mut World<Raft, Lists>,
     ) -> Self {
-        // A witness that joins while others leave can leave a group without anybody who may win (seeds 1795433515449, 1795433516653).
-        let changes = if witnesses.is_empty() && pause.is_some() && chance.chance(0.5) {
-            0.9 * chance.unit()
-        } else {
-            0.0
-        };
+        let changes = if pause.is_some() && chance.chance(0.5) { 0.9 * chance.unit() } else { 0.0 };
         let hasty = changes > 0.0 && chance.chance(0.5);
         let pause = pause.map(|pause| if hasty { pause / 5 } else { pause });
         if let Some(pause) = pause {
@@ -197,8 +192,14 @@ fn strangers(world: &World<Raft, Lists>, leader: NodeId) -> BTreeSet<NodeId> {
 fn replacement(world: &World<Raft, Lists>, leader: NodeId) -> Option<Command> {
     let replace = strangers(world, leader);
     let machine = world.node(leader)?.machine()?;
-    let members = machine.membership().members().iter().map(|(&node, member)| (node, member.duty)).collect();
+    let members =
+        machine.membership().members().iter().map(|(&node, member)| (node, destined(member.duty))).collect();
     (!replace.is_empty()).then_some(Command::ChangeMembers { members, replace })
+}
+
+/// The duty that a member has or is about to have.
+fn destined(duty: Duty) -> Duty {
+    if duty == Duty::JoiningWitness { Duty::Witness } else { duty }
 }
 
 /// Whoever leads in the highest term.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::log::Position;
 use crate::raft::Voice;
 use crate::raft::tests::harness::{Cluster, config, n};
-use crate::raft::{Command, Event, Message, Rejection, Reply, Role};
-use crate::types::{LogIndex, Outcome, Term};
+use crate::raft::{Command, Duty, Event, Member, Message, Rejection, Reply, Role};
+use crate::types::{LogIndex, Outcome, StoreId, Term};
 
 const LONG: Duration = Duration::from_secs(3);
 
@@ -342,4 +342,21 @@ fn a_config_with_which_no_group_would_work_is_refused() {
             .is_err()
     );
     assert!(crate::raft::Config { max_append_bytes: 0, ..good }.validate().is_err());
+}
+
+#[test]
+fn a_disk_in_the_place_of_a_lost_one_is_a_voter_only_where_it_is_named() {
+    let renewed = Voice { store: StoreId(7), witness: false, renewed: true };
+    let member = |duty, store| Member { duty, store };
+    // A voter of whom no disk is known may have voted from another one.
+    assert!(!member(Duty::Voter, None).recognises(renewed));
+    assert!(!member(Duty::Voter, Some(StoreId(6))).recognises(renewed));
+    assert!(member(Duty::Voter, Some(StoreId(7))).recognises(renewed));
+    assert!(member(Duty::Voter, None).recognises(Voice { renewed: false, ..renewed }));
+    // Who has no voice has promised nothing, and has to be heard to be given one.
+    assert!(member(Duty::Learner, None).recognises(renewed));
+    let witness = Voice { witness: true, ..renewed };
+    assert!(member(Duty::JoiningWitness, None).recognises(witness));
+    assert!(!member(Duty::JoiningWitness, None).recognises(renewed), "it would keep data");
+    assert!(!member(Duty::Witness, None).recognises(witness));
 }
