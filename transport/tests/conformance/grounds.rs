@@ -3,12 +3,14 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use synod_transport::memory::{Calm, MemoryTransport, Network, Process};
 use synod_transport::quic::QuicTransport;
 use synod_transport::{
-    Address, Authority, Config, Identity, Metrics, Peer, PeerName, Role, StartError, Transport, Validity,
+    Address, Authority, Config, Identity, Lane, Metrics, Peer, PeerName, Role, StartError, Transport,
+    Validity,
 };
 
 use crate::recorder::{Node, Recorder};
@@ -119,6 +121,17 @@ impl Ground {
             }
         }
         address
+    }
+
+    /// Keeps the transport of `a` from doing anything until what is returned is dropped. In memory it does nothing anyway while
+    /// the test does not wait. A frame from `b` on the control lane is what its thread is held with.
+    pub(crate) async fn hold(&self, a: &Node, b: &Node) -> Option<Sender<()>> {
+        let Kind::Quic(_) = self.kind else { return None };
+        let held = a.recorder.shut();
+        let link = b.recorder.link(0).await;
+        link.send(Lane::Control, &mut |out| out.extend_from_slice(b"wait")).expect("an idle lane has room");
+        a.recorder.holds().await;
+        Some(held)
     }
 
     /// Two members, the first of which has dialled the second; and the two ends of their link.

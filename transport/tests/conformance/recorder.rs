@@ -1,5 +1,6 @@
 //! A receiver that keeps what it hears, and lets a test wait for it.
 
+use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -30,10 +31,31 @@ pub(crate) struct Recorder {
     streams: Mutex<Vec<Box<dyn BulkReceiver>>>,
     links: Mutex<Vec<Arc<dyn Link>>>,
     change: Notify,
+    /// Where the thread that tells the next event waits for the sender to be dropped.
+    door: Mutex<Option<mpsc::Receiver<()>>>,
+    at_the_door: Notify,
 }
 
 impl Recorder {
+    /// Holds the thread that tells the next event, until what is returned is dropped.
+    pub(crate) fn shut(&self) -> Sender<()> {
+        let (open, shut) = mpsc::channel();
+        *self.door.lock().expect("no test panics here") = Some(shut);
+        open
+    }
+
+    /// Waits until a thread is held.
+    pub(crate) async fn holds(&self) {
+        let held = tokio::time::timeout(PATIENCE, self.at_the_door.notified()).await;
+        held.expect("an event comes");
+    }
+
     fn record(&self, heard: Heard) {
+        let door = self.door.lock().expect("no test panics here").take();
+        if let Some(door) = door {
+            self.at_the_door.notify_one();
+            door.recv().expect_err("the door opens when its other end is dropped");
+        }
         self.heard.lock().expect("no test panics here").push(heard);
         self.change.notify_waiters();
     }

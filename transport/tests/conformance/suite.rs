@@ -55,16 +55,19 @@ pub(crate) async fn frames_share_reads(ground: &Ground) {
     const COUNT: usize = 5_000;
     let (a, b) = ground.pair().await;
     let link = a.recorder.link(0).await;
+    // How many gather during a write of the sender's hangs on the scheduler; while it cannot write, all do.
+    let held = ground.hold(&a, &b).await;
     for number in 0..COUNT {
-        send(&*link, Lane::Ordered(0), &numbered(number as u32, 64)).await;
+        let sent = link.send(Lane::Ordered(0), &mut put(&numbered(number as u32, 64)));
+        assert_eq!(sent, Ok(()), "the lane has room for all of them");
     }
+    drop(held);
     b.recorder.frames(Lane::Ordered(0), COUNT).await;
     let reads = b.recorder.heard().iter().filter(|heard| matches!(heard, Heard::Frames(..))).count();
-    // How many share depends on who is given the processor; that many do does not.
-    assert!(reads * 10 < COUNT * 9, "{COUNT} frames came in {reads} pieces");
+    assert!(reads * 4 < COUNT, "{COUNT} frames came in {reads} pieces");
     let (sent, received) = ((a.metrics)(), (b.metrics)());
     assert_eq!(sent.frames_out, COUNT as u64);
-    assert!(sent.batches_out * 10 < sent.frames_out * 9, "{} writes", sent.batches_out);
+    assert!(sent.batches_out * 4 < sent.frames_out, "{} writes", sent.batches_out);
     assert_eq!((sent.bytes_out, received.bytes_in), ((COUNT * 68) as u64, (COUNT * 68) as u64));
 }
 
