@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
-use synod_gateway::Status;
+use synod_gateway::{Role, Status};
 use ureq::Agent;
 
 use crate::client::{Connection, Endpoint, Path, Request, attempt};
@@ -116,7 +116,7 @@ fn text(answers: &[Answered]) -> String {
             status.node.clone(),
             address.clone(),
             status.pid.to_string(),
-            status.role.to_string(),
+            part(status, answers).to_string(),
             status.leader.clone().unwrap_or_else(|| "?".to_owned()),
             status.term.to_string(),
             status.commit_index.to_string(),
@@ -126,6 +126,17 @@ fn text(answers: &[Answered]) -> String {
         ]);
     }
     table.render() + &silences
+}
+
+/// The part a node plays: one that was removed may not have been told, but the leader knows.
+fn part(status: &Status, answers: &[Answered]) -> Role {
+    let leaders =
+        answers.iter().flat_map(|answer| &answer.status).filter(|status| status.role == Role::Leader);
+    let newest = leaders.max_by_key(|leader| leader.term);
+    match newest.is_none_or(|leader| leader.node == status.node || leader.members.contains(&status.node)) {
+        true => status.role,
+        false => Role::Outsider,
+    }
 }
 
 /// What is wrong with the cluster, as far as was asked.
@@ -145,7 +156,7 @@ fn complaint(answers: &[Answered]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use synod_gateway::{Link, Role};
+    use synod_gateway::Link;
 
     fn answered(node: &str, leader: Option<&str>, links: &[(&str, Option<&str>)]) -> Answered {
         let link = |(peer, http): &(&str, Option<&str>)| Link {
@@ -178,6 +189,18 @@ mod tests {
         assert_eq!(others, ["127.0.0.1:8081".parse().unwrap()]);
         let all = [answered("node-1", None, &links), answered("node-2", None, &[])];
         assert!(unasked(&all).is_empty());
+    }
+
+    #[test]
+    fn who_was_removed_is_an_outsider_also_when_nobody_told_it() {
+        let (mut leader, removed) = (answered("node-1", Some("node-1"), &[]), answered("node-2", None, &[]));
+        let of = |answers: &[Answered]| part(answers[1].status.as_ref().unwrap(), answers);
+        assert_eq!(of(&[leader.clone(), removed.clone()]), Role::Follower, "nobody leads who would know");
+        let status = leader.status.as_mut().unwrap();
+        status.role = Role::Leader;
+        assert_eq!(of(&[leader.clone(), removed.clone()]), Role::Outsider);
+        leader.status.as_mut().unwrap().members.push("node-2".into());
+        assert_eq!(of(&[leader, removed]), Role::Follower);
     }
 
     #[test]

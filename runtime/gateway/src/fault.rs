@@ -10,7 +10,9 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use synod::protocols::Outcome;
 use synod::services::kv::{KvCause, KvError};
-use synod::services::replicated::{ReplicaCause, ReplicaError};
+use synod::services::replicated::ReplicaCause;
+
+use crate::service::Unchanged;
 
 /// Why a request has no ordinary answer.
 #[derive(Debug, thiserror::Error)]
@@ -52,7 +54,7 @@ pub(crate) enum Fault {
     NotReady(String),
     /// The group did not change its members.
     #[error("{0}")]
-    Members(#[from] ReplicaError),
+    Members(#[from] Unchanged),
     /// The map did not do it.
     #[error("{0}")]
     Map(#[from] KvError),
@@ -70,7 +72,7 @@ impl Fault {
     fn outcome(&self) -> Outcome {
         match self {
             Self::Map(error) => error.outcome,
-            Self::Members(error) => error.outcome,
+            Self::Members(unchanged) => unchanged.error.outcome,
             Self::Malformed(_)
             | Self::NoRoute(_)
             | Self::Forbidden(_)
@@ -94,7 +96,7 @@ impl ResponseError for Fault {
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Late(_) | Self::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Members(error) => match error.cause {
+            Self::Members(unchanged) => match unchanged.error.cause {
                 ReplicaCause::Members(_) => StatusCode::BAD_REQUEST,
                 ReplicaCause::ChangeInProgress => StatusCode::CONFLICT,
                 _ => StatusCode::SERVICE_UNAVAILABLE,

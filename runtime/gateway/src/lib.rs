@@ -36,6 +36,6 @@ pub use json::{Item, WatchEnd, WatchEvent};
 pub use member::Member;
 pub use roster::{Members, MembersChanged, Roster};
 pub use server::{Gateway, GatewayError};
-pub use service::{Backup, Map, Service};
+pub use service::{Backup, Map, Service, Unchanged};
 pub use status::{Link, Role, Status};
 pub use tls::TlsError;

@@ -12,13 +12,13 @@ use synod::protocols::{LogIndex, NodeId};
 use synod::services;
 use synod::services::Duty;
 use synod::services::kv::{Kv, KvError};
-use synod::services::replicated::{Change, ReplicaCause, ReplicaError};
+use synod::services::replicated::{Change, ReplicaCause, ReplicaError, Unfit};
 use synod::telemetry::Metrics;
 use synod::transport::{PeerName, Transport};
 use tokio::time::Instant;
 
 use crate::roster::{Members, Roster};
-use crate::service::{Backup, Map, Service};
+use crate::service::{Backup, Map, Service, Unchanged};
 use crate::status::{Link, Role, Status};
 
 /// A member of a cluster.
@@ -46,8 +46,6 @@ impl Member {
         let names: BTreeMap<NodeId, &PeerName> =
             self.peers.keys().chain([&self.node]).map(|name| (node_id(name), name)).collect();
         let leader = replica.leader.and_then(|leader| names.get(&leader));
-        let mut members: Vec<String> = names.values().map(ToString::to_string).collect();
-        members.sort_unstable();
         Status {
             node: self.node.to_string(),
             cluster: self.cluster.clone(),
@@ -57,7 +55,7 @@ impl Member {
             term: replica.term.0,
             commit_index: replica.commit.0,
             applied_index: replica.applied.0,
-            members,
+            members: sorted(replica.membership.members().keys().map(|&node| self.name_of(node))),
             uptime_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
             links: self.peers.iter().map(|(peer, http)| self.link(peer, http.clone())).collect(),
         }
@@ -95,8 +93,8 @@ impl Member {
     fn change(&self, wanted: &Roster) -> Result<Change, ReplicaError> {
         let number = |name: &String| {
             let known = self.peers.keys().chain([&self.node]).find(|peer| peer.as_str() == name);
-            let unknown = || format!("{name} is neither {} nor one of its peers", self.node);
-            known.map(node_id).ok_or_else(|| ReplicaError::not_executed(ReplicaCause::Members(unknown())))
+            let stranger = || Unfit::Stranger { name: name.clone(), asked: self.node.to_string() };
+            known.map(node_id).ok_or_else(|| ReplicaError::not_executed(ReplicaCause::Members(stranger())))
         };
         let numbers = |names: &[String]| names.iter().map(number).collect::<Result<_, _>>();
         Ok(Change {
@@ -163,12 +161,16 @@ impl Service for Member {
         &self,
         wanted: Roster,
         deadline: Duration,
-    ) -> LocalBoxFuture<'static, Result<LogIndex, ReplicaError>> {
+    ) -> LocalBoxFuture<'static, Result<LogIndex, Unchanged>> {
         let change = self.change(&wanted);
-        let replicated = self.kv.replicated().cloned();
+        let member = self.clone();
         async move {
-            let stopped = ReplicaError::not_executed(ReplicaCause::Stopped);
-            replicated.ok_or(stopped)?.change_members(&change?, deadline).await
+            let change = match (change, member.kv.replicated()) {
+                (Ok(change), Some(replicated)) => replicated.change_members(&change, deadline).await,
+                (Err(error), _) => Err(error),
+                (Ok(_), None) => Err(ReplicaError::not_executed(ReplicaCause::Stopped)),
+            };
+            change.map_err(|error| Unchanged::new(error, |node| member.name_of(node)))
         }
         .boxed_local()
     }
@@ -178,13 +180,14 @@ impl Service for Member {
     }
 }
 
-/// The part a replica plays. One that has no vote only learns, whatever it takes itself for.
+/// The part a replica plays. Who is no member plays none, and one without a vote only learns, whatever it takes itself for.
 fn role(replica: &services::Status) -> Role {
-    if !replica.voters.contains(&replica.id) {
-        return Role::Learner;
-    }
+    let member = replica.membership.members().get(&replica.id);
     match replica.role {
+        // Also while it leads the group to members among which it is not.
         services::Role::Leader => Role::Leader,
+        _ if member.is_none() => Role::Outsider,
+        _ if member.is_some_and(|member| !member.votes()) => Role::Learner,
         services::Role::Follower => Role::Follower,
         services::Role::PreCandidate | services::Role::Candidate => Role::Candidate,
     }
@@ -226,10 +229,31 @@ mod tests {
     }
 
     #[test]
-    fn who_has_no_vote_is_a_learner() {
-        assert_eq!(role(&replica(services::Role::Follower, &[2, 3])), Role::Learner);
+    fn who_has_no_vote_is_a_learner_and_who_is_no_member_an_outsider() {
+        let mut learner = replica(services::Role::Follower, &[2, 3]);
+        assert_eq!(role(&learner), Role::Outsider);
+        let mut members = learner.membership.members().clone();
+        members.insert(NodeId(1), services::Member::new(Duty::Learner));
+        learner.membership = services::Membership::new(members);
+        assert_eq!(role(&learner), Role::Learner);
+        assert_eq!(
+            role(&replica(services::Role::Leader, &[2, 3])),
+            Role::Leader,
+            "until the others are on their own"
+        );
         assert_eq!(role(&replica(services::Role::Follower, &[1, 2, 3])), Role::Follower);
         assert_eq!(role(&replica(services::Role::PreCandidate, &[1, 2])), Role::Candidate);
         assert_eq!(role(&replica(services::Role::Leader, &[1])), Role::Leader);
+    }
+
+    #[test]
+    fn a_refused_change_calls_nodes_by_their_names() {
+        let told = |node: NodeId| format!("node-{}", node.0);
+        let refused = |unfit| ReplicaError::not_executed(ReplicaCause::Members(unfit));
+        let replaced = refused(Unfit::NothingToReplace(NodeId(2)));
+        assert_eq!(replaced.to_string(), "node 2 has no other disk that is known");
+        assert_eq!(Unchanged::new(replaced, told).to_string(), "node-2 has no other disk that is known");
+        let fixed = Unchanged::new(refused(Unfit::FixedByDisk(NodeId(3))), told).to_string();
+        assert!(fixed.starts_with("node-3 cannot change between witness and holder of data"), "{fixed}");
     }
 }

@@ -9,12 +9,12 @@ use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::LocalBoxStream;
 use futures_util::{FutureExt, StreamExt};
-use synod::protocols::LogIndex;
+use synod::protocols::{LogIndex, NodeId};
 use synod::services::kv::{
     Call, Consistency, DeleteOutcome, Event, Expect, KeyValue, Kv, KvError, Put, PutOutcome, Range, Read,
     Versioned,
 };
-use synod::services::replicated::ReplicaError;
+use synod::services::replicated::{ReplicaCause, ReplicaError};
 use synod::telemetry::Metrics;
 
 use crate::roster::{Members, Roster};
@@ -45,10 +45,31 @@ pub trait Service: Send + Sync + 'static {
         &self,
         wanted: Roster,
         deadline: Duration,
-    ) -> LocalBoxFuture<'static, Result<LogIndex, ReplicaError>>;
+    ) -> LocalBoxFuture<'static, Result<LogIndex, Unchanged>>;
 
     /// Where the gateway counts, and what `/metrics` prints.
     fn metrics(&self) -> &Metrics;
+}
+
+/// A change of members that was refused or cut short, told by the names of nodes.
+#[derive(Debug, thiserror::Error)]
+#[error("{words}")]
+pub struct Unchanged {
+    /// What the group said, by the numbers of nodes.
+    pub error: ReplicaError,
+    words: String,
+}
+
+impl Unchanged {
+    /// Tells `error` with nodes called as `name` says.
+    #[must_use]
+    pub fn new(error: ReplicaError, name: impl Fn(NodeId) -> String) -> Self {
+        let words = match &error.cause {
+            ReplicaCause::Members(unfit) => unfit.told(name),
+            _ => error.to_string(),
+        };
+        Self { error, words }
+    }
 }
 
 /// A backup that is being taken.

@@ -23,7 +23,7 @@ pub struct Status {
     pub commit_index: u64,
     /// The last index whose effect it has applied.
     pub applied_index: u64,
-    /// The names of all members, itself included, in order.
+    /// The names of the members of its map's group, as far as it knows, in order.
     pub members: Vec<String>,
     /// Milliseconds since the process started the node.
     pub uptime_ms: u64,
@@ -58,6 +58,8 @@ pub enum Role {
     Candidate,
     /// Holds the data and has no vote.
     Learner,
+    /// Is no member of the group: removed, on its way out, or not taken in yet.
+    Outsider,
 }
 
 impl Status {
@@ -75,6 +77,7 @@ impl fmt::Display for Role {
             Self::Follower => "follower",
             Self::Candidate => "candidate",
             Self::Learner => "learner",
+            Self::Outsider => "outsider",
         })
     }
 }

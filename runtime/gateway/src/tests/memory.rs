@@ -13,12 +13,12 @@ use synod::services::kv::{
     Call, Consistency, DeleteOutcome, Event, EventKind, Expect, KeyValue, KvCause, KvError, Put, PutOutcome,
     Range, Read, Versioned,
 };
-use synod::services::replicated::{ReplicaCause, ReplicaError};
+use synod::services::replicated::{ReplicaCause, ReplicaError, Unfit};
 use synod::telemetry::Metrics;
 use tokio::sync::watch;
 
 use crate::roster::{Members, Roster};
-use crate::service::{Backup, Map, Service};
+use crate::service::{Backup, Map, Service, Unchanged};
 use crate::status::{Role, Status};
 
 #[derive(Default)]
@@ -183,10 +183,11 @@ impl Service for Memory {
         &self,
         wanted: Roster,
         _deadline: Duration,
-    ) -> LocalBoxFuture<'static, Result<LogIndex, ReplicaError>> {
+    ) -> LocalBoxFuture<'static, Result<LogIndex, Unchanged>> {
         if wanted.voters.is_empty() {
-            let cause = ReplicaCause::Members("a group needs a voter".into());
-            return ready(Err(ReplicaError::not_executed(cause))).boxed_local();
+            let cause = ReplicaCause::Members(Unfit::NoVoter);
+            let unchanged = Unchanged::new(ReplicaError::not_executed(cause), |node| node.to_string());
+            return ready(Err(unchanged)).boxed_local();
         }
         self.state.lock().unwrap().members = wanted;
         ready(Ok(LogIndex(8))).boxed_local()

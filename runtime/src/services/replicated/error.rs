@@ -8,6 +8,7 @@ use synod_protocols::raft::Refusal;
 use synod_protocols::{NodeId, Outcome};
 
 use crate::driver::CommandError;
+use crate::services::replicated::unfit::Unfit;
 
 /// A request that failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Wire, thiserror::Error)]
@@ -68,7 +69,7 @@ pub enum ReplicaCause {
     TagReused,
     /// No group can have these members.
     #[error("{0}")]
-    Members(String),
+    Members(Unfit),
     /// Another change of members is under way, or took this one's place.
     #[error("another change of members is under way")]
     ChangeInProgress,
@@ -116,7 +117,7 @@ impl ReplicaError {
             Refusal::Transferring | Refusal::TransferFailed | Refusal::LeadershipLost => {
                 ReplicaCause::LeadershipMoves
             }
-            Refusal::Members(error) => ReplicaCause::Members(error.to_string()),
+            Refusal::Members(error) => ReplicaCause::Members(error.into()),
             Refusal::ChangeInProgress | Refusal::Superseded => ReplicaCause::ChangeInProgress,
             Refusal::SnapshotFailed | Refusal::StorageFailed | Refusal::Stopped => ReplicaCause::Stopped,
         };

@@ -23,6 +23,7 @@ mod search;
 mod shared;
 #[cfg(test)]
 mod tests;
+mod unfit;
 mod watched;
 
 pub use backup::Backup;
@@ -41,3 +42,4 @@ pub(crate) use payload::pack;
 pub use remote::Remote;
 pub use replica::Replica;
 pub(crate) use shared::Shared;
+pub use unfit::Unfit;

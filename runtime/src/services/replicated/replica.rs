@@ -16,6 +16,7 @@ use crate::services::replicated::error::{ReplicaCause, ReplicaError};
 use crate::services::replicated::forward::{Execute, Executed, Queried};
 use crate::services::replicated::payload::unpack;
 use crate::services::replicated::shared::Shared;
+use crate::services::replicated::unfit::Unfit;
 use crate::services::state_machine::StateMachine;
 use crate::storage::{SnapshotFault, SnapshotReader};
 use crate::wire::{Form, encode};
@@ -71,9 +72,7 @@ impl<S: StateMachine> Replica<S> {
     /// [`ReplicaError`]; steps may have been taken when the outcome is unknown.
     pub async fn change(&self, change: &Change) -> Result<LogIndex, ReplicaError> {
         if let Some(node) = change.listed_twice() {
-            return Err(ReplicaError::not_executed(ReplicaCause::Members(format!(
-                "node {node} stands in two lists"
-            ))));
+            return Err(ReplicaError::not_executed(ReplicaCause::Members(Unfit::ListedTwice(node))));
         }
         match self.command(change.command(), 0).await? {
             Reply::MembersChanged { index } => Ok(index),
