@@ -12,6 +12,7 @@ mod group;
 mod handle;
 mod machine;
 mod network;
+mod overrides;
 mod pairs;
 mod production;
 mod resting;
