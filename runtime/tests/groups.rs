@@ -1,54 +1,26 @@
 //! Many replicated services on three whole nodes in virtual time: they come and go while the nodes live.
 
+#[path = "services/counter.rs"]
+mod counter;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::io::{self, Read};
 use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::{join_all, try_join_all};
-use synod::driver::Frozen;
 use synod::node::{Group, Node, RaftConfig, ServiceError};
+use synod::services::Outcome;
 use synod::services::replicated::{Change, DEADLINE, Replicated};
-use synod::services::{Applied, Outcome, StateMachine};
 use synod::sim::{Simulation, simulate};
 use synod::storage::LogOptions;
 use synod::transport::PeerName;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::counter::Counter;
+
 const NAMES: [&str; 3] = ["a", "b", "c"];
 const PORT: u16 = 7400;
-
-/// Counts, and tells the count.
-#[derive(Debug, Default)]
-struct Counter(u64);
-
-impl StateMachine for Counter {
-    type Command = u64;
-    type Reply = u64;
-    type Query = ();
-    type Answer = u64;
-
-    fn apply(&mut self, _at: Applied, command: u64) -> u64 {
-        self.0 += command;
-        self.0
-    }
-
-    fn query(&self, (): ()) -> u64 {
-        self.0
-    }
-
-    fn snapshot(&self) -> Frozen {
-        let count = self.0;
-        Frozen::new(move |writer| writer.write_all(&count.to_le_bytes()))
-    }
-
-    fn restore(reader: &mut dyn Read) -> io::Result<Self> {
-        let mut bytes = [0; 8];
-        reader.read_exact(&mut bytes)?;
-        Ok(Self(u64::from_le_bytes(bytes)))
-    }
-}
 
 #[derive(Clone)]
 struct Cluster {

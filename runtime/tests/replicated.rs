@@ -1,9 +1,11 @@
 //! Replicated services on three whole nodes in virtual time: any node answers, a dead leader costs nothing twice, a node that was
 //! away for long takes a snapshot.
 
+#[path = "services/counter.rs"]
+mod counter;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::io::{self, Read};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -11,56 +13,26 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::future::{join_all, try_join_all};
 use synod::address::node_id;
-use synod::driver::Frozen;
 use synod::env::Env;
 use synod::node::{Node, RaftConfig};
 use synod::protocols::log::SessionTag;
 use synod::protocols::raft::Role;
 use synod::protocols::{ClientId, LogIndex};
+use synod::services::Outcome;
 use synod::services::kv::{
     Call, Consistency, DeleteOutcome, EventKind, Expect, Kv, KvCause, Put, PutOutcome, Range,
 };
 use synod::services::replicated::{DEADLINE, Doors, Forward, Replicated};
-use synod::services::{Applied, Outcome, StateMachine};
 use synod::sim::{Simulation, simulate};
 use synod::storage::LogOptions;
 use synod::telemetry::Metrics;
 use synod::transport::PeerName;
 use tokio::time::{Instant, sleep};
 
+use crate::counter::Counter;
+
 const NAMES: [&str; 3] = ["a", "b", "c"];
 const PORT: u16 = 7400;
-
-/// Counts, and tells the count.
-#[derive(Debug, Default)]
-struct Counter(u64);
-
-impl StateMachine for Counter {
-    type Command = u64;
-    type Reply = u64;
-    type Query = ();
-    type Answer = u64;
-
-    fn apply(&mut self, _at: Applied, command: u64) -> u64 {
-        self.0 += command;
-        self.0
-    }
-
-    fn query(&self, (): ()) -> u64 {
-        self.0
-    }
-
-    fn snapshot(&self) -> Frozen {
-        let count = self.0;
-        Frozen::new(move |writer| writer.write_all(&count.to_le_bytes()))
-    }
-
-    fn restore(reader: &mut dyn Read) -> io::Result<Self> {
-        let mut bytes = [0; 8];
-        reader.read_exact(&mut bytes)?;
-        Ok(Self(u64::from_le_bytes(bytes)))
-    }
-}
 
 #[derive(Clone)]
 struct Handles {

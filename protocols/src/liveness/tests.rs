@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use crate::liveness::{Command, Config, ConfigError, Event, Liveness, Message, Record};
-use crate::log::{Entry, SnapshotMeta};
+use crate::log::SnapshotMeta;
 use crate::protocol::{Effect, Input, Outbox, Protocol, Recovered};
-use crate::sim::{Application, Fault, LinkConfig, NetworkConfig, Step, Subject, World, WorldConfig};
-use crate::types::{LogTime, NodeId, SessionId, Timestamp, Token};
+use crate::sim::{Fault, LinkConfig, NetworkConfig, Step, Subject, World, WorldConfig};
+use crate::types::{NodeId, SessionId, Timestamp, Token};
 
 impl Subject for Liveness {
     fn leads(&self) -> bool {
@@ -25,27 +23,8 @@ impl Subject for Liveness {
     }
 }
 
-#[derive(Clone, Debug, Default)]
-struct Nothing;
-
-impl Application for Nothing {
-    fn apply(&mut self, _: &Entry) -> Bytes {
-        Bytes::new()
-    }
-    fn wake(&self) -> Option<LogTime> {
-        None
-    }
-    fn snapshot(&self) -> Bytes {
-        Bytes::new()
-    }
-    fn restore(&mut self, _: &SnapshotMeta, _: &Bytes) {}
-    fn digest(&self) -> u64 {
-        0
-    }
-}
-
 struct Net {
-    world: World<Liveness, Nothing>,
+    world: World<Liveness, ()>,
     /// Everything that happened at nodes since the last look.
     steps: usize,
 }

@@ -25,3 +25,24 @@ pub trait Application: Clone + Default {
     /// A number that differs when states differ; part of the state, so a snapshot carries it.
     fn digest(&self) -> u64;
 }
+
+/// What a protocol without entries has no need of.
+impl Application for () {
+    fn apply(&mut self, _: &Entry) -> Bytes {
+        Bytes::new()
+    }
+
+    fn wake(&self) -> Option<LogTime> {
+        None
+    }
+
+    fn snapshot(&self) -> Bytes {
+        Bytes::new()
+    }
+
+    fn restore(&mut self, _: &SnapshotMeta, _: &Bytes) {}
+
+    fn digest(&self) -> u64 {
+        0
+    }
+}

@@ -3,16 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::log::{Entry, SnapshotMeta};
+use crate::log::SnapshotMeta;
 use crate::protocol::{Input, Outbox, Place, Placed, Protocol, Recovered};
 use crate::sim::{
-    Application, DiskConfig, Fault, FaultKind, Happening, NetworkConfig, Node, Step, Subject, World,
-    WorldConfig,
+    DiskConfig, Fault, FaultKind, Happening, NetworkConfig, Node, Step, Subject, World, WorldConfig,
 };
-use crate::types::{LogTime, NodeId, Timestamp, Token};
+use crate::types::{NodeId, Timestamp, Token};
 
 #[derive(Clone, Debug)]
 struct Greatest {
@@ -92,32 +90,13 @@ impl Subject for Greatest {
     }
 }
 
-#[derive(Clone, Debug, Default)]
-struct Nothing;
-
-impl Application for Nothing {
-    fn apply(&mut self, _: &Entry) -> Bytes {
-        Bytes::new()
-    }
-    fn wake(&self) -> Option<LogTime> {
-        None
-    }
-    fn snapshot(&self) -> Bytes {
-        Bytes::new()
-    }
-    fn restore(&mut self, _: &SnapshotMeta, _: &Bytes) {}
-    fn digest(&self) -> u64 {
-        0
-    }
-}
-
-fn world(seed: u64, config: WorldConfig) -> World<Greatest, Nothing> {
+fn world(seed: u64, config: WorldConfig) -> World<Greatest, ()> {
     let ids = [1, 2, 3].map(NodeId);
     let machines = ids.map(|id| ids.into_iter().filter(|&peer| peer != id).collect());
     World::new(seed, config, machines.into())
 }
 
-fn run_until(world: &mut World<Greatest, Nothing>, until: Timestamp) -> Vec<(Token, u64)> {
+fn run_until(world: &mut World<Greatest, ()>, until: Timestamp) -> Vec<(Token, u64)> {
     let mut answers = Vec::new();
     while world.next_time().is_some_and(|next| next <= until) {
         world.step().expect("the register keeps the contract");
@@ -130,7 +109,7 @@ fn at(millis: u64) -> Timestamp {
     Timestamp(millis * 1_000_000)
 }
 
-fn value(node: &Node<Greatest, Nothing>) -> Option<u64> {
+fn value(node: &Node<Greatest, ()>) -> Option<u64> {
     node.machine().map(|machine| machine.value)
 }
 
