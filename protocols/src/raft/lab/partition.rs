@@ -95,13 +95,9 @@ pub fn play_partition(
     latency: Latency,
     timeouts: u32,
 ) -> Outcome {
-    let on = rules == Rules::Sticky;
-    let mut stage = Stage::led_by(partition.nodes(), 2, seed, |config| Config {
-        election_timeout: timeout,
-        heartbeat_interval: timeout / 5,
-        pre_vote: on,
-        check_quorum: on,
-        ..config
+    let mut stage = Stage::led_by(partition.nodes(), 2, seed, |config| {
+        let config = rules.put_into(config);
+        Config { election_timeout: timeout, heartbeat_interval: timeout / 5, ..config }
     });
     debug_assert_eq!(stage.leader(), Some(NodeId(2)), "the scenes begin with this leader");
     stage.begin(seed, latency, Duration::ZERO);

@@ -21,14 +21,14 @@ impl Replacement {
     #[must_use]
     pub fn new(least: Duration, spread: Duration, rules: Rules) -> Self {
         let heartbeat = least / 2;
-        let on = rules == Rules::Sticky;
-        let mut stage = Stage::led_by(NODES, 1, 0, |config| Config {
-            election_timeout: least,
-            election_spread: Some(spread),
-            heartbeat_interval: heartbeat,
-            pre_vote: on,
-            check_quorum: on,
-            ..config
+        let mut stage = Stage::led_by(NODES, 1, 0, |config| {
+            let config = rules.put_into(config);
+            Config {
+                election_timeout: least,
+                election_spread: Some(spread),
+                heartbeat_interval: heartbeat,
+                ..config
+            }
         });
         for behind in [4, 5] {
             stage.cut(1, behind);

@@ -43,14 +43,7 @@ impl SplitVote {
 
 /// The experiment's settings.
 pub(super) fn tuned(config: Config, rules: Rules) -> Config {
-    let on = rules == Rules::Sticky;
-    Config {
-        election_timeout: TIMEOUT,
-        heartbeat_interval: TIMEOUT / 2,
-        pre_vote: on,
-        check_quorum: on,
-        ..config
-    }
+    Config { election_timeout: TIMEOUT, heartbeat_interval: TIMEOUT / 2, ..rules.put_into(config) }
 }
 
 /// Lets the leader end and an election take place, by the chance of `seed`.

@@ -20,13 +20,23 @@ pub enum Latency {
     Uniform(Duration, Duration),
 }
 
-/// Which of the rules that keep a leader in office are on.
+/// Which of the rules are on that keep a leader in office, or bring one there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rules {
     /// Neither: Raft as in the paper.
     Plain,
     /// Pre-vote, check-quorum and stickiness.
     Sticky,
+    /// These, and the catch-up candidacy.
+    CatchUp,
+}
+
+impl Rules {
+    /// These settings with the rules that are on.
+    pub(super) fn put_into(self, config: Config) -> Config {
+        let on = self != Self::Plain;
+        Config { pre_vote: on, check_quorum: on, catch_up: self == Self::CatchUp, ..config }
+    }
 }
 
 /// Something that will happen.

@@ -16,6 +16,8 @@ const TIMEOUT: Duration = Duration::from_millis(300);
 const TIMEOUTS: u32 = 40;
 const LATENCY: Latency = Latency::Uniform(Duration::from_micros(100), Duration::from_micros(300));
 
+const RULES: [Rules; 3] = [Rules::Plain, Rules::Sticky, Rules::CatchUp];
+
 /// What the paper says of other protocols: Omni-Paxos, Raft, Raft with pre-vote and check-quorum, VR, Multi-Paxos.
 const PUBLISHED: [(Partition, [&str; 5]); 3] = [
     (Partition::QuorumLoss, ["yes", "yes", "yes", "no", "no"]),
@@ -53,6 +55,7 @@ impl Line {
         match self.rules {
             Rules::Plain => "plain",
             Rules::Sticky => "pre-vote, check-quorum",
+            Rules::CatchUp => "catch-up candidacy",
         }
     }
 
@@ -72,18 +75,22 @@ impl Line {
         }
     }
 
-    /// What the paper says of Raft with these rules.
+    /// What the paper says of Raft with these rules; of catch-up candidacy it says nothing.
     fn published(&self) -> Option<&'static str> {
         let (_, row) = PUBLISHED.iter().find(|(partition, _)| *partition == self.partition)?;
-        Some(row[if self.rules == Rules::Plain { 1 } else { 2 }])
+        match self.rules {
+            Rules::Plain => Some(row[1]),
+            Rules::Sticky => Some(row[2]),
+            Rules::CatchUp => None,
+        }
     }
 }
 
 pub(super) fn run(trials: u64, seed: u64) -> Finding {
-    let bar = bar(Partition::ALL.len() as u64 * 2 * trials);
+    let bar = bar((Partition::ALL.len() * RULES.len()) as u64 * trials);
     let mut lines = Vec::new();
     for partition in Partition::ALL {
-        for rules in [Rules::Plain, Rules::Sticky] {
+        for rules in RULES {
             let outcomes = each(trials, &bar, |trial| {
                 play_partition(partition, (seed << 32) + trial, TIMEOUT, rules, LATENCY, TIMEOUTS)
             });
@@ -180,18 +187,25 @@ fn as_json(line: &Line) -> serde_json::Value {
 
 fn chart(lines: &[Line]) -> Chart {
     let mut series = Vec::new();
-    for (colour, line) in lines.iter().enumerate() {
+    // Catch-up differs in one partition only.
+    let shown = |line: &&Line| line.rules != Rules::CatchUp || line.partition == Partition::Constrained;
+    for line in lines.iter().filter(shown) {
+        let colour = Partition::ALL.iter().position(|&it| it == line.partition).unwrap_or_default();
         let part = |number: usize| (number + 1) as f64 / line.trials as f64 * 100.0;
         let timeouts = |down: &Duration| down.as_secs_f64() / TIMEOUT.as_secs_f64();
         let points: Vec<_> =
             (0..line.down.len()).map(|number| (timeouts(&line.down[number]), part(number))).collect();
         let points = if points.is_empty() { vec![(0.0, 0.0), (f64::from(TIMEOUTS), 0.0)] } else { points };
-        let mark = if line.rules == Rules::Plain { Mark::Line } else { Mark::Dashes };
+        let mark = match line.rules {
+            Rules::Plain => Mark::Line,
+            Rules::Sticky => Mark::Dashes,
+            Rules::CatchUp => Mark::Dots,
+        };
         let name = if mark == Mark::Line { line.partition.name().to_owned() } else { String::new() };
-        series.push(Series { name, mark, colour: colour / 2, points });
+        series.push(Series { name, mark, colour, points });
     }
     Chart {
-        title: "How long a group is down when links fail in part (dashed: pre-vote, check-quorum)".to_owned(),
+        title: "How long a group is down when links fail in part (dashed: pre-vote, check-quorum; dotted: catch-up)".to_owned(),
         across: ("election timeouts", Scale::Linear(0.0, 12.0), vec![0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0]),
         up: (
             "percent of the trials that go on",
