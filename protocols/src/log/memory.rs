@@ -7,15 +7,14 @@ use std::collections::VecDeque;
 use crate::log::entries::Entries;
 use crate::log::entry::Entry;
 use crate::log::position::Position;
+use crate::log::terms::Terms;
 use crate::types::{LogIndex, LogTime, Term};
 
-/// A log above its last compaction. Terms are kept as runs, entries in a cache that always ends at the last index.
+/// A log above its last compaction: all terms, and a cache of entries that is empty or ends at the last index.
 #[derive(Clone, Debug)]
 pub struct MemoryLog {
-    base: Position,
-    last: LogIndex,
+    terms: Terms,
     last_time: LogTime,
-    runs: VecDeque<Run>,
     /// The cache: what was appended together and is shared from here on, none of it empty; then what was appended one by one
     /// since.
     sealed: VecDeque<Entries>,
@@ -23,26 +22,17 @@ pub struct MemoryLog {
     cache_bytes: usize,
 }
 
-/// Consecutive entries of one term, from `first` to the next run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Run {
-    first: LogIndex,
-    term: Term,
-}
-
 impl MemoryLog {
     /// An empty log whose next entry follows `base`, which was written at `time`.
     #[must_use]
     pub fn new(base: Position, time: LogTime) -> Self {
-        Self {
-            base,
-            last: base.index,
-            last_time: time,
-            runs: VecDeque::new(),
-            sealed: VecDeque::new(),
-            open: Vec::new(),
-            cache_bytes: 0,
-        }
+        Self::on_disk(Terms::new(base), time)
+    }
+
+    /// A log whose entries have these terms, the last of which was written at `time`. None of them is in memory.
+    #[must_use]
+    pub fn on_disk(terms: Terms, time: LogTime) -> Self {
+        Self { terms, last_time: time, sealed: VecDeque::new(), open: Vec::new(), cache_bytes: 0 }
     }
 
     /// Appends the next entry.
@@ -80,13 +70,9 @@ impl MemoryLog {
 
     /// Forgets the entries from `from` on; entries below the base cannot be forgotten this way.
     pub fn truncate(&mut self, from: LogIndex) {
-        let from = from.max(self.base.index.next());
-        if from > self.last {
+        let from = from.max(self.base().index.next());
+        if !self.terms.truncate(from) {
             return;
-        }
-        self.last = from.previous();
-        while self.runs.back().is_some_and(|run| run.first >= from) {
-            self.runs.pop_back();
         }
         self.seal();
         while let Some(batch) = self.sealed.pop_back_if(|batch| ends_at_or_after(batch, from)) {
@@ -106,15 +92,10 @@ impl MemoryLog {
 
     /// Forgets the entries up to `upto`, at most the whole log.
     pub fn compact(&mut self, upto: LogIndex) {
-        let upto = upto.min(self.last);
-        let Some(term) = self.term_at(upto) else { return };
-        self.base = Position { term, index: upto };
-        while self.runs.get(1).is_some_and(|second| second.first <= upto.next()) || self.last == upto {
-            if self.runs.pop_front().is_none() {
-                break;
-            }
+        let upto = upto.min(self.last().index);
+        if self.terms.compact(upto) {
+            self.drop_oldest(upto, |_| true);
         }
-        self.drop_oldest(upto, |_| true);
     }
 
     /// Drops the oldest entries up to `upto` from memory while more than `limit` bytes are held.
@@ -128,49 +109,25 @@ impl MemoryLog {
         self.evict(upto, 0);
         self.sealed.shrink_to_fit();
         self.open.shrink_to_fit();
-        self.runs.shrink_to_fit();
+        self.terms.shrink();
     }
 
     /// The term of an entry, or of the base; `None` outside of the log.
     #[must_use]
     pub fn term_at(&self, index: LogIndex) -> Option<Term> {
-        if index == self.base.index {
-            return Some(self.base.term);
-        }
-        if index < self.base.index || index > self.last {
-            return None;
-        }
-        // Nearly every question is about the newest run.
-        let newest = self.runs.back()?;
-        if newest.first <= index {
-            return Some(newest.term);
-        }
-        let after = self.runs.partition_point(|run| run.first <= index);
-        self.runs.get(after.checked_sub(1)?).map(|run| run.term)
+        self.terms.term_at(index)
     }
 
     /// Whether this log holds, or has compacted to exactly, the entry at a position.
     #[must_use]
     pub fn holds(&self, position: Position) -> bool {
-        self.term_at(position.index) == Some(position.term)
+        self.terms.holds(position)
     }
 
     /// The last position not above `limit` in index nor in term: where two logs may still agree. `None` below the base.
     #[must_use]
     pub fn last_within(&self, limit: Position) -> Option<Position> {
-        let index = limit.index.min(self.last);
-        if index < self.base.index {
-            return None;
-        }
-        let after = self.runs.partition_point(|run| run.first <= index);
-        let mut end = index;
-        for run in self.runs.iter().take(after).rev() {
-            if run.term <= limit.term {
-                return Some(Position { term: run.term, index: end });
-            }
-            end = run.first.previous();
-        }
-        (self.base.term <= limit.term).then_some(self.base)
+        self.terms.last_within(limit)
     }
 
     /// An entry, if it is in memory.
@@ -183,7 +140,8 @@ impl MemoryLog {
     /// least one. `None` when the first is not in memory. What was appended together is not copied.
     #[must_use]
     pub fn range(&self, from: LogIndex, to: LogIndex, count: usize, bytes: usize) -> Option<Entries> {
-        let wanted = usize::try_from(to.min(self.last).next().0.saturating_sub(from.0)).unwrap_or(usize::MAX);
+        let wanted =
+            usize::try_from(to.min(self.last().index).next().0.saturating_sub(from.0)).unwrap_or(usize::MAX);
         let wanted = wanted.min(count).max(1);
         if let Some(batch) = self.batch(from) {
             let skipped = usize::try_from(from.0 - batch[0].index.0).expect("a batch is in memory");
@@ -218,7 +176,7 @@ impl MemoryLog {
     /// Where the log ends.
     #[must_use]
     pub fn last(&self) -> Position {
-        Position { term: self.last_term(), index: self.last }
+        self.terms.last()
     }
 
     /// The log time of the last entry.
@@ -230,7 +188,7 @@ impl MemoryLog {
     /// The last position that was compacted away.
     #[must_use]
     pub fn base(&self) -> Position {
-        self.base
+        self.terms.base()
     }
 
     /// Bytes of entries in memory.
@@ -239,17 +197,9 @@ impl MemoryLog {
         self.cache_bytes
     }
 
-    fn last_term(&self) -> Term {
-        self.runs.back().map_or(self.base.term, |run| run.term)
-    }
-
     /// Notes that the log ends with `entry`.
     fn note(&mut self, entry: &Entry) {
-        assert_eq!(entry.index, self.last.next(), "entries are appended one by one");
-        if self.last_term() != entry.term || self.runs.is_empty() {
-            self.runs.push_back(Run { first: entry.index, term: entry.term });
-        }
-        self.last = entry.index;
+        self.terms.push(entry.position());
         self.last_time = entry.time;
     }
 
@@ -300,8 +250,8 @@ impl MemoryLog {
 /// Two logs are the same that hold the same, whatever was appended together.
 impl PartialEq for MemoryLog {
     fn eq(&self, other: &Self) -> bool {
-        let of = |log: &Self| (log.base, log.last, log.last_time, log.cache_bytes);
-        of(self) == of(other) && self.runs == other.runs && self.cached().eq(other.cached())
+        let of = |log: &Self| (log.last_time, log.cache_bytes);
+        of(self) == of(other) && self.terms == other.terms && self.cached().eq(other.cached())
     }
 }
 

@@ -5,9 +5,13 @@
 mod entries;
 mod entry;
 mod memory;
+mod outline;
 mod position;
+mod terms;
 
 pub use entries::Entries;
 pub use entry::{Body, Entry, SessionTag, SnapshotMeta};
 pub use memory::MemoryLog;
+pub use outline::Outline;
 pub use position::Position;
+pub use terms::Terms;

@@ -2,7 +2,7 @@
 //!
 //! Not an address on the disk: the log decides where bytes go.
 
-use crate::types::LogIndex;
+use crate::types::{LogIndex, LogTime, Term};
 
 /// Where a record lives in the shared log, which is how the log knows whether it is still of use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,6 +23,17 @@ impl Place {
 pub trait Placed {
     /// Where the record lives.
     fn place(&self) -> Place;
+
+    /// The term and the log time of an entry; zero for a machine whose entries have none.
+    fn stamp(&self) -> (Term, LogTime) {
+        (Term::ZERO, LogTime::ZERO)
+    }
+
+    /// Whether a machine that starts has to be given this entry whole. What it is not given it can read back with
+    /// [`crate::protocol::Effect::Load`].
+    fn is_read_at_start(&self) -> bool {
+        true
+    }
 
     /// The index up to which the log may be forgotten by the word of this cell, without a snapshot: for a machine that holds no data.
     fn forgets_upto(&self) -> Option<LogIndex> {

@@ -2,7 +2,7 @@
 //!
 //! Damage is not told here: a log that is damaged does not start its machines.
 
-use crate::log::SnapshotMeta;
+use crate::log::{Outline, SnapshotMeta};
 
 /// What a machine finds on its disk when it starts.
 #[derive(Clone, Debug)]
@@ -11,12 +11,12 @@ pub struct Recovered<R> {
     pub cells: Vec<R>,
     /// The newest whole snapshot.
     pub snapshot: Option<SnapshotMeta>,
-    /// The entries of the log above the last compaction, consecutive.
-    pub entries: Vec<R>,
+    /// The entries of the log above the last compaction, without what can be read back.
+    pub log: Outline<R>,
 }
 
 impl<R> Default for Recovered<R> {
     fn default() -> Self {
-        Self { cells: Vec::new(), snapshot: None, entries: Vec::new() }
+        Self { cells: Vec::new(), snapshot: None, log: Outline::default() }
     }
 }

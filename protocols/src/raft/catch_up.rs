@@ -118,7 +118,7 @@ impl Raft {
             None => {
                 let request = self.new_request();
                 self.loads.insert(request, Load::Puller(from, next));
-                out.load(request, next, last.index, bytes);
+                out.load(request, next, self.config.append_end(next).min(last.index), bytes);
             }
         }
     }

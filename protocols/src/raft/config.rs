@@ -8,7 +8,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::raft::membership::{MembersError, Membership, check};
-use crate::types::{NodeId, StoreId};
+use crate::types::{LogIndex, NodeId, StoreId};
 
 /// The settings of one Raft machine. Start from [`Config::lan`], [`Config::wan`] or [`Config::sim`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -196,5 +196,10 @@ impl Config {
             });
         }
         Ok(())
+    }
+
+    /// The last entry that an append can hold which begins with this one.
+    pub(super) fn append_end(&self, from: LogIndex) -> LogIndex {
+        LogIndex(from.0.saturating_add(self.max_append_entries as u64).saturating_sub(1))
     }
 }

@@ -5,9 +5,9 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::log::{Entry, SnapshotMeta};
+use crate::log::{Body, Entry, SnapshotMeta};
 use crate::protocol::{Place, Placed};
-use crate::types::{LogIndex, NodeId, Term};
+use crate::types::{LogIndex, LogTime, NodeId, Term};
 
 /// One record of the machine's log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +40,18 @@ impl Placed for Record {
             Self::Founding(_) => Place::Cell(Self::FOUNDING),
             Self::Anchor(_) => Place::Cell(Place::ANCHOR),
         }
+    }
+
+    fn stamp(&self) -> (Term, LogTime) {
+        match self {
+            Self::Entry(entry) => (entry.term, entry.time),
+            Self::Ballot { .. } | Self::Founding(_) | Self::Anchor(_) => (Term::ZERO, LogTime::ZERO),
+        }
+    }
+
+    /// A configuration is in force before anything is applied; commands and their sessions have an effect only then.
+    fn is_read_at_start(&self) -> bool {
+        matches!(self, Self::Entry(Entry { body: Body::Configuration(_), .. }))
     }
 
     fn forgets_upto(&self) -> Option<LogIndex> {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 
-use crate::log::{Entry, MemoryLog, Position, SnapshotMeta};
+use crate::log::{MemoryLog, Outline, Position, SnapshotMeta};
 use crate::prng::Prng;
 use crate::protocol::{Outbox, Recovered};
 use crate::raft::config::Config;
@@ -38,15 +38,15 @@ impl Raft {
         let base = snapshot.as_ref().map_or(Position::START, |meta| meta.position());
         let time = snapshot.as_ref().map_or(LogTime::ZERO, |meta| meta.time);
         let mut configurations = Configurations::new(base.index, membership);
-        for (index, membership) in carried(&recovered.entries, base.index) {
+        for (index, membership) in carried(recovered.log.whole(), base.index) {
             configurations.push(index, membership);
         }
-        let (log, repair) = rebuild(base, time, recovered.entries);
+        let (log, repair) = rebuild(base, time, &recovered.log);
         if repair.is_some() {
             configurations.truncate(base.index.next());
         }
         let (term, vote) = ballot(&config, (term, vote), log.last().term);
-        let mut raft = Self {
+        Self {
             configurations,
             founding,
             prng: Prng::fork(seed, config.id.0),
@@ -89,9 +89,7 @@ impl Raft {
             hibernation: Hibernation::default(),
             log,
             config,
-        };
-        raft.trim_cache();
-        raft
+        }
     }
 
     /// What the first input finds undone: clocks to set, and a disk to put right.
@@ -147,31 +145,23 @@ impl Cells {
 /// The log on disk above a snapshot. Where it does not contain the snapshot's last entry, the snapshot stands alone, and the
 /// disk has to be told that the log continues there; the index is returned. Entries may be missing up to the snapshot's
 /// because a leader applies what a quorum holds before its own disk does.
-fn rebuild(base: Position, time: LogTime, records: Vec<Record>) -> (MemoryLog, Option<LogIndex>) {
-    let mut entries = Vec::with_capacity(records.len());
-    for record in records {
-        let Record::Entry(entry) = record else { unreachable!("only entries have an index") };
-        entries.push(entry);
-    }
-    let Some(first) = entries.first() else {
+fn rebuild(base: Position, time: LogTime, found: &Outline<Record>) -> (MemoryLog, Option<LogIndex>) {
+    let Some(terms) = found.terms() else {
         return (MemoryLog::new(base, time), Some(base.index).filter(|&index| index > LogIndex::ZERO));
     };
-    assert!(first.index <= base.index.next(), "the log on disk begins where the snapshot ends, or before");
-    let contained = |entry: &Entry| entry.position() == base;
-    if first.index <= base.index && !entries.iter().any(contained) {
+    let first = terms.base().index.next();
+    assert!(first <= base.index.next(), "the log on disk begins where the snapshot ends, or before");
+    if first <= base.index && !terms.holds(base) {
         return (MemoryLog::new(base, time), Some(base.index));
     }
-    // What stands before the first entry is unknown when that entry is below the snapshot: then it becomes the base itself.
-    let (start, since) = match first.index {
-        LogIndex(1) => (Position::START, LogTime::ZERO),
-        index if index > base.index => (base, time),
-        _ => (first.position(), first.time),
-    };
-    let mut log = MemoryLog::new(start, since);
-    for entry in entries.into_iter().filter(|entry| entry.index > start.index) {
-        log.append(entry);
+    let mut terms = terms.clone();
+    if first > base.index {
+        terms.follow(base);
+    } else if first > LogIndex(1) {
+        // What stands before the first entry is unknown; it becomes the base itself.
+        terms.compact(first);
     }
-    (log, None)
+    (MemoryLog::on_disk(terms, found.last_time()), None)
 }
 
 /// The configurations that the log on disk carries above a snapshot.

@@ -324,7 +324,8 @@ impl Raft {
         for (peer, from) in wanted {
             let request = self.new_request();
             self.loads.insert(request, Load::Peer(peer, from));
-            out.load(request, from, self.durable, self.config.max_append_bytes);
+            let to = self.config.append_end(from).min(self.durable);
+            out.load(request, from, to, self.config.max_append_bytes);
         }
     }
 

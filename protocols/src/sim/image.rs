@@ -170,7 +170,7 @@ impl<P: Subject> Image<P> {
         Recovered {
             cells: self.cells.values().cloned().collect(),
             snapshot: self.snapshot.as_ref().map(|snapshot| snapshot.meta.clone()),
-            entries: self.entries.iter().cloned().collect(),
+            log: self.entries.iter().cloned().collect(),
         }
     }
 

@@ -111,7 +111,7 @@ impl Bounds {
             check_quorum: self.manners,
             catch_up: self.catch_up,
             max_append_entries: self.batch,
-            // Nothing is read back from the disk, and no snapshot is taken.
+            // Nothing is read back from the disk but what a node finds there when it starts, and no snapshot is taken.
             cache_bytes: 1 << 20,
             snapshot_entries: 1 << 20,
             ..Config::sim(id, voters)

@@ -83,7 +83,7 @@ impl Disk {
         Recovered {
             cells: ballot.into_iter().chain(self.founding.clone()).collect(),
             snapshot: None,
-            entries: self.entries.iter().cloned().map(Record::Entry).collect(),
+            log: self.entries.iter().cloned().map(Record::Entry).collect(),
         }
     }
 }
@@ -122,10 +122,7 @@ impl Node {
         let mut inputs = VecDeque::from([(now, input)]);
         while let Some((now, input)) = inputs.pop_front() {
             self.raft.handle(now, input, &mut self.outbox);
-            if let Some(upto) = self.carry_out(&mut said) {
-                let applied = Input::Applied { upto, results: Vec::new(), wake: None };
-                inputs.push_back((Timestamp::ZERO, applied));
-            }
+            inputs.extend(self.carry_out(&mut said).into_iter().map(|answer| (Timestamp::ZERO, answer)));
             if !bounds.slow_disks && self.writes() {
                 inputs.push_back((Timestamp::ZERO, Input::Persisted(self.sync_all(&mut said))));
             }
@@ -153,6 +150,12 @@ impl Node {
         !self.unsynced.is_empty()
     }
 
+    /// An entry of the log, in memory or on the disk.
+    pub(crate) fn entry(&self, index: LogIndex) -> Option<&Entry> {
+        let on_disk = || self.disk.entries.iter().find(|entry| entry.index == index);
+        self.raft.term_at(index).and_then(|_| self.raft.entry(index).or_else(on_disk))
+    }
+
     /// A digest of the node under other names.
     pub(crate) fn digest(&self, renaming: &Renaming) -> u64 {
         let mut hasher = DefaultHasher::new();
@@ -173,9 +176,9 @@ impl Node {
         hasher.finish()
     }
 
-    /// Carries out what needs nobody else. Returns how far the application went.
-    fn carry_out(&mut self, said: &mut Vec<(NodeId, Message)>) -> Option<LogIndex> {
-        let mut applied = None;
+    /// Carries out what needs nobody else. Returns what the application and the disk have to answer.
+    fn carry_out(&mut self, said: &mut Vec<(NodeId, Message)>) -> Vec<Input<Raft>> {
+        let mut answers = Vec::new();
         for effect in self.outbox.take() {
             match effect {
                 Effect::Send { to, message, after } if after > self.durable => {
@@ -183,7 +186,15 @@ impl Node {
                 }
                 Effect::Send { to, message, .. } => said.push((to, message)),
                 Effect::Persist { .. } | Effect::Truncate { .. } => self.unsynced.push_back(effect),
-                Effect::Apply { entries } => applied = entries.last().map(|entry| entry.index),
+                Effect::Apply { entries } => {
+                    let upto = entries.last().expect("something is applied").index;
+                    answers.push(Input::Applied { upto, results: Vec::new(), wake: None });
+                }
+                Effect::Load { request, from, to, .. } => {
+                    let wanted = self.disk.entries.iter().filter(|entry| (from..=to).contains(&entry.index));
+                    let records = wanted.cloned().map(Record::Entry).collect();
+                    answers.push(Input::Loaded { request, records });
+                }
                 Effect::Reply { .. } => {}
                 Effect::Emit { event: Event::RoleChanged { .. }, .. } => {}
                 Effect::Emit { event, .. } => self.complaint = Some(format!("{event:?}")),
@@ -191,7 +202,7 @@ impl Node {
             }
         }
         self.outbox.take_reached();
-        applied
+        answers
     }
 
     fn sync_all(&mut self, said: &mut Vec<(NodeId, Message)>) -> WriteId {

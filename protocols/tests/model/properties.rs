@@ -67,7 +67,7 @@ fn log_matching(state: &State) -> bool {
     logs.iter().enumerate().all(|(i, one)| {
         logs[i + 1..].iter().all(|other| {
             let (mut agreed, mut index) = (true, LogIndex(1));
-            while let (Some(mine), Some(theirs)) = (one.raft.entry(index), other.raft.entry(index)) {
+            while let (Some(mine), Some(theirs)) = (one.entry(index), other.entry(index)) {
                 if mine.term == theirs.term && (!agreed || mine != theirs) {
                     return false;
                 }

@@ -75,7 +75,7 @@ impl Node {
         let recovered = Recovered {
             cells: disk.cells.values().cloned().collect(),
             snapshot: disk.snapshot.as_ref().map(|(meta, _)| meta.clone()),
-            entries: disk.entries.values().cloned().map(Record::Entry).collect(),
+            log: disk.entries.values().cloned().map(Record::Entry).collect(),
         };
         let state = disk.snapshot.as_ref().map(|(_, state)| state.clone()).unwrap_or_default();
         Self {

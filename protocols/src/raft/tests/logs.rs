@@ -515,7 +515,13 @@ fn the_leader_appends_a_tick_when_log_time_reaches_what_the_application_waits_fo
 
 #[test]
 fn entries_that_left_memory_are_read_back_for_a_slow_peer_and_for_applying() {
-    let tune = |c| Config { cache_bytes: 0, snapshot_entries: 1 << 40, snapshot_bytes: 1 << 40, ..c };
+    let tune = |c| Config {
+        max_append_entries: 7,
+        cache_bytes: 0,
+        snapshot_entries: 1 << 40,
+        snapshot_bytes: 1 << 40,
+        ..c
+    };
     let mut cluster = Cluster::with(3, tune).elect(1);
     cluster.isolate(3);
     cluster.node(2).app_busy = true;
@@ -529,6 +535,11 @@ fn entries_that_left_memory_are_read_back_for_a_slow_peer_and_for_applying() {
     cluster.run(Duration::from_millis(400));
     assert_eq!(cluster.agreed().len(), 100);
     assert!(cluster.reached.contains("committed entries read back"));
+    let held = |(_, _, message): &(_, _, Message)| match message {
+        Message::Append { entries, .. } => entries.len(),
+        _ => 0,
+    };
+    assert_eq!(cluster.seen.iter().map(held).max(), Some(7), "an append is no longer for being read back");
 }
 
 #[test]

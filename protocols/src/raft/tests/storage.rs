@@ -144,8 +144,8 @@ fn rt_46_a_snapshot_ahead_of_the_log_makes_the_disk_continue_after_it() {
     let configuration = founding([n(1), n(2), n(3)]).encode();
     let snapshot = SnapshotMeta { index: LogIndex(10), term: Term(2), time: LogTime(50), configuration };
     let cells = vec![Record::Ballot { term: Term(2), vote: None }];
-    let entries = (1..=7).map(|i| Record::Entry(entry(i, 1))).collect();
-    let mut bare = Bare::new(Recovered { cells, snapshot: Some(snapshot), entries });
+    let log = (1..=7).map(|i| Record::Entry(entry(i, 1))).collect();
+    let mut bare = Bare::new(Recovered { cells, snapshot: Some(snapshot), log });
     let status = bare.raft.status();
     assert_eq!(
         (status.applied, status.last_index, status.first_index),
@@ -164,7 +164,7 @@ fn rt_10_a_single_voter_leads_only_once_its_vote_itself_is_on_disk() {
     let configuration = founding([n(3)]).encode();
     let snapshot = SnapshotMeta { index: LogIndex(10), term: Term(2), time: LogTime(50), configuration };
     let cells = vec![Record::Ballot { term: Term(2), vote: None }];
-    let mut bare = Bare::new(Recovered { cells, snapshot: Some(snapshot), entries: Vec::new() });
+    let mut bare = Bare::new(Recovered { cells, snapshot: Some(snapshot), ..Recovered::default() });
     bare.input(Input::Timeout);
     let vote = bare.out.last_write();
     assert!(vote > WriteId(1), "the disk is put right first");
@@ -179,23 +179,51 @@ fn rt_46_a_tail_kept_below_the_snapshot_is_still_known_after_a_restart() {
     let configuration = founding([n(1), n(2), n(3)]).encode();
     let snapshot = SnapshotMeta { index: LogIndex(10), term: Term(2), time: LogTime(10), configuration };
     let cells = vec![Record::Ballot { term: Term(2), vote: None }];
-    let entries = (6..=12).map(|i| Record::Entry(entry(i, 1 + u64::from(i > 8)))).collect();
-    let bare = Bare::new(Recovered { cells, snapshot: Some(snapshot), entries });
+    let log = (6..=12).map(|i| Record::Entry(entry(i, 1 + u64::from(i > 8)))).collect();
+    let bare = Bare::new(Recovered { cells, snapshot: Some(snapshot), log });
     let status = bare.raft.status();
     assert_eq!(
         (status.applied, status.commit, status.last_index),
         (LogIndex(10), LogIndex(10), LogIndex(12))
     );
     assert_eq!(bare.raft.term_at(LogIndex(6)), Some(Term(1)));
-    assert_eq!(bare.raft.entry(LogIndex(7)).map(|e| e.index), Some(LogIndex(7)));
     assert_eq!(bare.raft.term_at(LogIndex(5)), None);
+}
+
+#[test]
+fn what_a_restart_finds_on_disk_is_read_back_when_it_is_applied_and_not_before() {
+    let cells = vec![Record::Ballot { term: Term(2), vote: None }];
+    let log = (1..=9).map(|i| Record::Entry(entry(i, 2))).collect();
+    let mut bare = Bare::new(Recovered { cells, log, ..Recovered::default() });
+    assert_eq!(bare.raft.log.cached_bytes(), 0, "a start holds no payloads, however long the log is");
+    let effects = bare.hear(1, append(2, (9, 2), Vec::new()));
+    assert!(!effects.iter().any(|e| matches!(e, Effect::Load { .. })), "nothing is known to be committed");
+
+    let heartbeat =
+        Message::Heartbeat { term: Term(2), epoch: Epoch(1), round: 1, commit: LogIndex(6), probe: None };
+    let effects = bare.hear(1, heartbeat);
+    let (request, from, to) = effects
+        .iter()
+        .find_map(|e| match e {
+            Effect::Load { request, from, to, .. } => Some((*request, *from, *to)),
+            _ => None,
+        })
+        .expect("what is committed is read back");
+    assert_eq!((from, to), (LogIndex(1), LogIndex(6)));
+    let records = (1..=6).map(|i| Record::Entry(entry(i, 2))).collect();
+    let effects = bare.input(Input::Loaded { request, records });
+    let applied = effects.iter().find_map(|e| match e {
+        Effect::Apply { entries } => Some(entries.len()),
+        _ => None,
+    });
+    assert_eq!(applied, Some(6));
 }
 
 #[test]
 #[should_panic(expected = "RT-05")]
 fn a_disk_whose_log_is_ahead_of_its_term_is_not_started_from() {
-    let entries = vec![Record::Entry(entry(1, 7))];
-    Raft::restore(config(3, 3), 1, Recovered { entries, ..Recovered::default() });
+    let log = [Record::Entry(entry(1, 7))].into_iter().collect();
+    Raft::restore(config(3, 3), 1, Recovered { log, ..Recovered::default() });
 }
 
 #[test]

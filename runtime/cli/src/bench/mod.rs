@@ -11,6 +11,7 @@ mod house;
 mod http;
 mod kv;
 mod latency;
+mod length;
 mod load;
 mod local;
 mod messages;

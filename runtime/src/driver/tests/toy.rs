@@ -115,7 +115,7 @@ impl Protocol for Toy {
             peers: config.peers,
             heard: Vec::new(),
         };
-        for record in recovered.cells.into_iter().chain(recovered.entries) {
+        for record in recovered.cells.into_iter().chain(recovered.log.into_whole()) {
             match record {
                 Record::Entry(_, number) => toy.entries.push(number),
                 Record::Cell(cell) => toy.cell = cell,

@@ -158,7 +158,7 @@ async fn a_restored_disk_starts_a_member_that_goes_on_where_the_backup_ends() {
         bodies.iter().map(|body| crate::wire::decode::<Record>(body, 1 << 20).unwrap()).collect::<Vec<_>>()
     };
     let cells = records(found.cells.into_iter().map(|(_, body)| body).collect());
-    let recovered = Recovered { cells, snapshot: found.snapshot, entries: Vec::new() };
+    let recovered = Recovered { cells, snapshot: found.snapshot, ..Recovered::default() };
     // Another set of voters in the settings counts for nothing: the disk knows better.
     let settings = synod_protocols::raft::Config::lan(NodeId(7), [NodeId(7)].into());
     let status = <Raft as Protocol>::restore(settings, 1, recovered).status();
