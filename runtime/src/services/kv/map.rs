@@ -132,12 +132,13 @@ impl Map {
     }
 
     fn holds(&self, key: &str, expect: &Expect) -> bool {
-        let present = self.rows.find(key);
+        // Looked for only if somebody wants to know.
+        let present = || self.rows.find(key);
         match expect {
             Expect::Any => true,
-            Expect::Absent => present.is_none(),
-            Expect::Value(value) => present.is_some_and(|row| row.value == *value),
-            Expect::Index(index) => present.is_some_and(|row| row.index == *index),
+            Expect::Absent => present().is_none(),
+            Expect::Value(value) => present().is_some_and(|row| row.value == *value),
+            Expect::Index(index) => present().is_some_and(|row| row.index == *index),
         }
     }
 
@@ -150,16 +151,28 @@ impl Map {
         lease: Option<LeaseId>,
         events: &mut Vec<Event>,
     ) -> bool {
-        let name: Arc<str> = key.as_str().into();
-        let before = self.rows.insert(Row { key: Arc::clone(&name), value: value.clone(), index, lease });
-        if let Some(old) = before.as_ref().and_then(|row| row.lease) {
-            self.leases.detach(old, &name);
-        }
+        let present = self.rows.find_mut(&key);
+        let created = present.is_none();
+        let name = match present {
+            Some(row) => {
+                (row.value, row.index) = (value.clone(), index);
+                let name = Arc::clone(&row.key);
+                if let Some(old) = std::mem::replace(&mut row.lease, lease) {
+                    self.leases.detach(old, &name);
+                }
+                name
+            }
+            None => {
+                let name: Arc<str> = key.as_str().into();
+                self.rows.insert(Row { key: Arc::clone(&name), value: value.clone(), index, lease });
+                name
+            }
+        };
         if let Some(lease) = lease {
             self.leases.attach(lease, name);
         }
         events.push(Event { key, value: Some(value), index, kind: EventKind::Put });
-        before.is_none()
+        created
     }
 
     /// Says whether the key was there.

@@ -64,11 +64,14 @@ impl Hub {
 
     /// Tells all changes of one index.
     pub(crate) fn publish(&mut self, index: LogIndex, events: Vec<Event>) {
-        let events: Vec<Arc<Event>> = events.into_iter().map(Arc::new).collect();
-        self.watchers.retain(|watcher| watcher.tell(index, &events, self.limits));
+        let before = self.history.len();
         for event in events {
             self.history_bytes += size(&event);
-            self.history.push_back(event);
+            self.history.push_back(Arc::new(event));
+        }
+        if !self.watchers.is_empty() {
+            let news: Vec<Arc<Event>> = self.history.range(before..).cloned().collect();
+            self.watchers.retain(|watcher| watcher.tell(index, &news, self.limits));
         }
         while self.history.len() > self.limits.events || self.history_bytes > self.limits.bytes {
             self.forget_oldest_index();
