@@ -55,8 +55,8 @@ pub enum Verdict {
 pub struct Sessions {
     limits: SessionLimits,
     clients: Clients,
-    /// Clients by their last use, which is the order in which they are forgotten.
-    by_use: BTreeMap<u64, ClientId>,
+    /// Clients by their last use, which is the order in which they are forgotten, and when that was.
+    by_use: BTreeMap<u64, (ClientId, LogTime)>,
     uses: u64,
     bytes: usize,
 }
@@ -128,7 +128,7 @@ impl Sessions {
             replies: Vec::with_capacity(1),
         });
         self.by_use.remove(&client.used);
-        self.by_use.insert(uses, tag.client);
+        self.by_use.insert(uses, (tag.client, now));
         (client.used, client.used_at) = (uses, now);
         if let Err(place) = client.replies.binary_search_by_key(&tag.sequence, |(sequence, _)| *sequence) {
             self.bytes += Self::OVERHEAD + reply.len();
@@ -148,9 +148,8 @@ impl Sessions {
 
     /// Forgets every client that was silent for the time to live.
     pub fn expire(&mut self, now: LogTime) {
-        let silent = |oldest: &Client, ttl| oldest.used_at.after(ttl) <= now;
-        while let Some((_, &oldest)) = self.by_use.first_key_value()
-            && self.clients.find(oldest).is_none_or(|oldest| silent(oldest, self.limits.ttl))
+        while let Some((_, (_, used_at))) = self.by_use.first_key_value()
+            && used_at.after(self.limits.ttl) <= now
         {
             self.forget_oldest();
         }
@@ -159,7 +158,7 @@ impl Sessions {
     /// What is remembered of each client, in the order in which they are forgotten: when it was last heard, the highest number
     /// forgotten, and the replies by number. For encodings of the table that do without serde.
     pub fn remembered(&self) -> impl Iterator<Item = (ClientId, LogTime, u64, &[(u64, Bytes)])> {
-        self.by_use.values().filter_map(|id| {
+        self.by_use.values().filter_map(|(id, _)| {
             let client = self.clients.find(*id)?;
             Some((*id, client.used_at, client.floor, client.replies.as_slice()))
         })
@@ -169,7 +168,7 @@ impl Sessions {
     pub fn take_up(&mut self, id: ClientId, used_at: LogTime, floor: u64, replies: Vec<(u64, Bytes)>) {
         self.uses += 1;
         self.bytes += replies.iter().map(|(_, reply)| Self::OVERHEAD + reply.len()).sum::<usize>();
-        self.by_use.insert(self.uses, id);
+        self.by_use.insert(self.uses, (id, used_at));
         let used = self.uses;
         self.clients.change(id, || Client { used, used_at, floor, replies });
     }
@@ -205,7 +204,7 @@ impl Sessions {
     }
 
     fn forget_oldest(&mut self) {
-        let Some((_, client)) = self.by_use.pop_first() else { return };
+        let Some((_, (client, _))) = self.by_use.pop_first() else { return };
         if let Some(client) = self.clients.remove(client) {
             self.bytes -= client.replies.iter().map(|(_, reply)| Self::OVERHEAD + reply.len()).sum::<usize>();
         }
