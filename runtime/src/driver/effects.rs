@@ -9,6 +9,7 @@ use synod_protocols::{Effect, Input, Protocol, Timestamp, WriteId};
 use crate::address::MachineId;
 use crate::driver::feed::Arrival;
 use crate::driver::gate::Utterance;
+use crate::driver::host::Effected;
 use crate::driver::links::Links;
 use crate::driver::machines::Hosted;
 use crate::driver::persist::encode_records;
@@ -18,8 +19,8 @@ use crate::storage::Write;
 impl<P: Protocol> Driver<P> {
     /// Gives a machine one input, and carries out what it wants done, until it wants nothing more.
     pub(crate) fn step(&mut self, now: Timestamp, machine: MachineId, input: Input<P>) {
-        let mut inputs = VecDeque::from([input]);
-        while let Some(input) = inputs.pop_front() {
+        let (mut next, mut inputs) = (Some(input), VecDeque::new());
+        while let Some(input) = next.take().or_else(|| inputs.pop_front()) {
             let Some(hosted) = self.machines.get_mut(&machine) else { return };
             hosted.machine.handle(now, input, &mut hosted.outbox);
             self.meters.steps.inc();
@@ -68,11 +69,15 @@ impl<P: Protocol> Driver<P> {
                 });
             }
             Effect::Apply { entries } => {
-                let upto = entries.last()?.index;
-                let effected = hosted.host.apply(entries);
-                return Some(Input::Applied { upto, results: effected.results, wake: effected.wake });
+                hosted.committed.push(entries);
+                self.applying.push_back(machine);
             }
-            Effect::TakeSnapshot { meta } => self.take_snapshot(machine, meta),
+            Effect::TakeSnapshot { meta } => {
+                // Of the state after the last `Apply`.
+                let applied = self.catch_up(machine);
+                self.take_snapshot(machine, meta);
+                return applied;
+            }
             Effect::SendSnapshot { to, message } => self.send_snapshot(machine, to, message),
             Effect::InstallSnapshot { from, meta, .. } => self.begin_install(machine, from, meta),
             Effect::DropSnapshot { from } => self.store.snapshots().drop_received(machine, from),
@@ -86,6 +91,23 @@ impl<P: Protocol> Driver<P> {
             }
         }
         None
+    }
+
+    /// Lets what is committed take effect on a machine's application; gives the input that says so.
+    pub(crate) fn catch_up(&mut self, machine: MachineId) -> Option<Input<P>> {
+        let hosted = self.machines.get_mut(&machine)?;
+        let committed = std::mem::take(&mut hosted.committed);
+        if hosted.failed {
+            return None;
+        }
+        let upto = committed.iter().rev().find_map(|entries| entries.last())?.index;
+        let mut all = Effected::default();
+        for entries in committed {
+            let Effected { results, wake } = hosted.host.apply(entries);
+            all.results.extend(results);
+            all.wake = wake;
+        }
+        Some(Input::Applied { upto, results: all.results, wake: all.wake })
     }
 
     /// Every write of the machine up to `id` is durable: what waited for it is said, then the machine is told.

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use synod_protocols::log::SnapshotMeta;
+use synod_protocols::log::{Entries, SnapshotMeta};
 use synod_protocols::{Effect, NodeId, Outbox, Protocol, Recovered, Token, WriteId};
 use tokio::sync::{broadcast, oneshot};
 
@@ -34,6 +34,8 @@ pub(crate) struct Hosted<P: Protocol> {
     pub(crate) held: VecDeque<Effect<P>>,
     /// Whether an installation is under way.
     pub(crate) installing: bool,
+    /// Entries that are to take effect before the turn ends.
+    pub(crate) committed: Vec<Entries>,
     /// A frozen state that becomes a snapshot once the write is durable.
     pub(crate) freezing: Option<(WriteId, SnapshotMeta, Frozen)>,
     /// Whether its writes have failed: it writes nothing any more.
@@ -55,6 +57,7 @@ impl<P: Protocol> Hosted<P> {
             last_token: Token::ZERO,
             held: VecDeque::new(),
             installing: false,
+            committed: Vec::new(),
             freezing: None,
             failed: false,
             transfers: Transfers::default(),

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use synod_protocols::{Place, Placed, Protocol, Timestamp, WriteId};
 
 use crate::address::MachineId;
@@ -15,6 +15,9 @@ use crate::wire::{Form, encode};
 
 /// How long to wait before a write is made again for which there was no room.
 const RETRY: Duration = Duration::from_millis(500);
+
+/// Room made for a record before it is encoded.
+const USUAL_BYTES: usize = 128;
 
 /// What is to be written, and what is being written.
 #[derive(Debug, Default)]
@@ -167,26 +170,32 @@ fn has_entries(writes: &[Write]) -> bool {
     writes.iter().any(|write| matches!(write, Write::Entry { .. }))
 }
 
-/// The records of one `Persist` as the log takes them.
+/// The records of one `Persist` as the log takes them, their bytes in one piece of memory.
 ///
 /// # Errors
 /// When a record cannot be encoded; the machine cannot go on then.
 pub(crate) fn encode_records<P: Protocol>(records: &[P::Record]) -> Result<Vec<Write>, String> {
-    let mut buffer = BytesMut::new();
-    let mut writes = Vec::with_capacity(records.len());
+    let mut buffer = BytesMut::with_capacity(records.len() * USUAL_BYTES);
+    let mut ends = Vec::with_capacity(records.len());
     for record in records {
         encode(record, Form::Compact, &mut buffer).map_err(|error| error.to_string())?;
-        let body: Bytes = buffer.split().freeze();
-        writes.push(match record.place() {
+        ends.push(buffer.len());
+    }
+    let (all, mut start) = (buffer.freeze(), 0);
+    let write = |(record, end): (&P::Record, usize)| {
+        let body = all.slice(start..end);
+        start = end;
+        match record.place() {
             Place::Entry(index) => Write::Entry { index, body },
             Place::Cell(key) => Write::Cell { key, body },
-        });
-    }
-    Ok(writes)
+        }
+    };
+    Ok(records.iter().zip(ends).map(write).collect())
 }
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use synod_protocols::LogIndex;
 
     use super::*;

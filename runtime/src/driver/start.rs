@@ -1,7 +1,7 @@
 //! Starting a driver: what it takes from its node, and the order in which it is put together.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -94,6 +94,7 @@ impl<P: Protocol> Driver<P> {
                 links,
                 writes: Writes::default(),
                 deadlines: Deadlines::default(),
+                applying: VecDeque::new(),
                 broken: Vec::new(),
                 deadline: Rc::new(Cell::new(Timestamp::NEVER)),
                 last_stay: 0,

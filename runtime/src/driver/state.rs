@@ -1,7 +1,7 @@
 //! The driver's state; what it does stands in its neighbours, by role.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -36,6 +36,8 @@ pub struct Driver<P: Protocol> {
     pub(crate) links: Links<P>,
     pub(crate) writes: Writes,
     pub(crate) deadlines: Deadlines,
+    /// Machines with entries that are to take effect before the turn ends.
+    pub(crate) applying: VecDeque<MachineId>,
     /// Machines that cannot go on; they fail before the turn ends.
     pub(crate) broken: Vec<Seat>,
     /// Read by the wakes after each turn.

@@ -1,6 +1,7 @@
 //! One turn of a driver: everything that has arrived, every deadline that has passed, one frame per peer, one write.
 //!
-//! What may go before the write is durable leaves before the write begins; what may not leaves in the turn in which it ends.
+//! What may go before the write is durable leaves before the write begins; what may not leaves in the turn in which it ends. What
+//! was committed takes effect after both: nobody waits for the application who need not.
 
 use actix::{Actor, ActorContext, AsyncContext, Context, StreamHandler};
 use bytes::Bytes;
@@ -63,15 +64,34 @@ impl<P: Protocol> Driver<P> {
         if self.stopping.is_empty() {
             self.expire(now);
         }
-        self.fail_broken(now);
-        self.links.flush();
-        self.begin_write(now);
+        self.go_out(now);
+        self.apply_committed(now);
         if self.room.probe(now) {
             self.store.log().probe_space();
         }
         let machines = self.deadlines.next().filter(|_| self.stopping.is_empty());
         let deadlines = [machines, self.writes.retry_at(), self.room.probe_at()];
         self.deadline.set(deadlines.into_iter().flatten().min().unwrap_or(Timestamp::NEVER));
+    }
+
+    /// Sends what is to be sent, and writes what is to be written.
+    fn go_out(&mut self, now: Timestamp) {
+        self.fail_broken(now);
+        self.links.flush();
+        self.begin_write(now);
+    }
+
+    /// Lets what was committed take effect, while the network and the disk are at work.
+    fn apply_committed(&mut self, now: Timestamp) {
+        if self.applying.is_empty() {
+            return;
+        }
+        while let Some(machine) = self.applying.pop_front() {
+            if let Some(input) = self.catch_up(machine) {
+                self.step(now, machine, input);
+            }
+        }
+        self.go_out(now);
     }
 
     fn arrive(&mut self, now: Timestamp, arrival: Arrival<P>) {

@@ -11,6 +11,9 @@ use crate::wire::{EncodeError, Form, decode, encode};
 
 /// The form of commands and queries.
 const FORM: u8 = 1;
+/// Room made before encoding, so that most commands and replies need no more.
+const USUAL_COMMAND: usize = 128;
+const USUAL_REPLY: usize = 32;
 /// Longer payloads were not made by us.
 const PAYLOAD_BYTES: usize = 256 << 20;
 
@@ -38,7 +41,7 @@ pub(crate) enum Settled {
 impl Settled {
     /// As it stands in results and in the session table.
     pub(crate) fn reply<T: Serialize>(reply: &T) -> Bytes {
-        let mut out = BytesMut::new();
+        let mut out = BytesMut::with_capacity(USUAL_REPLY);
         out.put_u8(REPLY);
         match encode(reply, Form::Compact, &mut out) {
             Ok(()) => out.freeze(),
@@ -80,7 +83,7 @@ impl Settled {
 
 /// A command or query as it travels.
 pub(crate) fn pack<T: Serialize>(value: &T) -> Result<Bytes, EncodeError> {
-    let mut out = BytesMut::new();
+    let mut out = BytesMut::with_capacity(USUAL_COMMAND);
     out.put_u8(FORM);
     encode(value, Form::Compact, &mut out)?;
     Ok(out.freeze())

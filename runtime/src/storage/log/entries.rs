@@ -43,6 +43,9 @@ impl Entries {
     /// Takes the entries from `from` on out.
     pub(super) fn take_from(&mut self, from: u64) -> Vec<Slot> {
         let mut taken = Vec::new();
+        if self.last().is_none_or(|last| last < from) {
+            return taken;
+        }
         if let Some((&first, run)) = self.runs.range_mut(..from).next_back() {
             let kept = (from - first).min(run.len() as u64) as usize;
             taken.extend(run.drain(kept..).map(Packed::slot));
