@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::bench::cluster::Cluster;
 use crate::bench::cold_start::cold_starts;
@@ -20,7 +20,7 @@ use crate::output::Form;
 const TIMES: u32 = 5;
 
 /// Puts of 256 bytes that are answered when two of three processes have them on their disks: from a client of the cluster over
-/// QUIC, and over HTTP with kept connections, spread over the nodes beginning with the leader.
+/// QUIC, and over HTTP with kept connections.
 ///
 /// Then the time from `kill -9` of the leader, and from a start with nothing, to the next acknowledged put. All processes and all
 /// clients share this machine and one disk.
@@ -33,6 +33,9 @@ pub(crate) struct KvCommand {
     /// How many seconds each number of clients takes.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     seconds: Duration,
+    /// Where HTTP clients write.
+    #[arg(long, value_enum, default_value_t = Spread::Nodes)]
+    http_at: Spread,
     /// How often the leader is killed.
     #[arg(long, value_name = "N", default_value_t = TIMES)]
     kills: u32,
@@ -44,11 +47,21 @@ pub(crate) struct KvCommand {
     dir: Option<PathBuf>,
 }
 
+/// Whom HTTP clients ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Spread {
+    /// All nodes in turn, beginning with the leader; the others pass on what they are asked.
+    Nodes,
+    /// The leader.
+    Leader,
+}
+
 impl Default for KvCommand {
     fn default() -> Self {
         Self {
             clients: vec![1, 64, 256],
             seconds: Duration::from_secs(10),
+            http_at: Spread::Nodes,
             kills: TIMES,
             starts: TIMES,
             dir: None,
@@ -95,9 +108,12 @@ impl KvCommand {
         }
         node.shutdown(Duration::from_secs(1)).await;
         for &clients in &self.clients {
-            let address =
-                |client: u16| cluster.places[(leader + usize::from(client)) % cluster.places.len()].http;
-            let writers = (0..clients).map(|client| HttpClient::new(address(client))).collect();
+            let place = |client: u16| match self.http_at {
+                Spread::Nodes => (leader + usize::from(client)) % cluster.places.len(),
+                Spread::Leader => leader,
+            };
+            let writers =
+                (0..clients).map(|client| HttpClient::new(cluster.places[place(client)].http)).collect();
             tell(figures, &format!("kv_put_http_{clients}"), &load(writers, runs).await?)?;
         }
         Ok(())
