@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::cell::Cell;
 use crate::figures::{Figures, Form};
+use crate::progress::Progress;
 use crate::{actors, bare, durable};
 
 /// synod beside its peers: the same work, the same payloads, the same clients, in the same run.
@@ -66,6 +67,12 @@ enum Part {
     Durable,
 }
 
+/// A contestant, with how long it runs.
+struct Run<F> {
+    name: &'static str,
+    run: F,
+}
+
 impl VersusCommand {
     /// Measures and prints.
     ///
@@ -80,6 +87,10 @@ impl VersusCommand {
 
 impl RaftCommand {
     fn run(self) -> Result<(), Box<dyn Error>> {
+        if self.only.contains(&Part::Durable) {
+            // Before minutes are spent on the other parts.
+            durable::look_for_etcd()?;
+        }
         let form = if self.json { Form::Programs } else { Form::People };
         for part in &self.only {
             match part {
@@ -92,30 +103,37 @@ impl RaftCommand {
     }
 
     fn bare(&self, form: Form) {
-        let mut figures = Figures::new(form, "bare", "writes a second of one core");
         let writes = if self.quick { 5_000 } else { 200_000 };
-        for cell in self.cells() {
-            for _ in 0..self.turns() {
-                for contestant in bare::contestants().iter().filter(|one| self.wanted(one.name)) {
-                    figures.add(cell, contestant.name, (contestant.run)(cell, writes));
-                }
-            }
-            figures.tell(cell);
-        }
-        figures.finish();
+        let runs =
+            bare::contestants().map(|one| Run { name: one.name, run: move |cell| (one.run)(cell, writes) });
+        self.compare(Figures::new(form, "bare", "writes a second of one core"), &runs);
     }
 
     fn actors(&self, form: Form) {
-        let mut figures = Figures::new(form, "actors", "writes a second");
         let duration = Duration::from_millis(if self.quick { 50 } else { 1_000 });
-        for cell in self.cells() {
+        let runs = actors::contestants()
+            .map(|one| Run { name: one.name, run: move |cell| (one.run)(cell, duration) });
+        self.compare(Figures::new(form, "actors", "writes a second"), &runs);
+    }
+
+    /// Lets contestants take turns in every cell.
+    fn compare(&self, mut figures: Figures, runs: &[Run<impl Fn(Cell) -> f64>]) {
+        let runs: Vec<_> = runs.iter().filter(|run| self.wanted(run.name)).collect();
+        let cells = self.cells();
+        let progress = Progress::new(cells.len() * self.turns() as usize * runs.len());
+        for cell in cells {
             for _ in 0..self.turns() {
-                for contestant in actors::contestants().iter().filter(|one| self.wanted(one.name)) {
-                    figures.add(cell, contestant.name, (contestant.run)(cell, duration));
+                for run in &runs {
+                    progress
+                        .begin(&format!("{}, {} clients, {} bytes", run.name, cell.clients, cell.payload));
+                    figures.add(cell, run.name, (run.run)(cell));
+                    progress.finish();
                 }
             }
+            progress.say(&figures.words(cell));
             figures.tell(cell);
         }
+        progress.clear();
         figures.finish();
     }
 

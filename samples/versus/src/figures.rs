@@ -51,17 +51,22 @@ impl Figures {
         }
     }
 
-    /// Says on standard error how a cell came out, and to programs on standard output.
-    pub(crate) fn tell(&self, cell: Cell) {
+    /// How a cell came out, in one line.
+    pub(crate) fn words(&self, cell: Cell) -> String {
         let medians = self.medians(cell);
         let words: Vec<String> = medians
             .iter()
             .map(|(contestant, median)| format!("{contestant} {}", readable(*median)))
             .collect();
-        eprintln!("{}, {} clients, {} bytes: {}", self.part, cell.clients, cell.payload, words.join(", "));
+        format!("{}, {} clients, {} bytes: {}", self.part, cell.clients, cell.payload, words.join(", "))
+    }
+
+    /// Tells programs how a cell came out; people see the table.
+    pub(crate) fn tell(&self, cell: Cell) {
         if self.form == Form::People {
             return;
         }
+        let medians = self.medians(cell);
         for (_, contestant, results) in self.results.iter().filter(|(at, _, _)| *at == cell) {
             let mut sorted = results.clone();
             sorted.sort_by(f64::total_cmp);

@@ -7,6 +7,7 @@ mod command;
 mod cpu;
 mod durable;
 mod figures;
+mod progress;
 mod table;
 
 use std::process::ExitCode;

@@ -1,5 +1,6 @@
 //! Consensus as a program uses it: nodes as concurrent parts of one process, clients that await their answers.
 
+mod clients;
 mod openraft;
 mod synod_core;
 mod synod_nodes;

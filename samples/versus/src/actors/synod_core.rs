@@ -17,10 +17,11 @@ use bytes::Bytes;
 use futures_util::Stream;
 use synod::protocols::log::Body;
 use synod::protocols::protocol::{Effect, Input, Outbox, Protocol, Recovered};
-use synod::protocols::raft::{Command, Config, Message, Raft, Reply, Role};
+use synod::protocols::raft::{Command, Config, Message, Raft, Reply};
 use synod::protocols::{NodeId, SessionId, Timestamp, Token};
 use tokio::sync::oneshot;
 
+use crate::actors::clients::{self, Member as _};
 use crate::cell::Cell;
 
 const NODES: usize = 3;
@@ -38,16 +39,28 @@ struct Queue {
     waker: Option<Waker>,
 }
 
-type Feed = Rc<RefCell<Queue>>;
+/// The queue of one actor; clones are the same.
+#[derive(Clone, Default)]
+struct Feed(Rc<RefCell<Queue>>);
 
-fn push(feed: &Feed, arrivals: impl IntoIterator<Item = Arrival>) {
-    let waker = {
-        let mut queue = feed.borrow_mut();
-        queue.arrivals.extend(arrivals);
-        queue.waker.take()
-    };
-    if let Some(waker) = waker {
-        waker.wake();
+impl Feed {
+    fn push(&self, arrivals: impl IntoIterator<Item = Arrival>) {
+        let waker = {
+            let mut queue = self.0.borrow_mut();
+            queue.arrivals.extend(arrivals);
+            queue.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl clients::Member for Feed {
+    async fn ask(&self, command: Command) -> Reply {
+        let (answer, reply) = oneshot::channel();
+        self.push([Arrival::Command { command, answer }]);
+        reply.await.expect("an answer")
     }
 }
 
@@ -61,7 +74,7 @@ impl Stream for Batches {
     type Item = Vec<Arrival>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<Option<Vec<Arrival>>> {
-        let mut queue = self.feed.borrow_mut();
+        let mut queue = self.feed.0.borrow_mut();
         if !queue.arrivals.is_empty() {
             return Poll::Ready(Some(std::mem::take(&mut queue.arrivals)));
         }
@@ -117,7 +130,7 @@ impl StreamHandler<Vec<Arrival>> for Member {
         }
         for (feed, leaving) in self.feeds.iter().zip(&mut self.leaving) {
             if !leaving.is_empty() {
-                push(feed, leaving.drain(..));
+                feed.push(leaving.drain(..));
             }
         }
     }
@@ -212,52 +225,7 @@ pub(crate) fn on_one_thread(cell: Cell, duration: Duration) -> f64 {
         for number in 0..NODES {
             Member::new(number, &ids, origin, &feeds).start();
         }
-        let leader = leader(&feeds).await;
-        write(&feeds[leader], cell, duration).await
+        feeds[0].ask(Command::Campaign).await;
+        clients::write(clients::leader(&feeds).await, cell, duration).await
     })
-}
-
-async fn ask(feed: &Feed, command: Command) -> Reply {
-    let (answer, reply) = oneshot::channel();
-    push(feed, [Arrival::Command { command, answer }]);
-    reply.await.expect("an answer")
-}
-
-async fn leader(feeds: &[Feed]) -> usize {
-    ask(&feeds[0], Command::Campaign).await;
-    loop {
-        for (number, feed) in feeds.iter().enumerate() {
-            if let Reply::Status(status) = ask(feed, Command::Status).await
-                && status.role == Role::Leader
-            {
-                return number;
-            }
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
-async fn write(leader: &Feed, cell: Cell, duration: Duration) -> f64 {
-    let began = Instant::now();
-    let until = began + duration;
-    let clients: Vec<_> = (0..cell.clients)
-        .map(|_| {
-            let (leader, payload) = (leader.clone(), vec![b'v'; cell.payload]);
-            actix_rt::spawn(async move {
-                let mut written = 0_u64;
-                while Instant::now() < until {
-                    let payload = Bytes::copy_from_slice(&payload);
-                    let reply = ask(&leader, Command::Propose { session: None, payload }).await;
-                    assert!(matches!(reply, Reply::Applied { .. }), "{reply:?}");
-                    written += 1;
-                }
-                written
-            })
-        })
-        .collect();
-    let mut written = 0;
-    for client in clients {
-        written += client.await.expect("a client");
-    }
-    written as f64 / began.elapsed().as_secs_f64()
 }

@@ -1,6 +1,5 @@
 //! Our own nodes, unmodified, in one process: driver, log, wire encoding and links, with a disk and a network in memory.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,14 +9,14 @@ use bytes::Bytes;
 use synod::Node;
 use synod::driver::{Effected, Frozen, Host, Thaw, Thawed};
 use synod::env::{Clock, Env, Network, NetworkError, Open, Spawner};
-use synod::node::Machine;
+use synod::protocols::Timestamp;
 use synod::protocols::log::{Body, Entries};
-use synod::protocols::raft::{Command, Config, Raft, Reply, Role};
-use synod::protocols::{NodeId, Timestamp};
+use synod::protocols::raft::{Config, Raft};
 use synod::storage::{SimDisk, Worker};
 use synod::transport::memory::{Calm, MemoryTransport, Network as Hub, Process};
 use synod::transport::{Config as LinkConfig, Peer, StartError, Transport};
 
+use crate::actors::clients;
 use crate::cell::Cell;
 
 const NAMES: [&str; 3] = ["n1", "n2", "n3"];
@@ -103,7 +102,7 @@ pub(crate) fn on_one_thread(cell: Cell, duration: Duration) -> f64 {
     System::new().block_on(async {
         let here = Arbiter::current();
         let hub = Hub::new(Calm(Duration::ZERO));
-        let mut machines = BTreeMap::new();
+        let mut machines = Vec::new();
         let mut nodes = Vec::new();
         for (number, name) in NAMES.iter().enumerate() {
             let env = Env {
@@ -125,50 +124,9 @@ pub(crate) fn on_one_thread(cell: Cell, duration: Duration) -> f64 {
             config.snapshot_entries = u64::MAX;
             config.snapshot_bytes = u64::MAX;
             let machine = node.host::<Raft>("writes", config, || Box::new(Counts)).await.expect("a machine");
-            machines.insert(node.id(), machine);
+            machines.push(machine);
             nodes.push(node);
         }
-        let leader = leader(&machines).await;
-        write(&machines[&leader], cell, duration).await
+        clients::write(clients::leader(&machines).await, cell, duration).await
     })
-}
-
-async fn leader(machines: &BTreeMap<NodeId, Machine<Raft>>) -> NodeId {
-    loop {
-        for (&id, machine) in machines {
-            let reply = machine.command(Command::Status).await.expect("a status");
-            if let Reply::Status(status) = reply
-                && status.role == Role::Leader
-            {
-                return id;
-            }
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
-async fn write(leader: &Machine<Raft>, cell: Cell, duration: Duration) -> f64 {
-    let began = Instant::now();
-    let until = began + duration;
-    let clients: Vec<_> = (0..cell.clients)
-        .map(|_| {
-            let (leader, payload) = (leader.clone(), vec![b'v'; cell.payload]);
-            actix_rt::spawn(async move {
-                let mut written = 0_u64;
-                while Instant::now() < until {
-                    let payload = Bytes::copy_from_slice(&payload);
-                    let reply =
-                        leader.command(Command::Propose { session: None, payload }).await.expect("a write");
-                    assert!(matches!(reply, Reply::Applied { .. }), "{reply:?}");
-                    written += 1;
-                }
-                written
-            })
-        })
-        .collect();
-    let mut written = 0;
-    for client in clients {
-        written += client.await.expect("a client");
-    }
-    written as f64 / began.elapsed().as_secs_f64()
 }

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,7 @@ use tonic_prost::ProstCodec;
 
 use crate::durable::wire::{PutRequest, PutResponse, StatusRequest, StatusResponse};
 use crate::durable::{Load, Plan};
+use crate::progress::Progress;
 
 /// How it is called in tables.
 pub(crate) const NAME: &str = "etcd";
@@ -32,7 +33,7 @@ const KEYS: usize = 1_000;
 struct Cluster {
     children: Vec<Child>,
     endpoints: Vec<String>,
-    _root: TempDir,
+    root: TempDir,
 }
 
 /// What `etcd --version` says first.
@@ -43,7 +44,9 @@ pub(crate) fn version() -> Result<String, Box<dyn Error>> {
     let output = Command::new("etcd")
         .arg("--version")
         .output()
-        .map_err(|error| format!("cannot run etcd ({error}); on Debian: apt-get install etcd-server"))?;
+        .map_err(|error| {
+            format!("cannot run etcd ({error}): install it (Debian: apt-get install etcd-server), or compare without it: --only bare,actors")
+        })?;
     let text = String::from_utf8_lossy(&output.stdout);
     Ok(text.lines().next().unwrap_or("etcd of an unknown version").to_owned())
 }
@@ -52,16 +55,19 @@ pub(crate) fn version() -> Result<String, Box<dyn Error>> {
 ///
 /// # Errors
 /// When a process does not start, or a put fails.
-pub(crate) fn measure(plan: &Plan) -> Result<Vec<Load>, Box<dyn Error>> {
-    let cluster = Cluster::start(plan.directory.as_deref())?;
+pub(crate) fn measure(plan: &Plan, progress: &Progress) -> Result<Vec<Load>, Box<dyn Error>> {
+    progress.begin(&format!("{NAME} starts"));
+    let mut cluster = Cluster::start(plan.directory.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async {
         let leader = cluster.leader().await?;
         let mut loads = Vec::new();
         for &clients in &plan.clients {
+            progress.begin(&format!("{NAME}, {clients} clients"));
             put_for(&leader, clients, plan.seconds / 10).await?;
             loads.push(put_for(&leader, clients, plan.seconds).await?);
+            progress.finish();
         }
         Ok(loads)
     })
@@ -126,14 +132,14 @@ impl Cluster {
         let peers: Vec<String> = ports[NODES..].iter().map(|&port| url(port)).collect();
         let members: Vec<String> =
             peers.iter().enumerate().map(|(number, peer)| format!("n{number}={peer}")).collect();
-        let mut cluster = Self { children: Vec::new(), endpoints: Vec::new(), _root: root };
+        let mut cluster = Self { children: Vec::new(), endpoints: Vec::new(), root: root };
         for number in 0..NODES {
             let (client, peer) = (url(ports[number]), &peers[number]);
             let name = format!("n{number}");
-            let log = std::fs::File::create(cluster._root.path().join(format!("{name}.log")))?;
+            let log = std::fs::File::create(log_of(cluster.root.path(), number))?;
             let child = Command::new("etcd")
                 .args(["--name", &name, "--data-dir"])
-                .arg(cluster._root.path().join(&name))
+                .arg(cluster.root.path().join(&name))
                 .args(["--listen-client-urls", &client, "--advertise-client-urls", &client])
                 .args(["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer])
                 .args(["--initial-cluster", &members.join(","), "--initial-cluster-state", "new"])
@@ -149,9 +155,10 @@ impl Cluster {
     }
 
     /// Where the leader listens, once there is one.
-    async fn leader(&self) -> Result<String, Box<dyn Error>> {
+    async fn leader(&mut self) -> Result<String, Box<dyn Error>> {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
+            self.look_for_dead()?;
             for endpoint in &self.endpoints {
                 if leads(endpoint).await.unwrap_or(false) {
                     return Ok(endpoint.clone());
@@ -163,6 +170,20 @@ impl Cluster {
     }
 }
 
+impl Cluster {
+    /// A process that has ended will not become a leader: says which, and what it said.
+    fn look_for_dead(&mut self) -> Result<(), Box<dyn Error>> {
+        for (number, child) in self.children.iter_mut().enumerate() {
+            if let Some(status) = child.try_wait()? {
+                let said = std::fs::read_to_string(log_of(self.root.path(), number)).unwrap_or_default();
+                let last = said.lines().last().unwrap_or("it said nothing");
+                return Err(format!("etcd n{number} has ended ({status}): {last}").into());
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Drop for Cluster {
     fn drop(&mut self) {
         for child in &mut self.children {
@@ -171,6 +192,10 @@ impl Drop for Cluster {
             let _ = child.wait();
         }
     }
+}
+
+fn log_of(root: &Path, number: usize) -> PathBuf {
+    root.join(format!("n{number}.log"))
 }
 
 /// Whether the node at an endpoint leads; an error while it is not there yet.

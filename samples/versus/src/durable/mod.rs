@@ -1,19 +1,22 @@
 //! Durable writes: three processes over loopback and one disk, etcd beside `synod node`.
 //!
 //! Both sides write 256 bytes to keys that are written over and over, from clients in one process, each its next write when the
-//! last is acknowledged. Our side is what `synod bench kv` measures.
+//! last is acknowledged; etcd's and those over HTTP all ask the leader, and our own client finds it. Our side is what `synod bench kv`
+//! measures.
 
 mod etcd;
 mod ours;
 mod wire;
 
 use std::error::Error;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::figures::{Form, median};
+use crate::progress::Progress;
 use crate::table::{Table, readable};
 
 /// How thoroughly it is measured.
@@ -45,20 +48,40 @@ pub(crate) struct Load {
     pub(crate) p99: f64,
 }
 
+impl fmt::Display for Load {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { contestant, clients, rate, p50, p99 } = self;
+        let (rate, p50, p99) = (readable(*rate), readable(*p50), readable(*p99));
+        write!(f, "{contestant}, {clients} clients: {rate} puts/s, p50 {p50} ms, p99 {p99} ms")
+    }
+}
+
+/// Whether the peer is there.
+///
+/// # Errors
+/// When it is not, and what to do about it.
+pub(crate) fn look_for_etcd() -> Result<(), Box<dyn Error>> {
+    etcd::version().map(|_| ())
+}
+
 /// Measures both sides in turns, and prints.
 ///
 /// # Errors
 /// When etcd is not installed, `synod` cannot be built, or a put fails.
 pub(crate) fn compare(plan: &Plan, form: Form) -> Result<(), Box<dyn Error>> {
-    etcd::version()?;
+    let version = etcd::version()?;
     let synod = ours::program(plan.synod.as_deref())?;
+    let progress = Progress::new(plan.turns as usize * 3 * plan.clients.len());
     let mut loads: Vec<Load> = Vec::new();
     for turn in 1..=plan.turns {
-        eprintln!("durable, turn {turn} of {}: etcd", plan.turns);
-        loads.extend(etcd::measure(plan)?);
-        eprintln!("durable, turn {turn} of {}: synod", plan.turns);
-        loads.extend(ours::measure(&synod, plan)?);
+        let first = loads.len();
+        loads.extend(etcd::measure(plan, &progress)?);
+        loads.extend(ours::measure(&synod, plan, &progress)?);
+        for load in &loads[first..] {
+            progress.say(&format!("durable, turn {turn} of {}: {load}", plan.turns));
+        }
     }
+    progress.clear();
     let medians = medians(&loads);
     match form {
         Form::Programs => {
@@ -66,7 +89,7 @@ pub(crate) fn compare(plan: &Plan, form: Form) -> Result<(), Box<dyn Error>> {
                 println!("{}", serde_json::to_string(load)?);
             }
         }
-        Form::People => println!("durable, {}, puts of 256 bytes\n{}", etcd::version()?, render(&medians)),
+        Form::People => println!("durable, {version}, puts of 256 bytes\n{}", render(&medians)),
     }
     Ok(())
 }
