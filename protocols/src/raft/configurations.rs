@@ -39,7 +39,12 @@ impl Configurations {
         std::iter::once(&self.first).chain(&self.later)
     }
 
-    /// The configuration in force at an index of the log, at or above where it begins.
+    /// From where on it is known which configuration is in force.
+    pub(super) fn begin(&self) -> LogIndex {
+        self.first.0
+    }
+
+    /// The configuration in force at an index of the log, at or above where they are known.
     pub(super) fn at(&self, index: LogIndex) -> &Membership {
         let after = self.later.partition_point(|(from, _)| *from <= index);
         after.checked_sub(1).map_or(&self.first.1, |position| &self.later[position].1)

@@ -106,10 +106,12 @@ impl Feeder<'_> {
         );
     }
 
-    /// A witness needs no data: the log begins for it where it begins here.
+    /// A witness needs no data: the log begins for it where it begins here, or where members are first known.
     fn send_anchor(&self, peer: NodeId, progress: &mut Progress, out: &mut Outbox<Raft>) {
         out.reached("witness sent where the log begins");
-        let Position { term, index } = self.log.base();
+        // A log that was found with a snapshot ahead of where it begins does not tell which members there were before that.
+        let index = self.log.base().index.max(self.configurations.begin());
+        let Some(term) = self.log.term_at(index) else { return };
         let configuration = self.configurations.at(index).encode();
         let meta = SnapshotMeta { index, term, time: LogTime::ZERO, configuration };
         progress.probe(index.next(), true);
