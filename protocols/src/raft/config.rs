@@ -68,6 +68,8 @@ pub struct Config {
     /// Leaders that do not hear from a quorum step down, and who hears a leader grants no vote (dissertation §6.2, §4.2.3).
     /// Off only in tests of its absence.
     pub check_quorum: bool,
+    /// Whether a leader asks a follower to send its snapshot to whoever needs one, and sends its own only when that does not help.
+    pub lend_snapshots: bool,
     /// A node that reaches a quorum without a leader, but lacks entries that others have, fetches them before it campaigns
     /// (`catch_up.rs`). Needs `pre_vote` and `check_quorum`; without them it does nothing.
     pub catch_up: bool,
@@ -127,6 +129,7 @@ impl Config {
             pre_vote: true,
             check_quorum: true,
             catch_up: false,
+            lend_snapshots: true,
         }
     }
 

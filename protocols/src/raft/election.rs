@@ -60,6 +60,7 @@ impl Raft {
             return;
         }
         self.term = self.term.next();
+        self.snapshots.loans.clear();
         self.vote = Some(self.config.id);
         self.leader = None;
         self.standing = Standing::Candidate(Votes::default());
@@ -186,6 +187,7 @@ impl Raft {
         self.step_down(now, leader, out);
         self.term = term;
         self.vote = None;
+        self.snapshots.loans.clear();
         self.persist_ballot(out);
     }
 

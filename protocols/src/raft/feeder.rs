@@ -21,6 +21,8 @@ pub(super) struct Feeder<'a> {
     /// What a witness may be told of.
     pub(super) witnessed: LogIndex,
     pub(super) snapshot: LogIndex,
+    /// Who has a snapshot to lend, presumably.
+    pub(super) lender: Option<NodeId>,
     pub(super) now: Timestamp,
 }
 
@@ -129,7 +131,27 @@ impl Feeder<'_> {
             return self.send_anchor(peer, progress, out);
         }
         out.reached("snapshot sent to a peer that is behind the log");
-        progress.send_snapshot(self.snapshot);
-        out.send_snapshot(peer, Message::Snapshot { term: self.term, epoch: progress.epoch });
+        let lender = self.lender.filter(|&lender| lender != peer && !progress.forsaken);
+        if let Some(lender) = lender {
+            progress.send_snapshot(self.log.base().index, Some(lender));
+            return self.ask_to_lend(lender, peer, progress, out);
+        }
+        progress.send_snapshot(self.snapshot, None);
+        let (leader, term, epoch) = (self.config.id, self.term, progress.epoch);
+        out.send_snapshot(peer, Message::Snapshot { leader, term, epoch });
+    }
+
+    /// Asks `lender` to send its snapshot to `peer`; asked again it does no more than it did.
+    pub(super) fn ask_to_lend(
+        &self,
+        lender: NodeId,
+        peer: NodeId,
+        progress: &Progress,
+        out: &mut Outbox<Raft>,
+    ) {
+        let (term, epoch, attempt) = (self.term, progress.epoch, progress.attempt);
+        let least = self.log.base().index;
+        // Early: a question, which promises nothing.
+        out.send_early(lender, Message::Lend { term, epoch, to: peer, attempt, least });
     }
 }

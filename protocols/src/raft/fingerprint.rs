@@ -3,6 +3,7 @@
 //! Not an identity of machines at work: two with one fingerprint do the same on the same inputs, as long as whoever drives them
 //! decides itself when a timer runs out and whether a moment is early or late. Nothing in the machine depends on this file.
 
+use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
 use crate::log::{Body, Entry, MemoryLog};
@@ -10,7 +11,7 @@ use crate::raft::leadership::{Leadership, Reads};
 use crate::raft::membership::Membership;
 use crate::raft::message::Epoch;
 use crate::raft::rounds::Rounds;
-use crate::raft::state::{Applying, Load, Raft, Snapshots, Standing, Timer};
+use crate::raft::state::{Applying, Load, Loan, Raft, Snapshots, Standing, Timer};
 use crate::raft::votes::Votes;
 use crate::types::{NodeId, Timestamp, WriteId};
 
@@ -125,7 +126,7 @@ impl Raft {
         writes.len().hash(into);
         writes.iter().for_each(|(write, last)| (since(*write), last).hash(into));
         hash_applying(applying, into);
-        hash_snapshots(snapshots, into);
+        hash_snapshots(snapshots, naming, into);
         waiting.iter().len().hash(into);
         waiting.iter().for_each(|(index, it)| (index, it.token, it.time, it.bytes).hash(into));
         handover.map(|it| (it.token, name(it.to))).hash(into);
@@ -185,9 +186,20 @@ fn hash_applying(applying: &Applying, into: &mut impl Hasher) {
     (applied, issued, issued_time, bytes).hash(into);
 }
 
-fn hash_snapshots(snapshots: &Snapshots, into: &mut impl Hasher) {
-    let Snapshots { index, counted_from, counted_since, taking, wanted, askers, installing } = snapshots;
+fn hash_snapshots(snapshots: &Snapshots, naming: Naming<'_>, into: &mut impl Hasher) {
+    let Snapshots { index, counted_from, counted_since, taking, wanted, askers, installing, loans } =
+        snapshots;
     (index, counted_from, counted_since, taking, wanted, askers, installing).hash(into);
+    hash_loans(loans, naming, into);
+}
+
+fn hash_loans(loans: &BTreeMap<NodeId, Loan>, naming: Naming<'_>, into: &mut impl Hasher) {
+    let name = naming.node;
+    let known = loans.iter().map(|(&to, loan)| {
+        let Loan { leader, epoch, attempt, ended } = *loan;
+        (name(to), name(leader), (naming.epoch)(epoch), attempt, ended)
+    });
+    sorted(known, into);
 }
 
 fn hash_standing(
@@ -225,11 +237,12 @@ fn hash_leadership(lead: &Leadership, naming: Naming<'_>, into: &mut impl Hasher
             let epoch = (naming.epoch)(progress.epoch);
             let mut nameless = progress.clone();
             nameless.epoch = Epoch::default();
-            ((naming.node)(peer), epoch, format!("{nameless:?}"))
+            let lender = nameless.take_lender().map(naming.node);
+            ((naming.node)(peer), epoch, lender, format!("{nameless:?}"))
         }),
         into,
     );
-    (lead.changer, lead.has_witness).hash(into);
+    (lead.changer, lead.has_witness, lead.lender.map(naming.node)).hash(into);
     let strangers = lead.strangers.iter();
     sorted(strangers.map(|(&node, it)| ((naming.node)(node), it.store, it.rejoin)), into);
     let Reads { fresh, rounds, confirmed, count, last_round } = &lead.reads;

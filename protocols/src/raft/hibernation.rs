@@ -233,6 +233,7 @@ impl Raft {
                 | Message::VoteReply { .. }
                 | Message::AppendReply { .. }
                 | Message::HeartbeatReply { .. }
+                | Message::Lent { .. }
                 | Message::SleepReply { .. } => message.term().is_some_and(|term| term > self.term),
                 Message::PreVote { .. }
                 | Message::Vote { .. }
@@ -240,6 +241,7 @@ impl Raft {
                 | Message::Heartbeat { .. }
                 | Message::Snapshot { .. }
                 | Message::Anchor { .. }
+                | Message::Lend { .. }
                 | Message::Ahead { .. }
                 | Message::Pull { .. }
                 | Message::PullReply { .. }

@@ -20,6 +20,8 @@ pub(super) struct Leadership {
     pub(super) progress: BTreeMap<NodeId, Progress>,
     /// Whether there is a witness among them.
     pub(super) has_witness: bool,
+    /// Who is to send snapshots in this node's stead.
+    pub(super) lender: Option<NodeId>,
     /// Who waits for a change of members.
     pub(super) changer: Option<Token>,
     /// Members that speak from another disk than the configuration's, and whether they ask to be taken in anew.
@@ -68,6 +70,7 @@ impl Leadership {
             first,
             progress: BTreeMap::new(),
             has_witness: false,
+            lender: None,
             changer: None,
             strangers: BTreeMap::new(),
             reads: Reads::default(),

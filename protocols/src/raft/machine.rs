@@ -9,6 +9,7 @@ use crate::raft::config::Config;
 use crate::raft::election::{Campaign, Candidate};
 use crate::raft::follower::Heading;
 use crate::raft::hibernation::Nap;
+use crate::raft::lending::Plea;
 use crate::raft::message::Message;
 use crate::raft::record::Record;
 use crate::raft::replication::Answer;
@@ -77,7 +78,9 @@ impl Raft {
             Input::Applied { upto, results, wake } => self.on_applied(now, upto, results, wake, out),
             Input::SnapshotTaken(meta) => self.on_snapshot_taken(&meta, out),
             Input::SnapshotFailed => self.on_snapshot_failed(out),
-            Input::SnapshotSent { to, index, delivered } => self.on_snapshot_sent(now, to, index, delivered),
+            Input::SnapshotSent { to, index, delivered } => {
+                self.on_snapshot_sent(now, to, index, delivered, out)
+            }
             Input::SnapshotReceived { from, message, meta } => {
                 self.on_snapshot_received(now, from, *message, meta, out);
             }
@@ -113,10 +116,14 @@ impl Raft {
                 self.on_anchor(now, Heading { from, term, epoch }, meta, out);
             }
             Message::Snapshot { .. } => self.reject(from, Rejection::BadSnapshot, out),
+            Message::Lend { term, epoch, to, attempt, least } => {
+                self.on_lend(now, Heading { from, term, epoch }, Plea { to, attempt }, least, out);
+            }
             Message::Pull { term: _, after } => self.on_pull(now, from, after, out),
             Message::PreVoteReply { .. }
             | Message::Ahead { .. }
             | Message::PullReply { .. }
+            | Message::Lent { .. }
             | Message::VoteReply { .. }
             | Message::AppendReply { .. }
             | Message::HeartbeatReply { .. }
@@ -158,7 +165,13 @@ impl Raft {
             Message::SleepReply { epoch, lull, asleep, voice, rejoin, .. } if term == self.term => {
                 self.on_sleep_reply(now, from, Answer { epoch, voice, rejoin }, Nap { lull, asleep }, out);
             }
-            Message::AppendReply { .. } | Message::HeartbeatReply { .. } | Message::SleepReply { .. } => {
+            Message::Lent { epoch, to, attempt, delivered, .. } if term == self.term => {
+                self.on_lent(now, from, epoch, Plea { to, attempt }, delivered);
+            }
+            Message::AppendReply { .. }
+            | Message::HeartbeatReply { .. }
+            | Message::Lent { .. }
+            | Message::SleepReply { .. } => {
                 out.reached("answer of an earlier term ignored");
             }
             Message::PreVote { .. }
@@ -167,6 +180,7 @@ impl Raft {
             | Message::Heartbeat { .. }
             | Message::Snapshot { .. }
             | Message::Anchor { .. }
+            | Message::Lend { .. }
             | Message::Pull { .. }
             | Message::Sleep { .. }
             | Message::TimeoutNow { .. } => {}

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::log::{Entries, Position, SnapshotMeta};
 use crate::raft::membership::Voice;
-use crate::types::{LogIndex, Term};
+use crate::types::{LogIndex, NodeId, Term};
 
 /// Names one replication of one leader to one peer, so that an answer to an earlier one moves nothing. Unique within a term.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -136,12 +136,41 @@ pub enum Message {
         /// As in [`Message::HeartbeatReply`].
         rejoin: bool,
     },
-    /// Goes with a snapshot to a peer whose next entry the leader no longer has. Owed: [`Message::AppendReply`].
+    /// Goes with a snapshot to a peer whose next entry the leader no longer has, from the leader or from whom it asked to lend
+    /// his. Owed: [`Message::AppendReply`], to the leader.
     Snapshot {
+        /// The leader.
+        leader: NodeId,
         /// The leader's term.
         term: Term,
         /// The replication this belongs to.
         epoch: Epoch,
+    },
+    /// The leader asks a follower to send its newest snapshot to another peer in its stead. Owed: [`Message::Lent`].
+    Lend {
+        /// The leader's term.
+        term: Term,
+        /// The replication this belongs to, which is the borrower's.
+        epoch: Epoch,
+        /// Who needs a snapshot.
+        to: NodeId,
+        /// Which of the leader's attempts to get one there this is.
+        attempt: u64,
+        /// The least last index of a snapshot that helps.
+        least: LogIndex,
+    },
+    /// The answer to [`Message::Lend`].
+    Lent {
+        /// The sender's term.
+        term: Term,
+        /// Echoed from the request.
+        epoch: Epoch,
+        /// Echoed from the request.
+        to: NodeId,
+        /// Echoed from the request.
+        attempt: u64,
+        /// The last index of the snapshot that came to the borrower's node whole; `None` when none did.
+        delivered: Option<LogIndex>,
     },
     /// In place of a snapshot, to a witness, which holds no data: the log begins here. Owed: [`Message::AppendReply`].
     Anchor {
@@ -223,6 +252,8 @@ impl Message {
             | Self::Sleep { term, .. }
             | Self::SleepReply { term, .. }
             | Self::Snapshot { term, .. }
+            | Self::Lend { term, .. }
+            | Self::Lent { term, .. }
             | Self::Anchor { term, .. }
             | Self::Ahead { term, .. }
             | Self::Pull { term, .. }

@@ -22,6 +22,7 @@ mod hibernation;
 pub mod invariants;
 pub mod lab;
 mod leadership;
+mod lending;
 mod machine;
 mod members;
 mod membership;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::raft::config::Config;
 use crate::raft::membership::{Member, Voice};
 use crate::raft::message::Epoch;
-use crate::types::{LogIndex, StoreId, Timestamp};
+use crate::types::{LogIndex, NodeId, StoreId, Timestamp};
 
 /// How a leader feeds a peer (dissertation §10.2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +22,10 @@ pub(super) enum Pace {
     Replicate,
     /// The peer needs a snapshot.
     Snapshot {
-        /// The last index of the snapshot under way, as far as known.
+        /// The last index of the snapshot under way, as far as known; the least it may be while another lends his.
         index: LogIndex,
+        /// Who sends it in the leader's stead.
+        lender: Option<NodeId>,
         /// When the peer's node had it whole.
         delivered: Option<Timestamp>,
     },
@@ -54,6 +56,10 @@ pub(super) struct Progress {
     pub(super) spoken: Option<Timestamp>,
     /// Whether entries for it are being read back from the log.
     pub(super) loading: bool,
+    /// How many snapshots were begun.
+    pub(super) attempt: u64,
+    /// Whether a snapshot that another was to lend did not help, so that the leader's own is next.
+    pub(super) forsaken: bool,
     inflight: VecDeque<Sent>,
     inflight_bytes: usize,
 }
@@ -88,6 +94,8 @@ impl Progress {
             contact: now,
             spoken: None,
             loading: false,
+            attempt: 0,
+            forsaken: false,
             inflight: VecDeque::new(),
             inflight_bytes: 0,
         }
@@ -101,6 +109,12 @@ impl Progress {
         if let Pace::Snapshot { delivered: Some(when), .. } = &mut self.pace {
             *when = Timestamp::ZERO;
         }
+    }
+
+    /// Takes out who lends the snapshot under way.
+    pub(super) fn take_lender(&mut self) -> Option<NodeId> {
+        let Pace::Snapshot { lender, .. } = &mut self.pace else { return None };
+        lender.take()
     }
 
     /// Whether this is the peer's word; the first disk it comes from is the only one.
@@ -137,6 +151,7 @@ impl Progress {
 
     /// Starts over from what is certain, or from `next` if that is further on.
     pub(super) fn probe(&mut self, next: LogIndex, waiting: bool) {
+        self.forsaken |= matches!(self.pace, Pace::Snapshot { lender: Some(_), .. });
         self.pace = Pace::Probe { waiting };
         self.next = next.max(self.matched.next());
         self.loading = false;
@@ -145,9 +160,25 @@ impl Progress {
     }
 
     /// Notes that a snapshot is under way.
-    pub(super) fn send_snapshot(&mut self, index: LogIndex) {
+    pub(super) fn send_snapshot(&mut self, index: LogIndex, lender: Option<NodeId>) {
         self.probe(self.next, true);
-        self.pace = Pace::Snapshot { index, delivered: None };
+        self.attempt += 1;
+        self.pace = Pace::Snapshot { index, lender, delivered: None };
+    }
+
+    /// Notes that the peer's node has the snapshot up to `index` whole, or that it will not have it.
+    pub(super) fn snapshot_ended(&mut self, now: Timestamp, delivered: Option<LogIndex>) {
+        let Pace::Snapshot { lender, delivered: None, .. } = self.pace else { return };
+        match delivered {
+            Some(index) => self.pace = Pace::Snapshot { index, lender, delivered: Some(now) },
+            None => self.probe(LogIndex::ZERO, true),
+        }
+    }
+
+    /// Who was asked to send it a snapshot, and has not said how that ended.
+    pub(super) fn awaited_lender(&self) -> Option<NodeId> {
+        let Pace::Snapshot { lender, delivered: None, .. } = self.pace else { return None };
+        lender
     }
 
     /// Notes an append of entries up to `last`. While probing, what comes next is decided by the answer.
@@ -217,6 +248,7 @@ impl Progress {
         self.pace = Pace::Replicate;
         self.next = self.matched.next();
         self.loading = false;
+        self.forsaken = false;
         self.inflight.clear();
         self.inflight_bytes = 0;
     }

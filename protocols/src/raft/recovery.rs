@@ -79,6 +79,7 @@ impl Raft {
                 wanted: false,
                 askers: Vec::new(),
                 installing: None,
+                loans: BTreeMap::new(),
             },
             waiting: Waiters::default(),
             waiting_bytes: 0,

@@ -78,6 +78,7 @@ impl Raft {
         if self.lull(now, out) {
             return;
         }
+        self.attend_lenders(now, out);
         let interval = self.config.heartbeat_interval;
         let Some((lead, feeder)) = self.feeder(now) else { return };
         for (&peer, progress) in &mut lead.progress {
@@ -285,8 +286,8 @@ impl Raft {
             return None;
         };
         let snapshot = snapshots.index;
-        let (term, commit) = (*term, *commit);
-        Some((lead, Feeder { config, log, configurations, term, commit, witnessed, snapshot, now }))
+        let (term, commit, lender) = (*term, *commit, lead.lender);
+        Some((lead, Feeder { config, log, configurations, term, commit, witnessed, snapshot, lender, now }))
     }
 
     /// What witnesses wait for may have come about.

@@ -9,7 +9,6 @@ use crate::raft::config::Config;
 use crate::raft::follower::Heading;
 use crate::raft::membership::Membership;
 use crate::raft::message::{AppendResult, Message};
-use crate::raft::progress::Pace;
 use crate::raft::state::{Raft, Snapshots, Standing};
 use crate::raft::status::{Event, Rejection};
 use crate::types::{LogIndex, NodeId, Timestamp, Token};
@@ -85,14 +84,21 @@ impl Raft {
 
     /// The transfer of a snapshot to a peer has ended. Its acknowledgement comes from the peer's machine; until then the peer
     /// is asked with heartbeats.
-    pub(super) fn on_snapshot_sent(&mut self, now: Timestamp, to: NodeId, index: LogIndex, delivered: bool) {
-        let Standing::Leader(lead) = &mut self.standing else { return };
+    pub(super) fn on_snapshot_sent(
+        &mut self,
+        now: Timestamp,
+        to: NodeId,
+        index: LogIndex,
+        delivered: bool,
+        out: &mut Outbox<Self>,
+    ) {
+        let delivered = Some(index).filter(|_| delivered);
+        let Standing::Leader(lead) = &mut self.standing else {
+            return self.loan_ended(to, delivered, out);
+        };
         let Some(progress) = lead.progress.get_mut(&to) else { return };
-        let Pace::Snapshot { delivered: None, .. } = progress.pace else { return };
-        if delivered {
-            progress.pace = Pace::Snapshot { index, delivered: Some(now) };
-        } else {
-            progress.probe(LogIndex::ZERO, true);
+        if progress.awaited_lender().is_none() {
+            progress.snapshot_ended(now, delivered);
         }
     }
 
@@ -105,11 +111,11 @@ impl Raft {
         meta: SnapshotMeta,
         out: &mut Outbox<Self>,
     ) {
-        let Message::Snapshot { term, epoch } = message else {
+        let Message::Snapshot { leader, term, epoch } = message else {
             out.drop_snapshot(from);
             return self.reject(from, Rejection::BadSnapshot, out);
         };
-        let heading = Heading { from, term, epoch };
+        let heading = Heading { from: leader, term, epoch };
         if !self.heed(now, heading, out) {
             out.reached("snapshot of a past leader dropped");
             return out.drop_snapshot(from);
@@ -134,7 +140,7 @@ impl Raft {
             self.apply_committed(out);
             return self.answer(heading, AppendResult::Matched(index), out);
         }
-        self.install(now, heading, meta, membership, out);
+        self.install(now, heading, from, meta, membership, out);
     }
 
     /// The application's state is the snapshot's.
@@ -181,6 +187,7 @@ impl Raft {
         &mut self,
         now: Timestamp,
         heading: Heading,
+        sender: NodeId,
         meta: SnapshotMeta,
         membership: Membership,
         out: &mut Outbox<Self>,
@@ -196,7 +203,7 @@ impl Raft {
         self.snapshots.installing = Some(meta.index);
         self.applying.issued = self.applying.applied;
         let index = meta.index;
-        let id = out.install_snapshot(heading.from, meta);
+        let id = out.install_snapshot(sender, meta);
         self.writes.push_back((id, index));
         self.answer(heading, AppendResult::Matched(index), out);
     }

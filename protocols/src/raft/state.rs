@@ -12,6 +12,7 @@ use crate::raft::config::Config;
 use crate::raft::configurations::Configurations;
 use crate::raft::leadership::Leadership;
 use crate::raft::membership::{Membership, Voice};
+use crate::raft::message::Epoch;
 use crate::raft::record::Record;
 use crate::raft::rest::Hibernation;
 use crate::raft::rounds::Rounds;
@@ -127,6 +128,21 @@ pub(super) struct Snapshots {
     pub(super) askers: Vec<Token>,
     /// The last index of the one being installed.
     pub(super) installing: Option<LogIndex>,
+    /// Those that this node sends in its leader's stead, by whom they are for.
+    pub(super) loans: BTreeMap<NodeId, Loan>,
+}
+
+/// A snapshot that this node sends in its leader's stead; of the term in which it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Loan {
+    /// Who asked.
+    pub(super) leader: NodeId,
+    /// The borrower's replication.
+    pub(super) epoch: Epoch,
+    /// The leader's attempt.
+    pub(super) attempt: u64,
+    /// How it ended; `None` while it is under way.
+    pub(super) ended: Option<Option<LogIndex>>,
 }
 
 /// A transfer of leadership that was not answered.

@@ -98,6 +98,8 @@ pub(crate) fn is_past(message: &Message, term: Term) -> bool {
         | Message::Heartbeat { term: own, .. }
         | Message::HeartbeatReply { term: own, .. }
         | Message::Snapshot { term: own, .. }
+        | Message::Lend { term: own, .. }
+        | Message::Lent { term: own, .. }
         | Message::Anchor { term: own, .. }
         | Message::Sleep { term: own, .. }
         | Message::SleepReply { term: own, .. }
@@ -114,6 +116,8 @@ pub(crate) fn digest(message: &Message) -> u64 {
         | Message::Heartbeat { epoch, .. }
         | Message::HeartbeatReply { epoch, .. }
         | Message::Snapshot { epoch, .. }
+        | Message::Lend { epoch, .. }
+        | Message::Lent { epoch, .. }
         | Message::Anchor { epoch, .. }
         | Message::Sleep { epoch, .. }
         | Message::SleepReply { epoch, .. } => *epoch = Epoch::default(),

@@ -69,6 +69,7 @@ fn set(config: &mut Config, name: &str, value: &str) -> Result<(), Misread> {
         "witness" => config.witness = Words::parse_switch(value)?,
         "hibernate_after" => config.hibernate_after = Some(Words::parse_duration(value)?),
         "pre_vote" => config.pre_vote = Words::parse_switch(value)?,
+        "lend_snapshots" => config.lend_snapshots = Words::parse_switch(value)?,
         "catch_up" => config.catch_up = Words::parse_switch(value)?,
         "check_quorum" => config.check_quorum = Words::parse_switch(value)?,
         _ => return Err(Misread::Not { wanted: "setting", word: name.to_owned() }),

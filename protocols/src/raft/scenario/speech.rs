@@ -14,6 +14,8 @@ pub(super) const KINDS: &[&str] = &[
     "Heartbeat",
     "HeartbeatReply",
     "Snapshot",
+    "Lend",
+    "Lent",
     "Anchor",
     "Ahead",
     "Pull",
@@ -34,6 +36,8 @@ pub(super) fn kind(message: &Message) -> &'static str {
         Message::Heartbeat { .. } => "Heartbeat",
         Message::HeartbeatReply { .. } => "HeartbeatReply",
         Message::Snapshot { .. } => "Snapshot",
+        Message::Lend { .. } => "Lend",
+        Message::Lent { .. } => "Lent",
         Message::Anchor { .. } => "Anchor",
         Message::Ahead { .. } => "Ahead",
         Message::Pull { .. } => "Pull",
@@ -77,7 +81,14 @@ pub(super) fn message(message: &Message) -> String {
             let round = if *round > 0 { format!(" round {round}") } else { String::new() };
             format!("{kind} term {term}{round}")
         }
-        Message::Snapshot { term, .. } => format!("{kind} term {term}"),
+        Message::Snapshot { leader, term, .. } => format!("{kind} term {term} of {leader}"),
+        Message::Lend { term, to, least, .. } => {
+            format!("{kind} term {term}: a snapshot up to {least} or more to {to}")
+        }
+        Message::Lent { term, to, delivered, .. } => match delivered {
+            Some(index) => format!("{kind} term {term}: {to} was sent a snapshot up to {index}"),
+            None => format!("{kind} term {term}: {to} was sent none"),
+        },
         Message::Anchor { term, meta, .. } => {
             format!("{kind} term {term}, log begins after {}", position(meta.position()))
         }

@@ -3,7 +3,7 @@
 //! A test compares this list with the machine's sources.
 
 /// Every rare path that a run may take.
-pub const RARE_PATHS: [&str; 38] = [
+pub const RARE_PATHS: [&str; 41] = [
     "answer of a node that is no member ignored",
     "answer of an earlier term ignored",
     "answer to an earlier replication ignored",
@@ -21,6 +21,7 @@ pub const RARE_PATHS: [&str; 38] = [
     "late pre-vote ignored",
     "leader that is no voter stepped down",
     "log on disk made to follow the snapshot",
+    "lender of a snapshot lost",
     "lost disk replaced at its node's wish",
     "no campaign while the disk stalls",
     "no campaign without space",
@@ -30,6 +31,8 @@ pub const RARE_PATHS: [&str; 38] = [
     "sleeping follower woken by the silence of its leader",
     "sleeping leader woken by the silence of a peer",
     "snapshot behind the commit index dropped",
+    "snapshot lent",
+    "snapshot not lent",
     "snapshot of a past leader dropped",
     "snapshot of entries already held dropped",
     "snapshot sent to a peer that is behind the log",

@@ -31,6 +31,7 @@ pub(super) fn settings(seed: u64, profile: Profile, nodes: u64, world: &WorldCon
     };
     let sleep = Prng::fork(seed, 0x51EE).duration(Duration::from_millis(1), Duration::from_millis(800));
     let hibernate_after = Prng::fork(seed, 0x51EF).chance(0.5).then_some(sleep);
+    let lend_snapshots = Prng::fork(seed, 0x1E4D).chance(0.5);
     let many = profile != Profile::Liveness && nodes > 2;
     let witnesses: BTreeSet<_> =
         if many && chance.chance(0.2) { [NodeId(nodes)].into() } else { BTreeSet::new() };
@@ -38,7 +39,7 @@ pub(super) fn settings(seed: u64, profile: Profile, nodes: u64, world: &WorldCon
     let founders =
         if many && witnesses.is_empty() && chance.chance(0.2) { chance.between(1, nodes - 1) } else { nodes };
     let voters: BTreeSet<_> = (1..=founders).map(NodeId).collect();
-    let shared = Config { witnesses: witnesses.clone(), hibernate_after, ..shared };
+    let shared = Config { witnesses: witnesses.clone(), hibernate_after, lend_snapshots, ..shared };
     (1..=nodes)
         .map(NodeId)
         .map(|id| {

@@ -36,6 +36,8 @@ impl Subject for Raft {
             Message::Heartbeat { .. } => HEADER + 8,
             Message::HeartbeatReply { .. } => HEADER + 9,
             Message::Snapshot { .. } => HEADER + 10,
+            Message::Lend { .. } => HEADER + 15,
+            Message::Lent { .. } => HEADER + 16,
             Message::Ahead { .. } => HEADER + 13,
             Message::Pull { .. } => HEADER + 14,
             Message::TimeoutNow { .. } => HEADER + 11,

@@ -32,7 +32,7 @@ fn meta(index: u64, term: u64) -> SnapshotMeta {
 fn receive(cluster: &mut Cluster, from: u64, to: u64, term: u64, meta: &SnapshotMeta) {
     let state = vec![Bytes::new(); meta.index.0 as usize];
     cluster.node(to).received.insert(n(from), (meta.clone(), state));
-    let message = Message::Snapshot { term: Term(term), epoch: Epoch(1) };
+    let message = Message::Snapshot { leader: n(1), term: Term(term), epoch: Epoch(1) };
     cluster
         .input(to, Input::SnapshotReceived { from: n(from), message: Box::new(message), meta: meta.clone() });
 }
