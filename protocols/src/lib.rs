@@ -10,6 +10,7 @@ pub mod prng;
 pub mod protocol;
 pub mod quorum;
 pub mod raft;
+pub mod roll;
 pub mod session;
 pub mod sim;
 pub mod timer;

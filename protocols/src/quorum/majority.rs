@@ -9,7 +9,8 @@ use crate::types::NodeId;
 /// A set of voters of which more than half decide.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Majority {
-    voters: BTreeSet<NodeId>,
+    /// Ascending.
+    voters: Box<[NodeId]>,
 }
 
 /// How a vote stands.
@@ -27,7 +28,7 @@ impl Majority {
     /// A majority of `voters`.
     #[must_use]
     pub fn new(voters: BTreeSet<NodeId>) -> Self {
-        Self { voters }
+        Self { voters: voters.into_iter().collect() }
     }
 
     /// The greatest value that a quorum has reached, given what each voter has; `None` when no quorum has any.
@@ -38,7 +39,7 @@ impl Majority {
         if self.voters.len() <= FEW {
             // Every value is asked for once.
             let mut values = [None; FEW];
-            for (held, &voter) in values.iter_mut().zip(&self.voters) {
+            for (held, &voter) in values.iter_mut().zip(&*self.voters) {
                 *held = value(voter);
             }
             return self.best(values[..self.voters.len()].iter().copied());
@@ -60,7 +61,7 @@ impl Majority {
 
     /// The voters.
     #[must_use]
-    pub fn voters(&self) -> &BTreeSet<NodeId> {
+    pub const fn voters(&self) -> &[NodeId] {
         &self.voters
     }
 

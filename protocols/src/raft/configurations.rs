@@ -53,6 +53,8 @@ impl Configurations {
     /// Notes the configuration of a new entry.
     pub(super) fn push(&mut self, index: LogIndex, membership: Membership) {
         debug_assert!(index > self.index(), "configurations come in the order of the log");
+        // A group has few of them, and keeps them for long.
+        self.later.reserve_exact(1);
         self.later.push((index, membership));
     }
 

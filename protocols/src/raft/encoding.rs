@@ -3,11 +3,12 @@
 //! A version byte, then three lists: members, outgoing voters, goal. A list is a count of 32 bits, or all ones for "none", and per
 //! member its id (8 bytes), duty (1) and disk (8; zero for "not known"); big end first. Version 1 was the bare ids of voters.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use crate::raft::membership::{Duty, Member, Membership, check};
+use crate::roll::Roll;
 use crate::types::{NodeId, StoreId};
 
 const VOTERS_ONLY: u8 = 1;
@@ -46,7 +47,7 @@ impl Membership {
     }
 }
 
-fn put_list(list: Option<&BTreeMap<NodeId, Member>>, bytes: &mut BytesMut) {
+fn put_list(list: Option<&Roll<NodeId, Member>>, bytes: &mut BytesMut) {
     let Some(list) = list else { return bytes.put_u32(NONE) };
     bytes.put_u32(u32::try_from(list.len()).unwrap_or(NONE - 1));
     for (node, member) in list {
@@ -62,7 +63,7 @@ fn put_list(list: Option<&BTreeMap<NodeId, Member>>, bytes: &mut BytesMut) {
 }
 
 #[expect(clippy::option_option, reason = "an unreadable list is not an absent one")]
-fn take_list(bytes: &mut &[u8]) -> Option<Option<BTreeMap<NodeId, Member>>> {
+fn take_list(bytes: &mut &[u8]) -> Option<Option<Roll<NodeId, Member>>> {
     let count = bytes.try_get_u32().ok()?;
     if count == NONE {
         return Some(None);
@@ -70,7 +71,7 @@ fn take_list(bytes: &mut &[u8]) -> Option<Option<BTreeMap<NodeId, Member>>> {
     if usize::try_from(count).ok()?.checked_mul(MEMBER_BYTES)? > bytes.len() {
         return None;
     }
-    let mut list = BTreeMap::new();
+    let mut list = Roll::default();
     let mut before = None;
     for _ in 0..count {
         let node = NodeId(bytes.try_get_u64().ok()?);
@@ -99,7 +100,7 @@ fn decode_voters(ids: &[u8]) -> Option<Membership> {
 }
 
 /// Whether the outgoing set is one of voters, and names the same disk for everyone who stays.
-fn agree(members: &BTreeMap<NodeId, Member>, outgoing: &BTreeMap<NodeId, Member>) -> bool {
+fn agree(members: &Roll<NodeId, Member>, outgoing: &Roll<NodeId, Member>) -> bool {
     let same = |node: &NodeId, member: &Member| members.get(node).is_none_or(|it| it.store == member.store);
     check(outgoing).is_ok() && outgoing.iter().all(|(node, member)| member.votes() && same(node, member))
 }

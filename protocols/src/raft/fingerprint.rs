@@ -52,7 +52,7 @@ impl Raft {
             self.timers.set(timer, Timestamp::NEVER);
         }
         let Standing::Leader(lead) = &mut self.standing else { return };
-        for progress in lead.progress.values_mut() {
+        for (_, progress) in &mut lead.progress {
             progress.forget_time();
         }
     }

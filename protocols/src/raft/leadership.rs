@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::raft::membership::{Member, Membership};
 use crate::raft::message::Epoch;
 use crate::raft::progress::Progress;
+use crate::roll::Roll;
 use crate::types::{LogIndex, NodeId, StoreId, Timestamp, Token};
 
 /// One term of office.
@@ -17,7 +18,7 @@ pub(super) struct Leadership {
     /// The entry with which this term began; once it is committed, the commit index is up to date (dissertation §6.4).
     pub(super) first: LogIndex,
     /// The other members, and the voters that are being left.
-    pub(super) progress: BTreeMap<NodeId, Progress>,
+    pub(super) progress: Roll<NodeId, Progress>,
     /// Whether there is a witness among them.
     pub(super) has_witness: bool,
     /// Who is to send snapshots in this node's stead.
@@ -68,7 +69,7 @@ impl Leadership {
         Self {
             own,
             first,
-            progress: BTreeMap::new(),
+            progress: Roll::default(),
             has_witness: false,
             lender: None,
             changer: None,

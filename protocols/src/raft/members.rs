@@ -16,6 +16,7 @@ use crate::raft::message::Message;
 use crate::raft::reconfiguration::Knowledge;
 use crate::raft::state::{Raft, Standing};
 use crate::raft::status::Event;
+use crate::roll::Roll;
 use crate::types::{LogIndex, NodeId, StoreId, Timestamp, Token};
 
 impl Knowledge for Leadership {
@@ -57,7 +58,7 @@ impl Raft {
             Self::refuse(earlier, Refusal::Superseded, out);
         }
         // Where no learner has to catch up first, the goal needs no entry of its own.
-        let next = heading.next_step(lead).unwrap_or(heading);
+        let next = heading.next_step(&**lead).unwrap_or(heading);
         // Asked for again while it is under way: there is nothing to write.
         if next != *self.membership() {
             self.append_configuration(now, next, out);
@@ -74,7 +75,7 @@ impl Raft {
             out.reached("lost disk replaced at its node's wish");
             return self.append_configuration(now, self.membership().heading_for(goal), out);
         }
-        if let Some(next) = self.membership().next_step(lead) {
+        if let Some(next) = self.membership().next_step(&**lead) {
             return self.append_configuration(now, next, out);
         }
         self.conclude_change(now, out);
@@ -136,7 +137,7 @@ impl Raft {
         &self,
         members: &BTreeMap<NodeId, Duty>,
         replace: &BTreeSet<NodeId>,
-    ) -> Result<BTreeMap<NodeId, Member>, Refusal> {
+    ) -> Result<Roll<NodeId, Member>, Refusal> {
         let Standing::Leader(lead) = &self.standing else {
             return Err(Refusal::NotLeader { leader: self.leader });
         };
@@ -149,8 +150,7 @@ impl Raft {
         if !self.may_reconfigure(lead) || self.membership().is_joint() {
             return Err(Refusal::ChangeInProgress);
         }
-        let mut goal: BTreeMap<_, _> =
-            members.iter().map(|(&node, &duty)| (node, Member::new(duty))).collect();
+        let mut goal: Roll<_, _> = members.iter().map(|(&node, &duty)| (node, Member::new(duty))).collect();
         for &node in replace {
             let stranger = lead.strangers.get(&node).map(|stranger| stranger.store);
             let Some((member, store)) = goal.get_mut(&node).zip(stranger) else {
@@ -182,7 +182,7 @@ impl Raft {
     }
 
     /// The goal that takes in those who know that they have lost their disk; `None` when nobody asks for it.
-    fn goal_with_rejoining(&self, lead: &Leadership) -> Option<BTreeMap<NodeId, Member>> {
+    fn goal_with_rejoining(&self, lead: &Leadership) -> Option<Roll<NodeId, Member>> {
         // Asked with every commit: nothing is copied while nobody wishes it.
         if self.membership().is_joint() || !lead.strangers.values().any(|stranger| stranger.rejoin) {
             return None;

@@ -3,13 +3,14 @@
 //! Not how a configuration comes into force, which is in `configurations.rs`, nor how one leads to another, which is in
 //! `reconfiguration.rs`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::quorum::Joint;
+use crate::roll::Roll;
 use crate::types::{NodeId, StoreId};
 
 /// What a member does for its group.
@@ -64,9 +65,9 @@ pub struct Voice {
 /// A configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Membership {
-    pub(super) members: BTreeMap<NodeId, Member>,
-    pub(super) outgoing: Option<BTreeMap<NodeId, Member>>,
-    pub(super) goal: Option<BTreeMap<NodeId, Member>>,
+    pub(super) members: Roll<NodeId, Member>,
+    pub(super) outgoing: Option<Roll<NodeId, Member>>,
+    pub(super) goal: Option<Roll<NodeId, Member>>,
     quorum: Joint,
 }
 
@@ -100,7 +101,7 @@ pub enum MembersError {
 impl Membership {
     /// A configuration that is not joint and leads nowhere else.
     #[must_use]
-    pub fn new(members: BTreeMap<NodeId, Member>) -> Self {
+    pub fn new(members: Roll<NodeId, Member>) -> Self {
         Self::of(members, None, None)
     }
 
@@ -113,9 +114,9 @@ impl Membership {
 
     /// A configuration from its parts.
     pub(super) fn of(
-        members: BTreeMap<NodeId, Member>,
-        outgoing: Option<BTreeMap<NodeId, Member>>,
-        goal: Option<BTreeMap<NodeId, Member>>,
+        members: Roll<NodeId, Member>,
+        outgoing: Option<Roll<NodeId, Member>>,
+        goal: Option<Roll<NodeId, Member>>,
     ) -> Self {
         let quorum = Joint::new(voting(&members), outgoing.as_ref().map(voting));
         Self { members, outgoing, goal, quorum }
@@ -123,19 +124,19 @@ impl Membership {
 
     /// The members, learners included; while joint, those of the incoming set.
     #[must_use]
-    pub fn members(&self) -> &BTreeMap<NodeId, Member> {
+    pub fn members(&self) -> &Roll<NodeId, Member> {
         &self.members
     }
 
     /// The voters of the set that is being left, while joint.
     #[must_use]
-    pub fn outgoing(&self) -> Option<&BTreeMap<NodeId, Member>> {
+    pub fn outgoing(&self) -> Option<&Roll<NodeId, Member>> {
         self.outgoing.as_ref()
     }
 
     /// The members the group is on its way to, if it is on its way.
     #[must_use]
-    pub fn goal(&self) -> Option<&BTreeMap<NodeId, Member>> {
+    pub fn goal(&self) -> Option<&Roll<NodeId, Member>> {
         self.goal.as_ref()
     }
 
@@ -176,9 +177,9 @@ impl Membership {
     }
 
     /// Every node that is replicated to: the members, and whoever is being left.
-    pub(super) fn everyone(&self) -> BTreeMap<NodeId, Member> {
+    pub(super) fn everyone(&self) -> Roll<NodeId, Member> {
         let mut all = self.outgoing.clone().unwrap_or_default();
-        all.extend(&self.members);
+        all.extend(self.members.iter().map(|(&node, &member)| (node, member)));
         all
     }
 }
@@ -195,7 +196,7 @@ impl fmt::Display for Membership {
     }
 }
 
-fn told(members: &BTreeMap<NodeId, Member>) -> String {
+fn told(members: &Roll<NodeId, Member>) -> String {
     let one = |(node, member): (&NodeId, &Member)| {
         let duty = match member.duty {
             Duty::Voter => "",
@@ -232,7 +233,7 @@ impl Member {
 }
 
 /// Checks that a set of members can be a group.
-pub(super) fn check(members: &BTreeMap<NodeId, Member>) -> Result<(), MembersError> {
+pub(super) fn check(members: &Roll<NodeId, Member>) -> Result<(), MembersError> {
     let count = |duty| members.values().filter(|member| member.duty == duty).count();
     let (data, witnesses) = (count(Duty::Voter), count(Duty::Witness));
     let voters = data + witnesses;
@@ -246,6 +247,6 @@ pub(super) fn check(members: &BTreeMap<NodeId, Member>) -> Result<(), MembersErr
 }
 
 /// The nodes among `members` that have a voice.
-pub(super) fn voting(members: &BTreeMap<NodeId, Member>) -> BTreeSet<NodeId> {
+pub(super) fn voting(members: &Roll<NodeId, Member>) -> BTreeSet<NodeId> {
     members.iter().filter(|(_, member)| member.votes()).map(|(&node, _)| node).collect()
 }

@@ -6,9 +6,8 @@
 //! The steps: whoever lost its disk leaves first; whoever is missing is added without a voice; when the future voters, witnesses
 //! among them, were heard and have caught up, both sets decide together; when that is committed, the new set alone.
 
-use std::collections::BTreeMap;
-
 use crate::raft::membership::{Duty, Member, Membership, check, voting};
+use crate::roll::Roll;
 use crate::types::{NodeId, StoreId};
 
 /// What the leader knows that decides about the next step.
@@ -35,12 +34,12 @@ impl Membership {
     }
 
     /// This configuration on its way to `goal`.
-    pub(super) fn heading_for(&self, goal: BTreeMap<NodeId, Member>) -> Self {
+    pub(super) fn heading_for(&self, goal: Roll<NodeId, Member>) -> Self {
         Self::of(self.members.clone(), self.outgoing.clone(), Some(goal))
     }
 
     /// Whether a set of members is what this configuration amounts to already.
-    pub(super) fn is(&self, goal: &BTreeMap<NodeId, Member>) -> bool {
+    pub(super) fn is(&self, goal: &Roll<NodeId, Member>) -> bool {
         let meets = |(node, wanted): (&NodeId, &Member)| {
             self.members.get(node).is_some_and(|member| {
                 member.duty == wanted.duty && (wanted.store.is_none() || wanted.store == member.store)
@@ -66,7 +65,7 @@ impl Membership {
 
     /// Takes one out whose disk is to be replaced by another: one name cannot stand for two disks. The others stay until it is
     /// back, so that witnesses never come to decide alone.
-    fn leave_lost(&self, goal: &BTreeMap<NodeId, Member>) -> Option<Self> {
+    fn leave_lost(&self, goal: &Roll<NodeId, Member>) -> Option<Self> {
         let lost = |(node, member): (&NodeId, &Member)| {
             goal.get(node).is_some_and(|wanted| wanted.store.is_some() && wanted.store != member.store)
         };
@@ -77,17 +76,19 @@ impl Membership {
     }
 
     /// Adds who is missing, without a voice.
-    fn add_missing(&self, goal: &BTreeMap<NodeId, Member>) -> Option<Self> {
+    fn add_missing(&self, goal: &Roll<NodeId, Member>) -> Option<Self> {
         let mut members = self.members.clone();
         for (&node, wanted) in goal {
             let duty = if wanted.duty.holds_data() { Duty::Learner } else { Duty::JoiningWitness };
-            members.entry(node).or_insert(Member { duty, store: wanted.store });
+            if !members.contains_key(&node) {
+                members.insert(node, Member { duty, store: wanted.store });
+            }
         }
         (members.len() > self.members.len()).then(|| self.with(members, None))
     }
 
     /// Goes over to the goal, once those who are to vote have what the group has.
-    fn cross(&self, goal: &BTreeMap<NodeId, Member>, knowledge: &impl Knowledge) -> Option<Self> {
+    fn cross(&self, goal: &Roll<NodeId, Member>, knowledge: &impl Knowledge) -> Option<Self> {
         let ready = |(node, wanted): (&NodeId, &Member)| {
             let member = self.members.get(node);
             !wanted.votes() || member.is_some_and(Member::votes) || knowledge.caught_up(*node)
@@ -101,15 +102,15 @@ impl Membership {
     }
 
     /// The step to other members: joint where the voters change.
-    fn moved(&self, members: BTreeMap<NodeId, Member>) -> Self {
-        let voters: BTreeMap<_, _> =
+    fn moved(&self, members: Roll<NodeId, Member>) -> Self {
+        let voters: Roll<_, _> =
             self.members.iter().filter(|(_, member)| member.votes()).map(|(&node, &it)| (node, it)).collect();
         let joint = voting(&members) != voting(&self.members);
         self.with(members, joint.then_some(voters))
     }
 
     /// This configuration with other members, its goal given up where it is reached.
-    fn with(&self, members: BTreeMap<NodeId, Member>, outgoing: Option<BTreeMap<NodeId, Member>>) -> Self {
+    fn with(&self, members: Roll<NodeId, Member>, outgoing: Option<Roll<NodeId, Member>>) -> Self {
         let next = Self::of(members, outgoing, self.goal.clone());
         let reached = next.goal.as_ref().is_some_and(|goal| next.is(goal));
         if reached { Self::of(next.members, next.outgoing, None) } else { next }

@@ -24,7 +24,7 @@ impl Raft {
         let first = self.log.last().index.next();
         let mut lead = Leadership::new((self.config.id, self.config.store), first);
         lead.attend(self.config.id, self.membership(), first, now);
-        self.standing = Standing::Leader(lead);
+        self.standing = Standing::Leader(Box::new(lead));
         self.leader = Some(self.config.id);
         self.timers.clear(Timer::Election);
         self.timers.clear(Timer::Orphans);

@@ -97,7 +97,7 @@ pub(super) enum Standing {
     Follower,
     PreCandidate(Votes),
     Candidate(Votes),
-    Leader(Leadership),
+    Leader(Box<Leadership>),
 }
 
 /// How far the application is.

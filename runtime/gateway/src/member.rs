@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::future::LocalBoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use synod::address::node_id;
+use synod::protocols::roll::Roll;
 use synod::protocols::{LogIndex, NodeId};
 use synod::services;
 use synod::services::Duty;
@@ -64,7 +65,7 @@ impl Member {
     /// Who the members are, given how its replica stands.
     fn roll(&self, replica: &services::Status) -> Members {
         let membership = &replica.membership;
-        let leaving = membership.outgoing().into_iter().flat_map(BTreeMap::keys);
+        let leaving = membership.outgoing().into_iter().flat_map(Roll::keys);
         Members {
             index: replica.membership_index.0,
             members: self.roster(membership.members()),
@@ -73,7 +74,7 @@ impl Member {
         }
     }
 
-    fn roster(&self, members: &BTreeMap<NodeId, services::Member>) -> Roster {
+    fn roster(&self, members: &Roll<NodeId, services::Member>) -> Roster {
         let with = |duties: &[Duty]| {
             let nodes = members.iter().filter(|(_, member)| duties.contains(&member.duty));
             sorted(nodes.map(|(&node, _)| self.name_of(node)))

@@ -17,12 +17,16 @@ use crate::driver::recovery::recover;
 use crate::driver::thaw::ThawFault;
 use crate::storage::{RecoverError, SnapshotFault, SnapshotReader, Store, WriteFault};
 
-/// A driver, as its users hold it; clones reach the same one.
+/// A driver, as its users hold it; clones reach the same one. Small, for there are several for each machine.
 pub struct DriverHandle<P: Protocol> {
+    inner: Arc<Inner<P>>,
+}
+
+struct Inner<P: Protocol> {
     feed: Arc<Feed<P>>,
     store: Store,
     /// The machines whose records were handed over: asked again, the store would say that there are none.
-    claimed: Arc<Mutex<BTreeSet<MachineId>>>,
+    claimed: Mutex<BTreeSet<MachineId>>,
 }
 
 /// Why a command got no reply.
@@ -55,7 +59,7 @@ impl CommandError {
 
 impl<P: Protocol> DriverHandle<P> {
     pub(crate) fn new(feed: Arc<Feed<P>>, store: Store) -> Self {
-        Self { feed, store, claimed: Arc::default() }
+        Self { inner: Arc::new(Inner { feed, store, claimed: Mutex::default() }) }
     }
 
     /// Hosts a machine, once in the life of a process: recovers it from log and snapshot, and lets `host` be what its entries take effect on. `host` is called
@@ -70,17 +74,20 @@ impl<P: Protocol> DriverHandle<P> {
         host: impl FnOnce() -> Box<dyn Host<P>> + Send + 'static,
     ) -> Result<MachineId, CreateError> {
         let machine = MachineId::of(P::NAME, name);
-        if self.store.has_removed(machine) {
+        if self.inner.store.has_removed(machine) {
             return Err(RecoverError::Removed { machine }.into());
         }
-        if !self.claimed.lock().unwrap_or_else(PoisonError::into_inner).insert(machine) {
+        if !self.inner.claimed.lock().unwrap_or_else(PoisonError::into_inner).insert(machine) {
             return Err(CreateError::Exists);
         }
-        let recovered = recover::<P>(&self.store, machine).await?;
+        let recovered = recover::<P>(&self.inner.store, machine).await?;
         let (done, created) = oneshot::channel();
         let (name, host) = (name.to_owned(), Box::new(host));
         let creation = Creation { machine, name, config, recovered, host, done };
-        self.feed.push_user(0, Arrival::Create(Box::new(creation))).map_err(|_| CreateError::Stopped)?;
+        self.inner
+            .feed
+            .push_user(0, Arrival::Create(Box::new(creation)))
+            .map_err(|_| CreateError::Stopped)?;
         match created.await {
             Ok(Ok(())) => Ok(machine),
             Ok(Err(Uncreated::Exists)) => Err(CreateError::Exists),
@@ -104,7 +111,7 @@ impl<P: Protocol> DriverHandle<P> {
         const OVERHEAD: usize = 256;
         let (sender, reply) = oneshot::channel();
         let arrival = Arrival::Command { machine, command, answer: Answer(sender) };
-        self.feed.push_user(OVERHEAD + bytes, arrival).map_err(|refused| match refused {
+        self.inner.feed.push_user(OVERHEAD + bytes, arrival).map_err(|refused| match refused {
             Refused::Full => CommandError::Busy,
             Refused::Closed => CommandError::Stopped,
         })?;
@@ -129,20 +136,27 @@ impl<P: Protocol> DriverHandle<P> {
         // A driver that has stopped hosts nothing, which whoever asks the machine is told.
         let (done, _) = oneshot::channel();
         let recovered = Recovered::default();
-        self.feed.push(Arrival::Create(Box::new(Creation { machine, name, config, recovered, host, done })));
+        self.inner.feed.push(Arrival::Create(Box::new(Creation {
+            machine,
+            name,
+            config,
+            recovered,
+            host,
+            done,
+        })));
         machine
     }
 
     /// Gives a machine a command whose reply nobody wants to hear. For commands of which there are few.
     pub(crate) fn tell(&self, machine: MachineId, command: P::Command) {
         let (sender, _) = oneshot::channel();
-        self.feed.push(Arrival::Command { machine, command, answer: Answer(sender) });
+        self.inner.feed.push(Arrival::Command { machine, command, answer: Answer(sender) });
     }
 
     /// The events of a machine from here on; `None` when it is not hosted. Who lags behind by more than 1,024 events misses some and is told.
     pub async fn events(&self, machine: MachineId) -> Option<broadcast::Receiver<P::Event>> {
         let (observer, events) = oneshot::channel();
-        self.feed.push_user(0, Arrival::Observe { machine, observer }).ok()?;
+        self.inner.feed.push_user(0, Arrival::Observe { machine, observer }).ok()?;
         events.await.ok().flatten()
     }
 
@@ -151,13 +165,13 @@ impl<P: Protocol> DriverHandle<P> {
     /// # Errors
     /// There is none, or it is damaged.
     pub async fn read_snapshot(&self, machine: MachineId) -> Result<SnapshotReader, SnapshotFault> {
-        self.store.snapshots().read(machine).await
+        self.inner.store.snapshots().read(machine).await
     }
 
     /// Hosts a machine no longer; says whether it was hosted. Its records stay on the disk.
     pub async fn remove(&self, machine: MachineId) -> bool {
         let (done, removed) = oneshot::channel();
-        let pushed = self.feed.push_user(0, Arrival::Remove { machine, done });
+        let pushed = self.inner.feed.push_user(0, Arrival::Remove { machine, done });
         pushed.is_ok() && removed.await.unwrap_or(false)
     }
 
@@ -169,12 +183,12 @@ impl<P: Protocol> DriverHandle<P> {
     pub async fn remove_for_good(&self, name: &str) -> Result<bool, WriteFault> {
         let machine = MachineId::of(P::NAME, name);
         let hosted = self.remove(machine).await;
-        if self.store.has_removed(machine) || !(hosted || self.store.knows(machine)) {
+        if self.inner.store.has_removed(machine) || !(hosted || self.inner.store.knows(machine)) {
             return Ok(hosted);
         }
         let (done, removed) = oneshot::channel();
         // The receiver is gone only if this future was dropped.
-        self.store.remove(machine, name, move |result| drop(done.send(result)));
+        self.inner.store.remove(machine, name, move |result| drop(done.send(result)));
         removed.await.unwrap_or(Err(WriteFault::Failed))?;
         Ok(true)
     }
@@ -182,7 +196,7 @@ impl<P: Protocol> DriverHandle<P> {
     /// Accepts nothing any more, lets the writes under way become durable, says what waited for them, and stops.
     pub async fn shutdown(&self) {
         let (done, stopped) = oneshot::channel();
-        if self.feed.push_user(0, Arrival::Shutdown { done }).is_ok() {
+        if self.inner.feed.push_user(0, Arrival::Shutdown { done }).is_ok() {
             // An error says that the driver has gone, which is what was asked for.
             let _ = stopped.await;
         }
@@ -191,7 +205,7 @@ impl<P: Protocol> DriverHandle<P> {
 
 impl<P: Protocol> Clone for DriverHandle<P> {
     fn clone(&self) -> Self {
-        Self { feed: Arc::clone(&self.feed), store: self.store.clone(), claimed: Arc::clone(&self.claimed) }
+        Self { inner: Arc::clone(&self.inner) }
     }
 }
 

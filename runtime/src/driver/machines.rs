@@ -37,7 +37,7 @@ pub(crate) struct Hosted<P: Protocol> {
     /// Entries that are to take effect before the turn ends.
     pub(crate) committed: Vec<Entries>,
     /// A frozen state that becomes a snapshot once the write is durable.
-    pub(crate) freezing: Option<(WriteId, SnapshotMeta, Frozen)>,
+    pub(crate) freezing: Option<Box<(WriteId, SnapshotMeta, Frozen)>>,
     /// Whether its writes have failed: it writes nothing any more.
     pub(crate) failed: bool,
     pub(crate) transfers: Transfers,

@@ -42,7 +42,7 @@ pub(crate) struct Transfers {
 
 /// What has come of a snapshot whose stream broke; the one of which there is most.
 #[derive(Clone, Default)]
-pub(crate) struct Rest(Rc<RefCell<Option<SnapshotReceiver>>>);
+pub(crate) struct Rest(Rc<RefCell<Option<Box<SnapshotReceiver>>>>);
 
 /// Whether a snapshot goes or comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -156,8 +156,8 @@ impl Rest {
     /// What goes on exactly at this mark.
     pub(crate) fn take_at(&self, mark: Mark) -> Option<SnapshotReceiver> {
         let mut left = self.0.borrow_mut();
-        let fits = left.as_ref().and_then(SnapshotReceiver::verified) == Some((mark.index, mark.offset));
-        if fits { left.take() } else { None }
+        let fits = left.as_deref().and_then(SnapshotReceiver::verified) == Some((mark.index, mark.offset));
+        if fits { left.take().map(|left| *left) } else { None }
     }
 
     /// Where the snapshot of this mark could go on instead of at its beginning.
@@ -170,8 +170,8 @@ impl Rest {
     /// Keeps what has come, if it is of a later snapshot than what is kept, or more of the same.
     fn keep(&self, receiver: SnapshotReceiver) {
         let mut left = self.0.borrow_mut();
-        if receiver.verified() > left.as_ref().and_then(SnapshotReceiver::verified) {
-            *left = Some(receiver);
+        if receiver.verified() > left.as_deref().and_then(SnapshotReceiver::verified) {
+            *left = Some(Box::new(receiver));
         }
     }
 }

@@ -32,7 +32,7 @@ impl<P: Protocol> Driver<P> {
     /// there would make entries that a later leader has replaced look like its continuation.
     pub(crate) fn take_snapshot(&mut self, machine: MachineId, meta: SnapshotMeta) {
         let Some(hosted) = self.machines.get_mut(&machine) else { return };
-        hosted.freezing = Some((hosted.outbox.last_write(), meta, hosted.host.snapshot()));
+        hosted.freezing = Some(Box::new((hosted.outbox.last_write(), meta, hosted.host.snapshot())));
         self.write_snapshot(machine);
     }
 
@@ -40,9 +40,8 @@ impl<P: Protocol> Driver<P> {
     pub(crate) fn write_snapshot(&mut self, machine: MachineId) {
         let Some(hosted) = self.machines.get_mut(&machine) else { return };
         let durable = hosted.gate.durable();
-        let Some((_, meta, frozen)) = hosted.freezing.take_if(|(after, ..)| *after <= durable) else {
-            return;
-        };
+        let Some(due) = hosted.freezing.take_if(|freezing| freezing.0 <= durable) else { return };
+        let (_, meta, frozen) = *due;
         let (seat, feed) = (hosted.seat, Arc::clone(&self.feed));
         let write = Box::new(move |writer: &mut dyn std::io::Write| frozen.write_to(writer));
         self.store.snapshots().take(machine, meta, write, move |result| {

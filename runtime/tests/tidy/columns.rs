@@ -8,7 +8,8 @@ use crate::imports::Edge;
 const CRATE: &str = "synod-protocols";
 
 /// What every column may lean on. A folder or file that is none of these, nor the simulator, is a column.
-const SHARED: [&str; 8] = ["types", "prng", "timer", "protocol", "quorum", "log", "causality", "session"];
+const SHARED: [&str; 9] =
+    ["types", "prng", "timer", "roll", "protocol", "quorum", "log", "causality", "session"];
 
 const SIMULATOR: &str = "sim";
 

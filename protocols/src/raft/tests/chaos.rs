@@ -120,7 +120,7 @@ fn chaos(seed: u64) -> BTreeSet<&'static str> {
 
 #[test]
 fn whatever_happens_nothing_acknowledged_is_lost_and_everyone_is_answered() {
-    let seeds = 60;
+    let seeds = 240;
     let reached: BTreeSet<_> = (0..seeds).flat_map(chaos).collect();
     let rare = [
         "answer of an earlier term ignored",

@@ -485,7 +485,9 @@ impl Cluster {
     /// The name of the leader's replication to a peer.
     pub(super) fn epoch(&self, leader: u64, peer: u64) -> crate::raft::Epoch {
         match &self.raft(leader).standing {
-            crate::raft::state::Standing::Leader(lead) => lead.progress[&n(peer)].epoch,
+            crate::raft::state::Standing::Leader(lead) => {
+                lead.progress.get(&n(peer)).expect("it is a peer").epoch
+            }
             _ => panic!("{leader} does not lead"),
         }
     }

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use crate::address::MachineId;
 use crate::driver::{Frozen, Host};
 use crate::services::offline::fault::OfflineFault;
-use crate::services::replicated::{Names, ReplicaHost, Shared};
+use crate::services::replicated::{ReplicaHost, Shared};
 use crate::services::state_machine::StateMachine;
 use crate::storage::{RecoveredMachine, Store};
 use crate::wire::decode;
@@ -51,7 +51,7 @@ pub async fn state_at_rest<S: StateMachine>(
     if snapshot.is_none() && last == after {
         return Err(OfflineFault::Nothing(service.to_owned()));
     }
-    let mut host = ReplicaHost::new(Arc::new(Shared::new(initial, sessions)), Names::default());
+    let mut host = ReplicaHost::new(Arc::new(Shared::new(initial, sessions)), Arc::default());
     let mut meta = SnapshotMeta {
         index: LogIndex::ZERO,
         term: Term::ZERO,

@@ -14,7 +14,7 @@ use super::{AtRest, OfflineFault, restore, state_at_rest};
 use crate::address::MachineId;
 use crate::driver::{Host, encode_records};
 use crate::services::kv::{Command, Expect, Map, Put};
-use crate::services::replicated::{Names, ReplicaHost, Shared, pack};
+use crate::services::replicated::{ReplicaHost, Shared, pack};
 use crate::storage::{
     BackupHeader, BackupReader, DamagedLog, Disk, LogOptions, OpenStore, SimDisk, Store, Worker, Write,
     write_backup,
@@ -70,7 +70,7 @@ async fn stopped() -> SimDisk {
     let entries: Vec<_> = (1..=6).map(|index| row(index, &format!("k{index}"))).collect();
     let records: Vec<_> = entries.iter().cloned().map(Record::Entry).collect();
     write(&store, encode_records::<Raft>(&records).unwrap());
-    let mut host = ReplicaHost::new(Arc::new(Shared::new(Map::default(), limits())), Names::default());
+    let mut host = ReplicaHost::new(Arc::new(Shared::new(Map::default(), limits())), Arc::default());
     host.apply(entries[..4].to_vec().into());
     let frozen = host.snapshot();
     let meta = synod_protocols::log::SnapshotMeta {
@@ -126,7 +126,7 @@ fn backup(rest: AtRest) -> Vec<u8> {
 async fn the_state_at_rest_is_the_snapshot_and_all_of_the_log_above_it() {
     let rest = at_rest(&stopped().await).await.unwrap();
     assert_eq!((rest.meta.index, rest.meta.term, rest.meta.time), (LogIndex(6), Term(4), LogTime(60)));
-    let mut all = ReplicaHost::new(Arc::new(Shared::new(Map::default(), limits())), Names::default());
+    let mut all = ReplicaHost::new(Arc::new(Shared::new(Map::default(), limits())), Arc::default());
     all.apply((1..=6).map(|index| row(index, &format!("k{index}"))).collect());
     let mut expected = Vec::new();
     all.snapshot().write_to(&mut expected).unwrap();

@@ -65,7 +65,8 @@ impl<S: StateMachine> Replicated<S> {
     /// [`CreateError`]; nothing runs then.
     pub async fn start(start: Start<S>) -> Result<Self, CreateError> {
         let Start { name, driver, config, seed, forward, initial, sessions, names } = start;
-        let known = Arc::new(names.clone());
+        let names = Arc::new(names);
+        let known = Arc::clone(&names);
         let (me, shared) = (config.id, Arc::new(Shared::new(initial, sessions)));
         let hosted = Arc::clone(&shared);
         let machine = driver.create(&name, config, move || Box::new(ReplicaHost::new(hosted, names))).await?;

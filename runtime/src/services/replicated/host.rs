@@ -25,11 +25,11 @@ const SESSIONS_BYTES: u64 = 1 << 30;
 /// Applies a group's entries to one replica's state.
 pub(crate) struct ReplicaHost<S: StateMachine> {
     shared: Arc<Shared<S>>,
-    names: Names,
+    names: Arc<Names>,
 }
 
 impl<S: StateMachine> ReplicaHost<S> {
-    pub(crate) fn new(shared: Arc<Shared<S>>, names: Names) -> Self {
+    pub(crate) fn new(shared: Arc<Shared<S>>, names: Arc<Names>) -> Self {
         Self { shared, names }
     }
 }
@@ -84,7 +84,7 @@ impl<S: StateMachine> Host<Raft> for ReplicaHost<S> {
     }
 
     fn event(&mut self, event: &Event) {
-        let Names { node, service, .. } = &self.names;
+        let Names { node, service, .. } = &*self.names;
         let node = &**node;
         match event {
             Event::RoleChanged { role, term, leader } => {

@@ -2,7 +2,7 @@
 //!
 //! Nearly always one run. There are more of them only while a log is read whose first entries were moved behind later ones.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use crate::storage::log::slot::Slot;
 
@@ -17,26 +17,48 @@ struct Packed {
 /// The slots of entries by index.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Entries {
-    /// By the first index of each run; no run is empty, and none follows another one without a gap.
-    runs: BTreeMap<u64, VecDeque<Packed>>,
+    /// In the order of their entries; none is empty, and none follows another one without a gap.
+    runs: Vec<Run>,
+}
+
+/// The slots of consecutive entries.
+#[derive(Clone, Debug)]
+struct Run {
+    first: u64,
+    slots: VecDeque<Packed>,
 }
 
 impl Entries {
     /// Puts an entry in its place; gives what was there.
     pub(super) fn insert(&mut self, index: u64, slot: Slot) -> Option<Slot> {
         let packed = Packed::of(slot);
-        let before = self.runs.range_mut(..=index).next_back();
-        if let Some((&first, run)) = before.filter(|(first, run)| index - **first <= run.len() as u64) {
-            if let Some(place) = run.get_mut((index - first) as usize) {
+        let at = self.runs.partition_point(|run| run.first <= index);
+        let next_to = |run: &Run| index.checked_add(1) == Some(run.first);
+        let before = at.checked_sub(1).map(|before| &mut self.runs[before]);
+        if let Some(run) = before.filter(|run| index - run.first <= run.slots.len() as u64) {
+            if let Some(place) = run.slots.get_mut((index - run.first) as usize) {
                 return Some(std::mem::replace(place, packed).slot());
             }
-            run.push_back(packed);
-            self.join(first, index.saturating_add(1));
+            run.slots.push_back(packed);
+            if self.runs.get(at).is_some_and(next_to) {
+                let mut later = self.runs.remove(at);
+                self.runs[at - 1].slots.append(&mut later.slots);
+            }
             return None;
         }
-        let mut run = index.checked_add(1).and_then(|next| self.runs.remove(&next)).unwrap_or_default();
-        run.push_front(packed);
-        self.runs.insert(index, run);
+        match self.runs.get_mut(at).filter(|run| next_to(run)) {
+            Some(run) => {
+                run.first = index;
+                run.slots.push_front(packed);
+            }
+            None => {
+                if self.runs.is_empty() {
+                    // There are as many of these as machines.
+                    self.runs.reserve_exact(1);
+                }
+                self.runs.insert(at, Run { first: index, slots: VecDeque::from([packed]) });
+            }
+        }
         None
     }
 
@@ -46,12 +68,13 @@ impl Entries {
         if self.last().is_none_or(|last| last < from) {
             return taken;
         }
-        if let Some((&first, run)) = self.runs.range_mut(..from).next_back() {
-            let kept = (from - first).min(run.len() as u64) as usize;
-            taken.extend(run.drain(kept..).map(Packed::slot));
+        let at = self.runs.partition_point(|run| run.first < from);
+        if let Some(run) = at.checked_sub(1).map(|before| &mut self.runs[before]) {
+            let kept = (from - run.first).min(run.slots.len() as u64) as usize;
+            taken.extend(run.slots.drain(kept..).map(Packed::slot));
         }
-        for run in self.runs.split_off(&from).into_values() {
-            taken.extend(run.into_iter().map(Packed::slot));
+        for run in self.runs.drain(at..) {
+            taken.extend(run.slots.into_iter().map(Packed::slot));
         }
         taken
     }
@@ -59,62 +82,63 @@ impl Entries {
     /// Takes the entries up to `upto` out.
     pub(super) fn take_upto(&mut self, upto: u64) -> Vec<Slot> {
         let mut taken = Vec::new();
-        while let Some(mut run) = self.runs.first_entry().filter(|run| *run.key() <= upto) {
-            let first = *run.key();
-            let count = (upto - first).saturating_add(1).min(run.get().len() as u64);
-            taken.extend(run.get_mut().drain(..count as usize).map(Packed::slot));
-            let left = run.remove();
-            if !left.is_empty() {
-                self.runs.insert(first + count, left);
+        while let Some(run) = self.runs.first_mut().filter(|run| run.first <= upto) {
+            let count = (upto - run.first).saturating_add(1).min(run.slots.len() as u64);
+            taken.extend(run.slots.drain(..count as usize).map(Packed::slot));
+            if !run.slots.is_empty() {
+                run.first += count;
                 break;
             }
+            self.runs.remove(0);
         }
         taken
     }
 
     /// Where an entry is.
     pub(super) fn get(&self, index: u64) -> Option<Slot> {
-        let (first, run) = self.runs.range(..=index).next_back()?;
-        run.get(usize::try_from(index - first).ok()?).map(|packed| packed.slot())
+        let run = self.run_at(index)?;
+        run.slots.get(usize::try_from(index - run.first).ok()?).map(|packed| packed.slot())
     }
 
     /// The first index.
     pub(super) fn first(&self) -> Option<u64> {
-        self.runs.first_key_value().map(|(&first, _)| first)
+        self.runs.first().map(|run| run.first)
     }
 
     /// The last index.
     pub(super) fn last(&self) -> Option<u64> {
-        self.runs.last_key_value().map(|(&first, run)| first + run.len() as u64 - 1)
+        self.runs.last().map(Run::last)
     }
 
     /// The last index of the first run.
     pub(super) fn last_without_gap(&self) -> Option<u64> {
-        self.runs.first_key_value().map(|(&first, run)| first + run.len() as u64 - 1)
+        self.runs.first().map(Run::last)
     }
 
     /// All entries in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u64, Slot)> {
-        self.runs.iter().flat_map(|(&first, run)| (first..).zip(run.iter().map(|packed| packed.slot())))
+        self.runs.iter().flat_map(|run| (run.first..).zip(run.slots.iter().map(|packed| packed.slot())))
     }
 
     /// The entries `from..=to`, in order, up to the first gap.
     pub(super) fn range(&self, from: u64, to: u64) -> impl Iterator<Item = (u64, Slot)> {
-        let run = self.runs.range(..=from).next_back();
-        let found = run.into_iter().flat_map(move |(&first, run)| {
-            let start = usize::try_from(from - first).unwrap_or(usize::MAX).min(run.len());
-            (from..).zip(run.range(start..).map(|packed| packed.slot()))
+        let found = self.run_at(from).into_iter().flat_map(move |run| {
+            let start = usize::try_from(from - run.first).unwrap_or(usize::MAX).min(run.slots.len());
+            (from..).zip(run.slots.range(start..).map(|packed| packed.slot()))
         });
         found.take_while(move |(index, _)| *index <= to)
     }
 
-    /// Joins the run that begins at `next`, if there is one, to the one that begins at `first`.
-    fn join(&mut self, first: u64, next: u64) {
-        if let Some(mut later) = self.runs.remove(&next)
-            && let Some(run) = self.runs.get_mut(&first)
-        {
-            run.append(&mut later);
-        }
+    /// The last run that begins at or before an index.
+    fn run_at(&self, index: u64) -> Option<&Run> {
+        let after = self.runs.partition_point(|run| run.first <= index);
+        self.runs.get(after.checked_sub(1)?)
+    }
+}
+
+impl Run {
+    fn last(&self) -> u64 {
+        self.first + self.slots.len() as u64 - 1
     }
 }
 
@@ -131,6 +155,8 @@ impl Packed {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use synod_protocols::prng::Prng;
 
     use super::*;
@@ -169,9 +195,8 @@ mod tests {
                 let (from, to) = (prng.between(0, 31), prng.between(0, 31));
                 let expected = (from..=to).map_while(|index| Some((index, *model.get(&index)?)));
                 assert!(entries.range(from, to).eq(expected), "seed {seed}, {from}..={to}");
-                assert!(entries.runs.iter().all(|(first, run)| {
-                    !run.is_empty() && !entries.runs.contains_key(&(first + run.len() as u64))
-                }));
+                assert!(entries.runs.iter().all(|run| !run.slots.is_empty()));
+                assert!(entries.runs.windows(2).all(|runs| runs[0].last() + 1 < runs[1].first));
             }
         }
     }

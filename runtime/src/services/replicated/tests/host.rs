@@ -9,7 +9,6 @@ use synod_protocols::session::SessionLimits;
 use synod_protocols::{ClientId, LogIndex, LogTime, Term};
 
 use crate::driver::{Frozen, Host};
-use crate::services::replicated::Names;
 use crate::services::replicated::host::ReplicaHost;
 use crate::services::replicated::payload::{Settled, pack, read};
 use crate::services::replicated::shared::Shared;
@@ -66,7 +65,7 @@ impl StateMachine for Sum {
 fn host() -> (ReplicaHost<Sum>, Arc<Shared<Sum>>) {
     let limits = SessionLimits { max_sessions: 2, ..SessionLimits::default() };
     let shared = Arc::new(Shared::new(Sum::default(), limits));
-    (ReplicaHost::new(Arc::clone(&shared), Names::default()), shared)
+    (ReplicaHost::new(Arc::clone(&shared), Arc::default()), shared)
 }
 
 fn entry(index: u64, time: u64, body: Body) -> Entry {
@@ -184,7 +183,7 @@ fn a_snapshot_of_a_replica_that_remembers_differently_is_refused() {
     let meta =
         SnapshotMeta { index: LogIndex(1), term: Term(1), time: LogTime(1), configuration: Bytes::new() };
     let other = SessionLimits { max_sessions: 9, ..SessionLimits::default() };
-    let second = ReplicaHost::new(Arc::new(Shared::new(Sum::default(), other)), Names::default());
+    let second = ReplicaHost::new(Arc::new(Shared::new(Sum::default(), other)), Arc::default());
     let refusal = second.thaw().read(&meta, &mut &bytes[..]).expect_err("it is refused").to_string();
     assert!(
         refusal.contains("max_sessions: 9") && refusal.contains("give all members the same"),
