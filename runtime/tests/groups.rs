@@ -317,6 +317,30 @@ fn members_come_and_go_and_the_leader_goes_too() {
 }
 
 #[test]
+fn whoever_is_no_member_passes_on_what_it_is_asked() {
+    simulate(35, &NAMES, |simulation| async move {
+        let cluster = Cluster::new(simulation, RaftConfig::default()).await;
+        let group = Group::of(["a", "b"]).others(["c"]);
+        let replicas = run_by(&cluster, &group).await;
+        // It waits to be taken in, and never heard of a leader.
+        assert_eq!(replicas["c"].execute(&1, DEADLINE).await, Ok(1));
+        assert_eq!(replicas["c"].query(&(), DEADLINE).await.map(|(count, _)| count), Ok(1));
+        replicas["c"].change_members(&voters(&["b", "c"]), PATIENCE).await.expect("it can be asked that too");
+        // It was a member, and the leader it knew may be none any more.
+        assert_eq!(replicas["a"].execute(&1, DEADLINE).await, Ok(2));
+        let leader = replicas["b"].leader().await;
+        let leader =
+            ["b", "c"].into_iter().find(|name| numbers(&[name]).contains(&leader)).expect("one of them");
+        cluster.kill(leader);
+        cluster.start(leader).await;
+        let node = cluster.node(leader);
+        node.replicated_by("count", &group, Counter::default()).await.expect("it starts");
+        assert_eq!(replicas["a"].query(&(), PATIENCE).await.map(|(count, _)| count), Ok(2));
+        assert_eq!(replicas["a"].execute(&1, PATIENCE).await, Ok(3));
+    });
+}
+
+#[test]
 fn a_set_that_nobody_could_lead_is_refused_and_changes_nothing() {
     simulate(32, &NAMES, |simulation| async move {
         let cluster = Cluster::new(simulation, RaftConfig::default()).await;

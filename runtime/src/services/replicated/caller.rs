@@ -31,16 +31,23 @@ pub(crate) struct Caller<S> {
 
 /// Where the caller is.
 enum Seat<S> {
-    /// On a member, which has a replica of its own.
-    Member { me: NodeId, replica: Replica<S> },
+    /// On a node that has a replica of its own, and may be a member or not; and who else may be asked.
+    Member { me: NodeId, replica: Replica<S>, others: Option<Arc<Guess>> },
     /// Elsewhere.
     Client(Arc<Guess>),
 }
 
 impl<S: StateMachine> Caller<S> {
-    /// Requests that start at a member's own replica.
-    pub(crate) fn member(me: NodeId, replica: Replica<S>, forward: Arc<dyn Forward>, seed: u64) -> Self {
-        Self { seat: Seat::Member { me, replica }, forward, lanes: Lanes::new(seed) }
+    /// Requests that start at this node's own replica, and go to `others` when that one knows no leader.
+    pub(crate) fn member(
+        me: NodeId,
+        replica: Replica<S>,
+        others: Vec<NodeId>,
+        forward: Arc<dyn Forward>,
+        seed: u64,
+    ) -> Self {
+        let others = (!others.is_empty()).then(|| Arc::new(Guess::new(others)));
+        Self { seat: Seat::Member { me, replica, others }, forward, lanes: Lanes::new(seed) }
     }
 
     /// Requests of one who has no replica and knows who has. There has to be at least one member.
@@ -206,7 +213,9 @@ impl<S: StateMachine> Caller<S> {
 
     fn search(&self, until: Instant) -> Search {
         match &self.seat {
-            Seat::Member { me, replica } => Search::at_member(*me, until, replica.shared.standing()),
+            Seat::Member { me, replica, others } => {
+                Search::at_member(*me, until, replica.shared.standing(), others.clone())
+            }
             Seat::Client(guess) => Search::at_client(guess.clone(), until),
         }
     }
@@ -246,7 +255,9 @@ fn settle<R: DeserializeOwned>(executed: &Executed, uncertain: bool) -> Result<R
 impl<S> Clone for Caller<S> {
     fn clone(&self) -> Self {
         let seat = match &self.seat {
-            Seat::Member { me, replica } => Seat::Member { me: *me, replica: replica.clone() },
+            Seat::Member { me, replica, others } => {
+                Seat::Member { me: *me, replica: replica.clone(), others: others.clone() }
+            }
             Seat::Client(guess) => Seat::Client(guess.clone()),
         };
         Self { seat, forward: Arc::clone(&self.forward), lanes: Arc::clone(&self.lanes) }

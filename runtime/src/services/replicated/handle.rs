@@ -72,7 +72,8 @@ impl<S: StateMachine> Replicated<S> {
         let machine = driver.create(&name, config, move || Box::new(ReplicaHost::new(hosted, names))).await?;
         let seed = Prng::fork(seed, machine.0 ^ me.0).next_u64();
         let replica = Replica::new(driver, machine, shared);
-        Ok(Self { caller: Caller::member(me, replica.clone(), forward, seed), replica, names: known })
+        let others = known.members.keys().copied().filter(|&node| node != me).collect();
+        Ok(Self { caller: Caller::member(me, replica.clone(), others, forward, seed), replica, names: known })
     }
 
     /// Lets a command take effect once, however often it has to be tried.

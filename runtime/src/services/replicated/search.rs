@@ -19,6 +19,8 @@ use crate::services::replicated::watched::Watcher;
 const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(200));
 /// How many hints in a row are followed without a wait: nodes that take each other for the leader must not make a storm.
 const HOPS: u32 = 3;
+/// How often in a row a node's own replica knows no leader before others are asked: an election is over by then, most of the time.
+const LOST: u32 = 3;
 /// How long a client waits for the first silent node before it asks others, and how long it leaves that one alone. A client has no
 /// replica that would tell it of an election. Longer than a disk takes to flush, and than an election.
 const SILENCE: Duration = Duration::from_millis(500);
@@ -36,15 +38,21 @@ pub(crate) struct Search {
 
 /// From where the search starts.
 enum Seat {
-    /// From a member, which knows what its own replica knows.
-    Member(NodeId),
+    /// From a node with a replica, which knows what that one knows. It may know no leader, as it is no member or hears nobody: then
+    /// others have their turn.
+    Member { me: NodeId, others: Option<Arc<Guess>>, round: usize, lost: u32 },
     /// From a client, which knows what it was told.
     Client { guess: Arc<Guess>, round: usize, silence: Duration, suspects: BTreeMap<NodeId, Instant> },
 }
 
 impl Search {
-    pub(crate) fn at_member(me: NodeId, until: Instant, standing: Watcher<Standing>) -> Self {
-        Self::new(Seat::Member(me), until, standing)
+    pub(crate) fn at_member(
+        me: NodeId,
+        until: Instant,
+        standing: Watcher<Standing>,
+        others: Option<Arc<Guess>>,
+    ) -> Self {
+        Self::new(Seat::Member { me, others, round: 0, lost: 0 }, until, standing)
     }
 
     pub(crate) fn at_client(guess: Arc<Guess>, until: Instant) -> Self {
@@ -64,7 +72,14 @@ impl Search {
     pub(crate) fn target(&mut self) -> Option<NodeId> {
         let leader = self.hint.or(self.standing.get().leader);
         match &mut self.seat {
-            Seat::Member(me) => leader.filter(|leader| leader != me),
+            Seat::Member { me, others, round, lost } => {
+                if let Some(leader) = leader {
+                    return Some(leader).filter(|leader| leader != me);
+                }
+                let others = others.as_ref()?;
+                let elsewhere = *lost >= LOST && *lost % 2 == LOST % 2;
+                others.standing().get().leader.or_else(|| elsewhere.then(|| others.next(round, |_| false)))
+            }
             Seat::Client { guess, round, suspects, .. } => {
                 let now = Instant::now();
                 suspects.retain(|_, until| now < *until);
@@ -88,8 +103,10 @@ impl Search {
     ) -> Result<T, ReplicaError> {
         let mut standing = self.standing.clone();
         standing.see();
+        let leads = self.hint == target || standing.get().leader == target;
         let silent = match &self.seat {
-            Seat::Member(_) => self.until,
+            Seat::Member { .. } if target.is_none() || leads => self.until,
+            Seat::Member { .. } => (Instant::now() + SILENCE).min(self.until),
             Seat::Client { silence, .. } => (Instant::now() + *silence).min(self.until),
         };
         let result = tokio::select! {
@@ -104,7 +121,7 @@ impl Search {
                 return Err(ReplicaError::unknown(cause));
             }
         };
-        if let (Ok(_), Seat::Client { guess, .. }, Some(leader)) = (&result, &self.seat, target) {
+        if let (Ok(_), Some(guess), Some(leader)) = (&result, self.guess(), target) {
             guess.learn(leader);
         }
         result
@@ -112,6 +129,7 @@ impl Search {
 
     /// Waits until another attempt is worth while; says whether there is time for one, and any sense in it.
     pub(crate) async fn goes_on(&mut self, target: Option<NodeId>, failure: &ReplicaError) -> bool {
+        self.lose_way(target, failure);
         // Another node that has stopped is replaced by its neighbours; this one is not.
         let elsewhere = failure.cause == ReplicaCause::Stopped && target.is_some();
         if !failure.is_passing() && !elsewhere {
@@ -140,7 +158,7 @@ impl Search {
     /// Whether the node that `target` takes for the leader is to be asked at once.
     fn is_worth_a_hop(&self, target: Option<NodeId>, leader: NodeId) -> bool {
         let asked = match &self.seat {
-            Seat::Member(me) => Some(target.unwrap_or(*me)),
+            Seat::Member { me, .. } => Some(target.unwrap_or(*me)),
             Seat::Client { .. } => target,
         };
         Some(leader) != asked && !self.is_suspect(leader) && self.hops < HOPS
@@ -148,9 +166,33 @@ impl Search {
 
     /// Leaves a node alone for a while that a client could not reach.
     fn suspect(&mut self, target: Option<NodeId>) {
-        if let (Seat::Client { guess, suspects, .. }, Some(node)) = (&mut self.seat, target) {
+        let Some(node) = target else { return };
+        if let Seat::Client { suspects, .. } = &mut self.seat {
             suspects.insert(node, Instant::now() + SILENCE);
+        }
+        if let Some(guess) = self.guess() {
             guess.doubt(node);
+        }
+    }
+
+    /// Counts how often in a row nobody was known to lead.
+    fn lose_way(&mut self, target: Option<NodeId>, failure: &ReplicaError) {
+        let led = self.standing.get().leader.is_some();
+        if let (Some(guess), Some(node)) = (self.guess(), target)
+            && matches!(failure.cause, ReplicaCause::NotLeader { .. })
+        {
+            guess.doubt(node);
+        }
+        if let Seat::Member { lost, .. } = &mut self.seat {
+            *lost = if led { 0 } else { *lost + 1 };
+        }
+    }
+
+    /// What is believed of the others, where belief is all there is.
+    const fn guess(&self) -> Option<&Arc<Guess>> {
+        match &self.seat {
+            Seat::Member { others, .. } => others.as_ref(),
+            Seat::Client { guess, .. } => Some(guess),
         }
     }
 
@@ -163,7 +205,7 @@ impl Search {
 
     fn is_suspect(&self, node: NodeId) -> bool {
         match &self.seat {
-            Seat::Member(_) => false,
+            Seat::Member { .. } => false,
             Seat::Client { suspects, .. } => suspects.get(&node).is_some_and(|until| Instant::now() < *until),
         }
     }
