@@ -19,7 +19,7 @@ use crate::services::replicated::guess::Guess;
 use crate::services::replicated::lanes::Lanes;
 use crate::services::replicated::payload::{Settled, pack, read};
 use crate::services::replicated::replica::Replica;
-use crate::services::replicated::search::Search;
+use crate::services::replicated::search::{Others, Search};
 use crate::services::state_machine::StateMachine;
 
 /// Where requests go from here; clones share what they have learned.
@@ -214,7 +214,8 @@ impl<S: StateMachine> Caller<S> {
     fn search(&self, until: Instant) -> Search {
         match &self.seat {
             Seat::Member { me, replica, others } => {
-                Search::at_member(*me, until, replica.shared.standing(), others.clone())
+                let others = others.as_ref().map(|guess| Others::new(self.forward.clone(), guess.clone()));
+                Search::at_member(*me, until, replica.shared.standing(), others)
             }
             Seat::Client(guess) => Search::at_client(guess.clone(), until),
         }

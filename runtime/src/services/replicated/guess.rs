@@ -23,16 +23,28 @@ impl Guess {
 
     /// Takes a node for the leader, for it has answered as such.
     pub(crate) fn learn(&self, leader: NodeId) {
-        if self.standing.watch().get().leader != Some(leader) {
+        if self.leader() != Some(leader) {
             self.standing.set(standing(Some(leader)));
         }
     }
 
     /// Takes a node for the leader no longer, for it did not answer.
     pub(crate) fn doubt(&self, node: NodeId) {
-        if self.standing.watch().get().leader == Some(node) {
+        if self.leader() == Some(node) {
             self.standing.set(standing(None));
         }
+    }
+
+    /// Takes nobody for the leader.
+    pub(crate) fn forget(&self) {
+        if self.leader().is_some() {
+            self.standing.set(standing(None));
+        }
+    }
+
+    /// Who is taken for the leader.
+    pub(crate) fn leader(&self) -> Option<NodeId> {
+        self.standing.get().leader
     }
 
     /// Who is taken for the leader, and changes of that.

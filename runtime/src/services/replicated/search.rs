@@ -11,6 +11,7 @@ use synod_protocols::NodeId;
 use tokio::time::{Instant, sleep_until};
 
 use crate::services::replicated::error::{ReplicaCause, ReplicaError};
+use crate::services::replicated::forward::Forward;
 use crate::services::replicated::guess::Guess;
 use crate::services::replicated::shared::Standing;
 use crate::services::replicated::watched::Watcher;
@@ -39,10 +40,40 @@ pub(crate) struct Search {
 /// From where the search starts.
 enum Seat {
     /// From a node with a replica, which knows what that one knows. It may know no leader, as it is no member or hears nobody: then
-    /// others have their turn.
-    Member { me: NodeId, others: Option<Arc<Guess>>, round: usize, lost: u32 },
+    /// others are asked for one.
+    Member { me: NodeId, others: Option<Others> },
     /// From a client, which knows what it was told.
     Client { guess: Arc<Guess>, round: usize, silence: Duration, suspects: BTreeMap<NodeId, Instant> },
+}
+
+/// Those whom a node asks for a leader that its own replica does not know. They are asked for a read, which does nothing, so that
+/// the request itself only goes to whom a quorum follows.
+pub(crate) struct Others {
+    forward: Arc<dyn Forward>,
+    guess: Arc<Guess>,
+    round: usize,
+    lost: u32,
+}
+
+impl Others {
+    pub(crate) fn new(forward: Arc<dyn Forward>, guess: Arc<Guess>) -> Self {
+        Self { forward, guess, round: 0, lost: 0 }
+    }
+
+    /// Asks the next one, and whom that one takes for the leader.
+    async fn find(&mut self, me: NodeId, until: Instant) {
+        let mut node = self.guess.next(&mut self.round, |_| false);
+        for _ in 0..=HOPS {
+            let patience = until.saturating_duration_since(Instant::now());
+            match self.forward.read_index(node, patience).await.map_err(|failure| failure.cause) {
+                Ok(_) => return self.guess.learn(node),
+                Err(ReplicaCause::NotLeader { leader: Some(leader) }) if leader != me && leader != node => {
+                    node = leader;
+                }
+                Err(_) => return,
+            }
+        }
+    }
 }
 
 impl Search {
@@ -50,9 +81,9 @@ impl Search {
         me: NodeId,
         until: Instant,
         standing: Watcher<Standing>,
-        others: Option<Arc<Guess>>,
+        others: Option<Others>,
     ) -> Self {
-        Self::new(Seat::Member { me, others, round: 0, lost: 0 }, until, standing)
+        Self::new(Seat::Member { me, others }, until, standing)
     }
 
     pub(crate) fn at_client(guess: Arc<Guess>, until: Instant) -> Self {
@@ -72,13 +103,9 @@ impl Search {
     pub(crate) fn target(&mut self) -> Option<NodeId> {
         let leader = self.hint.or(self.standing.get().leader);
         match &mut self.seat {
-            Seat::Member { me, others, round, lost } => {
-                if let Some(leader) = leader {
-                    return Some(leader).filter(|leader| leader != me);
-                }
-                let others = others.as_ref()?;
-                let elsewhere = *lost >= LOST && *lost % 2 == LOST % 2;
-                others.standing().get().leader.or_else(|| elsewhere.then(|| others.next(round, |_| false)))
+            Seat::Member { me, others } => {
+                let found = || others.as_ref()?.guess.leader();
+                leader.or_else(found).filter(|leader| leader != me)
             }
             Seat::Client { guess, round, suspects, .. } => {
                 let now = Instant::now();
@@ -103,10 +130,8 @@ impl Search {
     ) -> Result<T, ReplicaError> {
         let mut standing = self.standing.clone();
         standing.see();
-        let leads = self.hint == target || standing.get().leader == target;
         let silent = match &self.seat {
-            Seat::Member { .. } if target.is_none() || leads => self.until,
-            Seat::Member { .. } => (Instant::now() + SILENCE).min(self.until),
+            Seat::Member { .. } => self.until,
             Seat::Client { silence, .. } => (Instant::now() + *silence).min(self.until),
         };
         let result = tokio::select! {
@@ -121,7 +146,7 @@ impl Search {
                 return Err(ReplicaError::unknown(cause));
             }
         };
-        if let (Ok(_), Some(guess), Some(leader)) = (&result, self.guess(), target) {
+        if let (Ok(_), Seat::Client { guess, .. }, Some(leader)) = (&result, &self.seat, target) {
             guess.learn(leader);
         }
         result
@@ -129,7 +154,7 @@ impl Search {
 
     /// Waits until another attempt is worth while; says whether there is time for one, and any sense in it.
     pub(crate) async fn goes_on(&mut self, target: Option<NodeId>, failure: &ReplicaError) -> bool {
-        self.lose_way(target, failure);
+        self.disbelieve(target, failure);
         // Another node that has stopped is replaced by its neighbours; this one is not.
         let elsewhere = failure.cause == ReplicaCause::Stopped && target.is_some();
         if !failure.is_passing() && !elsewhere {
@@ -152,7 +177,26 @@ impl Search {
             () = self.standing.changed() => {}
             () = sleep_until(wake) => {}
         }
+        self.inquire().await;
         Instant::now() < self.until
+    }
+
+    /// Asks others for the leader when this node's replica has not known one for a while.
+    async fn inquire(&mut self) {
+        let led = self.standing.get().leader.is_some();
+        let Seat::Member { me, others: Some(others) } = &mut self.seat else { return };
+        others.lost = if led { 0 } else { others.lost + 1 };
+        if led {
+            others.guess.forget();
+        } else if others.lost >= LOST && others.guess.leader().is_none() {
+            let silent = (Instant::now() + SILENCE).min(self.until);
+            tokio::select! {
+                biased;
+                () = others.find(*me, silent) => {}
+                () = self.standing.changed() => {}
+                () = sleep_until(silent) => {}
+            }
+        }
     }
 
     /// Whether the node that `target` takes for the leader is to be asked at once.
@@ -166,33 +210,20 @@ impl Search {
 
     /// Leaves a node alone for a while that a client could not reach.
     fn suspect(&mut self, target: Option<NodeId>) {
-        let Some(node) = target else { return };
-        if let Seat::Client { suspects, .. } = &mut self.seat {
+        if let (Seat::Client { guess, suspects, .. }, Some(node)) = (&mut self.seat, target) {
             suspects.insert(node, Instant::now() + SILENCE);
-        }
-        if let Some(guess) = self.guess() {
             guess.doubt(node);
         }
     }
 
-    /// Counts how often in a row nobody was known to lead.
-    fn lose_way(&mut self, target: Option<NodeId>, failure: &ReplicaError) {
-        let led = self.standing.get().leader.is_some();
-        if let (Some(guess), Some(node)) = (self.guess(), target)
-            && matches!(failure.cause, ReplicaCause::NotLeader { .. })
-        {
-            guess.doubt(node);
-        }
-        if let Seat::Member { lost, .. } = &mut self.seat {
-            *lost = if led { 0 } else { *lost + 1 };
-        }
-    }
-
-    /// What is believed of the others, where belief is all there is.
-    const fn guess(&self) -> Option<&Arc<Guess>> {
-        match &self.seat {
-            Seat::Member { others, .. } => others.as_ref(),
-            Seat::Client { guess, .. } => Some(guess),
+    /// Takes a node for the leader no longer that others had taken for it, and which does not answer as one.
+    fn disbelieve(&self, target: Option<NodeId>, failure: &ReplicaError) {
+        let fails = matches!(
+            failure.cause,
+            ReplicaCause::NotLeader { .. } | ReplicaCause::Link(_) | ReplicaCause::Stopped
+        );
+        if let (Seat::Member { others: Some(others), .. }, Some(node), true) = (&self.seat, target, fails) {
+            others.guess.doubt(node);
         }
     }
 

@@ -34,6 +34,11 @@ impl<T: Copy> Watched<T> {
         Self { shared: Arc::new(Shared { state, changed: Notify::new() }) }
     }
 
+    /// The present value.
+    pub(crate) fn get(&self) -> T {
+        self.shared.state().value
+    }
+
     /// Replaces the value and wakes who waits.
     pub(crate) fn set(&self, value: T) {
         {
