@@ -41,13 +41,20 @@ impl Configurations {
 
     /// From where on it is known which configuration is in force.
     pub(super) fn begin(&self) -> LogIndex {
-        self.first.0
+        let known = self.all().find(|(_, membership)| !membership.members().is_empty());
+        known.map_or(self.first.0, |(index, _)| *index)
     }
 
     /// The configuration in force at an index of the log, at or above where they are known.
     pub(super) fn at(&self, index: LogIndex) -> &Membership {
         let after = self.later.partition_point(|(from, _)| *from <= index);
         after.checked_sub(1).map_or(&self.first.1, |position| &self.later[position].1)
+    }
+
+    /// The configuration in force at an index, if it is known: before the first one in its log, a node that did not found the group
+    /// knows none.
+    pub(super) fn known_at(&self, index: LogIndex) -> Option<&Membership> {
+        Some(self.at(index)).filter(|membership| !membership.members().is_empty())
     }
 
     /// Notes the configuration of a new entry.

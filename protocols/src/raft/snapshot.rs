@@ -44,13 +44,18 @@ impl Raft {
             return;
         }
         let Some(term) = self.log.term_at(applied) else { return };
+        // The configuration is the one in force at the snapshot's last index, whatever followed it (RT-19). Who did not found the group
+        // and is given the log from its first entry on does not know it before the first one comes.
+        let Some(membership) = self.configurations.known_at(applied) else {
+            out.reached("no snapshot before a configuration is known");
+            return self.on_snapshot_failed(out);
+        };
+        let configuration = membership.encode();
         self.snapshots.taking = true;
         self.snapshots.wanted = false;
         self.snapshots.counted_from = applied;
         self.snapshots.counted_since = self.applying.issued_time;
         self.applying.bytes = 0;
-        // The configuration is the one in force at the snapshot's last index, whatever followed it (RT-19).
-        let configuration = self.configurations.at(applied).encode();
         let time = self.applying.issued_time;
         out.take_snapshot(SnapshotMeta { index: applied, term, time, configuration });
     }

@@ -55,7 +55,8 @@ impl Raft {
             return;
         }
         let Some(term) = self.log.term_at(upto) else { return };
-        let configuration = self.configurations.at(upto).encode();
+        let Some(membership) = self.configurations.known_at(upto) else { return };
+        let configuration = membership.encode();
         self.settle(SnapshotMeta { index: upto, term, time: LogTime::ZERO, configuration }, out);
         self.log.compact(upto);
         self.configurations.compact(upto);

@@ -6,6 +6,8 @@ use crate::raft::Raft;
 use crate::raft::invariants::acknowledged_survives::AcknowledgedSurvives;
 use crate::raft::invariants::answered_once::AnsweredOnce;
 use crate::raft::invariants::bounds::Bounds;
+use crate::raft::invariants::caught_up::CaughtUp;
+use crate::raft::invariants::configuration_in_log::ConfigurationInLog;
 use crate::raft::invariants::durable_ballot::DurableBallot;
 use crate::raft::invariants::durable_election::DurableElection;
 use crate::raft::invariants::durable_quorum::DurableQuorum;
@@ -15,6 +17,7 @@ use crate::raft::invariants::log_matching::LogMatching;
 use crate::raft::invariants::matched_is_durable::MatchedIsDurable;
 use crate::raft::invariants::monotone::Monotone;
 use crate::raft::invariants::one_change::OneChange;
+use crate::raft::invariants::snapshot_configuration::SnapshotConfiguration;
 use crate::raft::invariants::state_machine_safety::StateMachineSafety;
 use crate::sim::{Invariant, Scene, Violation};
 
@@ -27,6 +30,9 @@ pub struct Suite {
     durable_election: DurableElection,
     election_safety: ElectionSafety,
     one_change: OneChange,
+    configuration_in_log: ConfigurationInLog,
+    snapshot_configuration: SnapshotConfiguration,
+    caught_up: CaughtUp,
     log_matching: LogMatching,
     leader_completeness: LeaderCompleteness,
     matched_is_durable: MatchedIsDurable,
@@ -37,7 +43,7 @@ pub struct Suite {
 }
 
 impl Suite {
-    fn each<A>(&mut self) -> [&mut dyn Invariant<Raft, A>; 13] {
+    fn each<A>(&mut self) -> [&mut dyn Invariant<Raft, A>; 16] {
         [
             &mut self.monotone,
             &mut self.bounds,
@@ -45,6 +51,9 @@ impl Suite {
             &mut self.durable_election,
             &mut self.election_safety,
             &mut self.one_change,
+            &mut self.configuration_in_log,
+            &mut self.snapshot_configuration,
+            &mut self.caught_up,
             &mut self.log_matching,
             &mut self.leader_completeness,
             &mut self.matched_is_durable,
