@@ -278,12 +278,15 @@ impl Raft {
         self.timers.set(Timer::Election, now.after(wait));
     }
 
-    /// Writes term and vote as one record, which is durable before anything sent after it (RT-02).
+    /// Writes term and vote as one record, which is durable before anything sent after it (RT-02). Before the first one stands what the
+    /// group was founded as: whoever has promised anything knows that after a restart too, also when the write tore (RT-46).
     pub(super) fn persist_ballot(&mut self, out: &mut Outbox<Self>) {
-        let mut records = vec![Record::Ballot { term: self.term, vote: self.vote }];
+        let mut records = Vec::with_capacity(2);
         if std::mem::take(&mut self.founding) {
-            records.push(Record::Founding(self.membership().encode()));
+            let founding = Membership::founding(&self.config.voters, &self.config.witnesses);
+            records.push(Record::Founding(founding.encode()));
         }
+        records.push(Record::Ballot { term: self.term, vote: self.vote });
         self.ballot_write = out.persist(records);
     }
 
