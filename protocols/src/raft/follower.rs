@@ -195,7 +195,10 @@ impl Raft {
     fn notice_reversion(&mut self, acknowledged: LogIndex, out: &mut Outbox<Self>) {
         let last = self.log.last().index;
         if acknowledged > last && !std::mem::replace(&mut self.reverted, true) {
-            out.emit(Event::Reverted { last, acknowledged });
+            let member = self.membership().member(self.config.id);
+            let named =
+                !self.config.rejoin && member.is_some_and(|member| member.store == Some(self.config.store));
+            out.emit(Event::Reverted { last, acknowledged, named });
         }
     }
 

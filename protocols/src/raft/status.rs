@@ -69,13 +69,16 @@ pub enum Event {
         /// The leader, if known.
         leader: Option<NodeId>,
     },
-    /// The leader has this node's word for entries that it does not hold: its disk was replaced or set back (RT-23). The group
-    /// counted on them, and on votes that are forgotten too. Told once.
+    /// The leader has this node's word for entries that it does not hold (RT-23): its disk was replaced, as it is when a damaged
+    /// log is, or set back. Told once.
     Reverted {
         /// Where this node's log ends.
         last: LogIndex,
         /// What it had acknowledged, at least.
         acknowledged: LogIndex,
+        /// Whether the configuration names this very disk: then it was set back. The group counted on those entries, and on votes
+        /// that are forgotten too. The word of any other disk does not count until it is taken in.
+        named: bool,
     },
     /// Another configuration is in force; it may not be committed yet.
     MembershipChanged {

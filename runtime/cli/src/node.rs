@@ -120,6 +120,7 @@ fn member(node: &Node, config: &NodeConfig, http: &HttpConfig, kv: Kv) -> Member
         kv,
         metrics: node.metrics().clone(),
         transport: node.system().transport().clone(),
+        set_aside: node.set_aside(),
         started: Instant::now(),
     }
 }

@@ -176,6 +176,7 @@ mod tests {
             commit_index: 9,
             applied_index: 8,
             members: vec![node.into()],
+            set_aside: Vec::new(),
             uptime_ms: 61_500,
             links: links.iter().map(link).collect(),
         };

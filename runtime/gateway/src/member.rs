@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ pub struct Member {
     pub metrics: Metrics,
     /// Its links.
     pub transport: Arc<dyn Transport>,
+    /// Where its damaged logs are kept.
+    pub set_aside: Vec<PathBuf>,
     /// When it started.
     pub started: Instant,
 }
@@ -57,6 +60,7 @@ impl Member {
             commit_index: replica.commit.0,
             applied_index: replica.applied.0,
             members: sorted(replica.membership.members().keys().map(|&node| self.name_of(node))),
+            set_aside: self.set_aside.iter().map(|aside| aside.display().to_string()).collect(),
             uptime_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
             links: self.peers.iter().map(|(peer, http)| self.link(peer, http.clone())).collect(),
         }

@@ -41,6 +41,7 @@ mod tests {
             commit_index: commit,
             applied_index: applied,
             members: vec!["node-1".into()],
+            set_aside: Vec::new(),
             uptime_ms: 1,
             links: Vec::new(),
         }

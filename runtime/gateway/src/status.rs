@@ -25,6 +25,9 @@ pub struct Status {
     pub applied_index: u64,
     /// The names of the members of its map's group, as far as it knows, in order.
     pub members: Vec<String>,
+    /// Where damaged logs of the node are kept, until somebody removes them.
+    #[serde(default)]
+    pub set_aside: Vec<String>,
     /// Milliseconds since the process started the node.
     pub uptime_ms: u64,
     /// One for each other member, in the order of their names.

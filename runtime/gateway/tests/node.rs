@@ -33,6 +33,7 @@ impl Served {
             kv: node.kv("kv", ["only"]).await.unwrap(),
             metrics: node.metrics().clone(),
             transport: node.system().transport().clone(),
+            set_aside: node.set_aside(),
             started: Instant::now(),
         };
         let gateway = Gateway::start(Config::loopback(0), Arc::new(member)).await.unwrap();

@@ -239,7 +239,7 @@ impl NodeBuilder {
         let (store, report) =
             opened.map_err(|source| StartError::Store { directory: directory.clone(), source })?;
         self.tell(&directory, &store, &report);
-        Ok(Some(Drivers::new(store, metrics, self.raft)))
+        Ok(Some(Drivers::new(store, report.set_aside, metrics, self.raft)))
     }
 
     /// Says what was found on the disk.

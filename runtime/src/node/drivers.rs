@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use futures_util::future::BoxFuture;
@@ -19,6 +20,8 @@ use crate::telemetry::Metrics;
 /// The drivers, and the store they share.
 pub(crate) struct Drivers {
     store: Store,
+    /// Where damaged logs are kept, relative to the node's directory.
+    set_aside: Vec<PathBuf>,
     meters: DriverMeters,
     /// How soon the silence of a peer is to be noticed: as soon as by the groups that rely on it.
     pace: RaftConfig,
@@ -46,10 +49,10 @@ impl<P: Protocol> Running for DriverHandle<P> {
 
 impl Drivers {
     /// No drivers yet, for machines that keep their records in `store`.
-    pub(crate) fn new(store: Store, metrics: &Metrics, pace: RaftConfig) -> Self {
+    pub(crate) fn new(store: Store, set_aside: Vec<PathBuf>, metrics: &Metrics, pace: RaftConfig) -> Self {
         let meters = DriverMeters::new(metrics);
         let throttle = Throttle::new(pace.snapshot_rate);
-        Self { store, meters, pace, throttle, pairs: OnceLock::new(), running: Mutex::default() }
+        Self { store, set_aside, meters, pace, throttle, pairs: OnceLock::new(), running: Mutex::default() }
     }
 
     /// The driver of a protocol, begun if this is the first time it is asked for.
@@ -91,6 +94,11 @@ impl Drivers {
         });
         let driver = driver.as_any().downcast_ref::<DriverHandle<P>>();
         driver.expect("protocols with different names are different types").clone()
+    }
+
+    /// Where damaged logs are kept, relative to the node's directory.
+    pub(crate) fn set_aside(&self) -> impl Iterator<Item = &Path> {
+        self.set_aside.iter().map(PathBuf::as_path)
     }
 
     /// The log that all machines share.

@@ -190,6 +190,13 @@ impl Node {
         self.inner.system.metrics()
     }
 
+    /// Where damaged logs are kept that were set aside by this start and earlier ones. They are the operator's to look at and to remove.
+    #[must_use]
+    pub fn set_aside(&self) -> Vec<PathBuf> {
+        let logs = self.inner.drivers.iter().flat_map(Drivers::set_aside);
+        logs.map(|aside| self.inner.directory.join(aside)).collect()
+    }
+
     /// How long the node has been running.
     #[must_use]
     pub fn uptime(&self) -> Duration {

@@ -153,7 +153,7 @@ pub(super) fn event(event: &Event) -> Option<String> {
     match event {
         // The glance tells it.
         Event::RoleChanged { .. } => None,
-        Event::Reverted { last, acknowledged } => {
+        Event::Reverted { last, acknowledged, .. } => {
             Some(format!("that its log ends at {last}, and it had acknowledged {acknowledged}"))
         }
         Event::Rejected { from, reason } => Some(format!("a message of {from:?} that was ignored: {reason}")),

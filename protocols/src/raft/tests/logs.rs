@@ -252,6 +252,9 @@ fn rt_23_a_disk_that_forgot_what_it_had_acknowledged_is_noticed_once_and_a_short
     cluster.restart(2);
     cluster.run(Duration::from_millis(500));
     assert_eq!((told(&mut cluster, 2), told(&mut cluster, 3)), (1, 0));
+    let events = &cluster.node(2).events;
+    let replaced = events.iter().any(|event| matches!(event, Event::Reverted { named: false, .. }));
+    assert!(replaced, "the disk is another one, as far as its node can tell");
 }
 
 #[test]

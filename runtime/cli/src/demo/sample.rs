@@ -106,6 +106,7 @@ mod tests {
             commit_index: 1,
             applied_index: 1,
             members: Vec::new(),
+            set_aside: Vec::new(),
             uptime_ms: 1,
             links: Vec::new(),
         };

@@ -283,6 +283,7 @@ async fn the_status_has_the_promised_fields() {
         "commit_index",
         "applied_index",
         "members",
+        "set_aside",
         "uptime_ms",
         "links",
     ] {

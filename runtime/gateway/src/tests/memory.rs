@@ -53,6 +53,7 @@ impl Memory {
             commit_index: 0,
             applied_index: 0,
             members: vec!["node-1".into(), "node-2".into()],
+            set_aside: Vec::new(),
             uptime_ms: 12,
             links: Vec::new(),
         };

@@ -95,10 +95,13 @@ impl<S: StateMachine> Host<Raft> for ReplicaHost<S> {
             Event::Rejected { from, reason } => {
                 tracing::warn!(node, service, peer = self.names.of(*from), %reason, "a peer's message was rejected");
             }
-            Event::Reverted { last, acknowledged } => tracing::error!(
-                %last,
-                %acknowledged,
-                "this node's disk lacks what it had acknowledged: it was replaced or set back, which the group does not tolerate"
+            Event::Reverted { last, acknowledged, named: true } => tracing::error!(
+                node, service, %last, %acknowledged,
+                "this node's disk was set back and bears its name still: it lacks what it had acknowledged, which the group does not tolerate"
+            ),
+            Event::Reverted { last, acknowledged, named: false } => tracing::info!(
+                node, service, %last, %acknowledged,
+                "this node's disk is another one than the one that acknowledged more: it is filled, and counts once the group has taken it in"
             ),
             Event::MembershipChanged { index, membership } => {
                 let voters: Vec<_> =

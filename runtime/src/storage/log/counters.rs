@@ -38,7 +38,7 @@ impl Counters {
             repairs: metrics.counter("synod_log_repairs", "Damaged logs that were set aside and replaced"),
             set_aside: metrics
                 .gauge("synod_log_set_aside", "Damaged logs that are kept in the node's directory"),
-            refusals: metrics.counter("synod_log_space_refusals", "Batches refused for want of space"),
+            refusals: metrics.counter("synod_log_space_refusals", "Refusals for want of space: of the next segment's room, which ends the taking of entries, and of batches"),
             failures: metrics.counter("synod_log_failures", "Writes or syncs that failed, which is final"),
             segments: metrics.gauge("synod_log_segments", "Segments of the log"),
             reclaimed: metrics.counter(

@@ -240,6 +240,9 @@ impl Shared {
         }
         let mut space = lock(&self.space);
         if mem::replace(&mut space.available, available) != available {
+            if !available {
+                self.engine().counters.refusals.inc();
+            }
             space.subscribers.iter_mut().for_each(|subscriber| subscriber(available));
         }
     }
