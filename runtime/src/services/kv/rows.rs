@@ -92,7 +92,7 @@ impl Rows {
         self.length -= 1;
         match piece.rows.len() {
             0 => drop(self.chunks.remove(at)),
-            ..SMALL_ROWS => {
+            1..SMALL_ROWS => {
                 chunk.begin();
                 self.join(at);
             }

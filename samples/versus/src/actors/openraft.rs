@@ -12,7 +12,9 @@ use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt};
 use openraft::alias::{EntryOf, LogIdOf, SnapshotMetaOf, SnapshotOf, StoredMembershipOf, VoteOf};
 use openraft::entry::RaftEntry;
-use openraft::errors::{RPCError, ReplicationClosed, StreamingError, Unreachable};
+use openraft::errors::{
+    ClientWriteError, RPCError, RaftError, ReplicationClosed, StreamingError, Unreachable,
+};
 use openraft::impls::leader_id_adv::LeaderId;
 use openraft::impls::{
     BoxedErrorSource, EmptyNode, Entry, InlineBatch, OneshotResponder, TokioRuntime, Vote,
@@ -30,6 +32,9 @@ use openraft::{
 use tokio::runtime::{Builder, Runtime};
 
 use crate::cell::Cell;
+
+/// How long a client waits for a leader that was not sure of itself.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// One write.
 #[derive(Clone, Debug)]
@@ -319,8 +324,14 @@ async fn write(leader: Node, cell: Cell, duration: Duration) -> f64 {
             tokio::spawn(async move {
                 let mut written = 0_u64;
                 while Instant::now() < until {
-                    leader.client_write(Write(Bytes::copy_from_slice(&payload))).await.expect("a write");
-                    written += 1;
+                    match leader.client_write(Write(Bytes::copy_from_slice(&payload))).await {
+                        Ok(_) => written += 1,
+                        // On a machine that is busy otherwise its lease may run out; it leads again soon.
+                        Err(RaftError::APIError(ClientWriteError::ForwardToLeader(_))) => {
+                            tokio::time::sleep(PAUSE).await;
+                        }
+                        Err(error) => panic!("a write was refused: {error}"),
+                    }
                 }
                 written
             })
