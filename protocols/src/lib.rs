@@ -16,7 +16,7 @@ pub mod sim;
 pub mod timer;
 pub mod types;
 
-pub use protocol::{Effect, Input, Outbox, Place, Placed, Protocol, Recovered};
+pub use protocol::{Effect, Input, Outbox, Place, Placed, Protocol, Records, Recovered};
 pub use types::{
     ClientId, Incarnation, LogIndex, LogTime, NodeId, Outcome, RequestId, SessionId, StoreId, Term,
     Timestamp, Token, WriteId,

@@ -100,7 +100,9 @@ impl MemoryLog {
 
     /// Drops the oldest entries up to `upto` from memory while more than `limit` bytes are held.
     pub fn evict(&mut self, upto: LogIndex, limit: usize) {
-        self.drop_oldest(upto, |held| held > limit);
+        if self.cache_bytes > limit {
+            self.drop_oldest(upto, |held| held > limit);
+        }
     }
 
     /// Drops the entries up to `upto` from memory, and gives back room that is not used: the log will not be read for long.
@@ -140,6 +142,12 @@ impl MemoryLog {
     /// least one. `None` when the first is not in memory. What was appended together is not copied.
     #[must_use]
     pub fn range(&self, from: LogIndex, to: LogIndex, count: usize, bytes: usize) -> Option<Entries> {
+        if let Some(newest) = self.newest(from).filter(|_| to >= self.last().index)
+            && newest.len() <= count
+            && newest.bytes() <= bytes
+        {
+            return Some(newest.clone());
+        }
         let wanted =
             usize::try_from(to.min(self.last().index).next().0.saturating_sub(from.0)).unwrap_or(usize::MAX);
         let wanted = wanted.min(count).max(1);
@@ -203,19 +211,26 @@ impl MemoryLog {
         self.last_time = entry.time;
     }
 
+    /// The batch with which the log ends, if it begins with `from`: what is nearly always asked for.
+    fn newest(&self, from: LogIndex) -> Option<&Entries> {
+        let newest = self.sealed.back().filter(|_| self.open.is_empty())?;
+        (from.0 + newest.len() as u64 == self.last().index.next().0).then_some(newest)
+    }
+
     /// The sealed batch that holds `index`.
     fn batch(&self, index: LogIndex) -> Option<&Entries> {
         // Nearly every question is about the newest ones.
         const NEAR: usize = 4;
-        let begins = |batch: &&Entries| batch[0].index <= index;
-        let found = match self.sealed.iter().rev().take(NEAR).find(begins) {
-            Some(near) => near,
-            None => {
-                let after = self.sealed.partition_point(|batch| begins(&batch));
-                self.sealed.get(after.checked_sub(1)?)?
+        let mut place = self.sealed.len();
+        for _ in 0..NEAR {
+            place = place.checked_sub(1)?;
+            let near = &self.sealed[place];
+            if near[0].index <= index {
+                return ends_at_or_after(near, index).then_some(near);
             }
-        };
-        Some(found).filter(|batch| ends_at_or_after(batch, index))
+        }
+        let after = self.sealed.partition_point(|batch| batch[0].index <= index);
+        self.sealed.get(after.checked_sub(1)?).filter(|batch| ends_at_or_after(batch, index))
     }
 
     fn cached(&self) -> impl Iterator<Item = &Entry> {

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::log::{Entries, SnapshotMeta};
 use crate::protocol::place::Placed;
+use crate::protocol::records::Records;
 use crate::protocol::recovered::Recovered;
 use crate::types::{LogIndex, LogTime, NodeId, RequestId, SessionId, Timestamp, Token, WriteId};
 
@@ -150,7 +151,7 @@ pub enum Effect<P: Protocol> {
         /// This write's id.
         id: WriteId,
         /// What to append, in order.
-        records: Vec<P::Record>,
+        records: Records<P::Record>,
     },
     /// Forget the entries from `from` on. A write like any other, in the same order.
     Truncate {
@@ -259,9 +260,9 @@ impl<P: Protocol> Outbox<P> {
     }
 
     /// Appends records to the log; the id is confirmed by [`crate::Input::Persisted`].
-    pub fn persist(&mut self, records: Vec<P::Record>) -> WriteId {
+    pub fn persist(&mut self, records: impl Into<Records<P::Record>>) -> WriteId {
         let id = self.next_write();
-        self.effects.push(Effect::Persist { id, records });
+        self.effects.push(Effect::Persist { id, records: records.into() });
         id
     }
 

@@ -10,8 +10,10 @@
 
 mod contract;
 mod place;
+mod records;
 mod recovered;
 
 pub use contract::{Effect, Input, Outbox, Protocol};
 pub use place::{Place, Placed};
+pub use records::Records;
 pub use recovered::Recovered;

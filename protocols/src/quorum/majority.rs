@@ -33,18 +33,23 @@ impl Majority {
 
     /// The greatest value that a quorum has reached, given what each voter has; `None` when no quorum has any.
     ///
-    /// Takes time quadratic in the number of voters, which is small, and no memory.
+    /// Asked with every acknowledgement: takes memory for more voters only than a group should have.
     pub fn reached<T: Copy + Ord>(&self, value: impl Fn(NodeId) -> Option<T>) -> Option<T> {
         const FEW: usize = 7;
-        if self.voters.len() <= FEW {
-            // Every value is asked for once.
-            let mut values = [None; FEW];
-            for (held, &voter) in values.iter_mut().zip(&*self.voters) {
-                *held = value(voter);
+        let (mut few, mut many) = ([None; FEW], Vec::new());
+        let held = match few.get_mut(..self.voters.len()) {
+            Some(few) => few,
+            None => {
+                many.resize(self.voters.len(), None);
+                &mut many[..]
             }
-            return self.best(values[..self.voters.len()].iter().copied());
+        };
+        for (held, &voter) in held.iter_mut().zip(&*self.voters) {
+            *held = value(voter);
         }
-        self.best(self.voters.iter().map(|&voter| value(voter)))
+        // Nothing at all is less than anything.
+        held.sort_unstable_by(|one, other| other.cmp(one));
+        held.get(self.quorum() - 1).copied().flatten()
     }
 
     /// How a vote stands, given what each voter said.
@@ -63,20 +68,6 @@ impl Majority {
     #[must_use]
     pub const fn voters(&self) -> &[NodeId] {
         &self.voters
-    }
-
-    /// The greatest of these values, one for each voter, that is not above those of a quorum.
-    fn best<T: Copy + Ord>(&self, values: impl Iterator<Item = Option<T>> + Clone) -> Option<T> {
-        let mut best = None;
-        for candidate in values.clone().flatten() {
-            if best.is_some_and(|best| candidate <= best) {
-                continue;
-            }
-            if values.clone().flatten().filter(|&held| held >= candidate).count() >= self.quorum() {
-                best = Some(candidate);
-            }
-        }
-        best
     }
 
     /// How many voters decide.

@@ -246,7 +246,10 @@ impl Raft {
 /// # Errors
 /// One of them cannot be read.
 pub(super) fn configurations_of(entries: &[Entry]) -> Result<Vec<(LogIndex, Membership)>, Unreadable> {
-    let carried = entries.iter().filter_map(|entry| match &entry.body {
+    let carries = |entry: &Entry| matches!(entry.body, Body::Configuration(_));
+    // Asked with every append: nearly always none does.
+    let Some(first) = entries.iter().position(carries) else { return Ok(Vec::new()) };
+    let carried = entries[first..].iter().filter_map(|entry| match &entry.body {
         Body::Configuration(bytes) => Some((entry.index, bytes)),
         Body::Noop | Body::Command { .. } | Body::Withheld => None,
     });

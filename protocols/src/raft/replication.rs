@@ -170,9 +170,9 @@ impl Raft {
     /// Commits what a quorum holds durably, if it is of this term (§5.4.2, Fig. 8; RT-01). This node's own part counts once its
     /// disk has it (RT-10); a quorum of others may be there first.
     pub(super) fn advance_commit(&mut self, now: Timestamp, out: &mut Outbox<Self>) {
-        let Standing::Leader(lead) = &self.standing else { return };
-        let own = self.config.id;
-        let durable = self.durable;
+        let open = self.commit < self.log.last().index;
+        let (Standing::Leader(lead), true) = (&self.standing, open) else { return };
+        let (own, durable) = (self.config.id, self.durable);
         let reached = self.membership().quorum().reached(|voter| {
             if voter == own { Some(durable) } else { lead.progress.get(&voter).map(|peer| peer.matched) }
         });

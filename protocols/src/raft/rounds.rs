@@ -11,7 +11,7 @@ use crate::types::{NodeId, Term};
 pub(super) const PATIENCE: u32 = 2;
 
 /// The rounds since a leader was heeded.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Rounds {
     /// How many, up to [`PATIENCE`].
     pub(super) count: u32,
@@ -28,6 +28,9 @@ pub(super) struct Rounds {
 impl Rounds {
     /// A leader is heard: there is nobody to catch up with.
     pub(super) fn end(&mut self) {
-        *self = Self::default();
+        // Said with every word of a leader.
+        if *self != Self::default() {
+            *self = Self::default();
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::log::{Entry, MemoryLog};
 use crate::prng::Prng;
-use crate::protocol::Outbox;
+use crate::protocol::{Outbox, Records};
 use crate::raft::command::{Refusal, Reply};
 use crate::raft::config::Config;
 use crate::raft::configurations::Configurations;
@@ -296,14 +296,11 @@ impl Raft {
         if self.unwritten > last {
             return;
         }
-        let count = usize::try_from(last.next().0 - self.unwritten.0).unwrap_or(usize::MAX);
-        let mut records = Vec::with_capacity(count);
-        while let Some(entries) = self.log.since(self.unwritten) {
-            records.extend(entries.iter().map(|entry| Record::Entry(entry.clone())));
-            self.unwritten = LogIndex(self.unwritten.0 + entries.len() as u64);
-        }
-        debug_assert_eq!(self.unwritten, last.next(), "entries stay in memory until they are durable");
-        let id = out.persist(records);
+        let entries = self.log.range(self.unwritten, last, usize::MAX, usize::MAX);
+        let entries = entries.expect("entries stay in memory until they are durable");
+        debug_assert_eq!(entries.last().map(|entry| entry.index), Some(last), "all of them do");
+        self.unwritten = last.next();
+        let id = out.persist(Records::shared(entries, Record::Entry));
         self.writes.push_back((id, last));
     }
 

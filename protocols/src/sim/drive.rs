@@ -31,6 +31,7 @@ impl<P: Subject, A: Application> World<P, A> {
                 }
             }
             Effect::Persist { id, records } => {
+                let records = records.into_vec();
                 if let Some(from) = records.iter().find_map(entry_index) {
                     self.happenings.push(Happening::LogWritten(from));
                 }

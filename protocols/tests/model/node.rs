@@ -223,8 +223,8 @@ impl Node {
 fn hash_write(write: &Effect<Raft>, renaming: &Renaming, into: &mut impl Hasher) {
     match write {
         Effect::Persist { records, .. } => {
-            for record in records {
-                match record {
+            for record in records.iter() {
+                match &*record {
                     Record::Ballot { term, vote } => (0u8, term, vote.map(|it| renaming.of(it))).hash(into),
                     Record::Founding(_) => 1u8.hash(into),
                     Record::Entry(entry) => (2u8, entry.term, entry.index).hash(into),

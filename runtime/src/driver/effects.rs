@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use synod_protocols::{Effect, Input, Protocol, Timestamp, WriteId};
+use synod_protocols::{Effect, Input, Protocol, Records, Timestamp, WriteId};
 
 use crate::address::MachineId;
 use crate::driver::feed::Arrival;
@@ -136,7 +136,7 @@ impl<P: Protocol> Driver<P> {
         }
     }
 
-    fn persist(&mut self, machine: MachineId, id: WriteId, records: &[P::Record]) {
+    fn persist(&mut self, machine: MachineId, id: WriteId, records: &Records<P::Record>) {
         match encode_records::<P>(records) {
             Ok(writes) => self.write(machine, id, writes),
             Err(error) => {

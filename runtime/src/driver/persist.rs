@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use synod_protocols::{Place, Placed, Protocol, Timestamp, WriteId};
+use synod_protocols::{Place, Placed, Protocol, Records, Timestamp, WriteId};
 
 use crate::address::MachineId;
 use crate::driver::seat::Seat;
@@ -174,23 +174,23 @@ fn has_entries(writes: &[Write]) -> bool {
 ///
 /// # Errors
 /// When a record cannot be encoded; the machine cannot go on then.
-pub(crate) fn encode_records<P: Protocol>(records: &[P::Record]) -> Result<Vec<Write>, String> {
+pub(crate) fn encode_records<P: Protocol>(records: &Records<P::Record>) -> Result<Vec<Write>, String> {
     let mut buffer = BytesMut::with_capacity(records.len() * USUAL_BYTES);
-    let mut ends = Vec::with_capacity(records.len());
-    for record in records {
-        encode(record, Form::Compact, &mut buffer).map_err(|error| error.to_string())?;
-        ends.push(buffer.len());
+    let mut places = Vec::with_capacity(records.len());
+    for record in records.iter() {
+        encode(&*record, Form::Compact, &mut buffer).map_err(|error| error.to_string())?;
+        places.push((record.place(), buffer.len()));
     }
     let (all, mut start) = (buffer.freeze(), 0);
-    let write = |(record, end): (&P::Record, usize)| {
+    let write = |(place, end): (Place, usize)| {
         let body = all.slice(start..end);
         start = end;
-        match record.place() {
+        match place {
             Place::Entry(index) => Write::Entry { index, body },
             Place::Cell(key) => Write::Cell { key, body },
         }
     };
-    Ok(records.iter().zip(ends).map(write).collect())
+    Ok(places.into_iter().map(write).collect())
 }
 
 #[cfg(test)]

@@ -229,7 +229,9 @@ impl<P: Dialect> Stage<P> {
                     self.speak(at, effect);
                 }
             }
-            Effect::Persist { id, records } => self.write(at, Write::Persist { id, records }),
+            Effect::Persist { id, records } => {
+                self.write(at, Write::Persist { id, records: records.into_vec() });
+            }
             Effect::Truncate { id, from } => self.write(at, Write::Truncate { id, from }),
             Effect::Compact { id, upto } => self.write(at, Write::Compact { id, upto }),
             Effect::Load { request, from, to, max_bytes } => {

@@ -38,7 +38,7 @@ pub async fn restore<R: Read + Send + 'static>(
     // Whoever dropped the future does not want to know.
     store.snapshots().take(machine, meta, copy, move |result| drop(sender.send(result)));
     let meta = taken.await.map_err(|_| OfflineFault::Stopped)??;
-    let mut writes = encode_records::<Raft>(&cells).map_err(OfflineFault::Record)?;
+    let mut writes = encode_records::<Raft>(&cells.into()).map_err(OfflineFault::Record)?;
     writes.push(Write::Compact { upto: meta.index });
     let (sender, written) = oneshot::channel();
     store.log().write(vec![(machine, writes)], move |result| drop(sender.send(result)));

@@ -69,7 +69,7 @@ async fn stopped() -> SimDisk {
     let store = open(&disk).await;
     let entries: Vec<_> = (1..=6).map(|index| row(index, &format!("k{index}"))).collect();
     let records: Vec<_> = entries.iter().cloned().map(Record::Entry).collect();
-    write(&store, encode_records::<Raft>(&records).unwrap());
+    write(&store, encode_records::<Raft>(&records.into()).unwrap());
     let mut host = ReplicaHost::new(Arc::new(Shared::new(Map::default(), limits())), Arc::default());
     host.apply(entries[..4].to_vec().into());
     let frozen = host.snapshot();

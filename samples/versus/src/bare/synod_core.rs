@@ -1,6 +1,6 @@
 //! Our own core, as its driver drives it: everything that has arrived, then what is due, writes durable at once.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,10 +15,10 @@ use crate::bare::Cluster;
 pub(crate) struct Synod {
     now: Timestamp,
     nodes: Vec<Member>,
-    wire: VecDeque<(usize, NodeId, Message)>,
-    /// What a machine wants done, and what its driver answers: empty between two steps.
+    wire: Vec<(usize, NodeId, Message)>,
+    arriving: Vec<(usize, NodeId, Message)>,
+    /// What a machine wants done: empty between two steps.
     effects: Vec<Effect<Raft>>,
-    answers: VecDeque<Input<Raft>>,
     last_token: u64,
     answered: usize,
 }
@@ -48,9 +48,9 @@ impl Cluster for Synod {
         let mut cluster = Self {
             now,
             nodes,
-            wire: VecDeque::new(),
+            wire: Vec::new(),
+            arriving: Vec::new(),
             effects: Vec::new(),
-            answers: VecDeque::new(),
             last_token: 0,
             answered: 0,
         };
@@ -67,8 +67,13 @@ impl Cluster for Synod {
 
     fn pump(&mut self) -> usize {
         loop {
-            while let Some((to, from, message)) = self.wire.pop_front() {
-                self.step(to, Input::Message { from, session: SessionId(1), message });
+            while !self.wire.is_empty() {
+                let empty = std::mem::take(&mut self.arriving);
+                let mut arriving = std::mem::replace(&mut self.wire, empty);
+                for (to, from, message) in arriving.drain(..) {
+                    self.step(to, Input::Message { from, session: SessionId(1), message });
+                }
+                self.arriving = arriving;
             }
             let mut quiet = true;
             for node in 0..self.nodes.len() {
@@ -77,7 +82,7 @@ impl Cluster for Synod {
                     self.step(node, Input::Timeout);
                 }
             }
-            if quiet && self.wire.is_empty() {
+            if quiet {
                 return std::mem::take(&mut self.answered);
             }
         }
@@ -92,43 +97,35 @@ impl Synod {
 
     /// Gives a machine an input, and then the answers to what it asks of its driver.
     fn step(&mut self, node: usize, input: Input<Raft>) {
-        let Member { machine, outbox, .. } = &mut self.nodes[node];
-        machine.handle(self.now, input, outbox);
-        self.carry_out(node);
-        while let Some(answer) = self.answers.pop_front() {
-            let Member { machine, outbox, .. } = &mut self.nodes[node];
-            machine.handle(self.now, answer, outbox);
-            self.carry_out(node);
-        }
-    }
-
-    fn carry_out(&mut self, node: usize) {
-        let Self { nodes, wire, effects, answers, answered, .. } = self;
-        let Member { id, outbox, .. } = &mut nodes[node];
-        outbox.take_into(effects);
-        for effect in effects.drain(..) {
-            match effect {
-                // The log is in memory: what was asked for before is durable.
-                Effect::Send { to, message, after: _ } => {
-                    let to = usize::try_from(to.0 - 1).expect("one of three");
-                    wire.push_back((to, *id, message));
+        let Self { now, nodes, wire, effects, answered, .. } = self;
+        let Member { id, machine, outbox } = &mut nodes[node];
+        machine.handle(*now, input, outbox);
+        while !outbox.is_empty() {
+            outbox.take_into(effects);
+            for effect in effects.drain(..) {
+                match effect {
+                    // The log is in memory: what was asked for before is durable.
+                    Effect::Send { to, message, after: _ } => {
+                        let to = usize::try_from(to.0 - 1).expect("one of three");
+                        wire.push((to, *id, message));
+                    }
+                    Effect::Persist { id, .. } | Effect::Truncate { id, .. } | Effect::Compact { id, .. } => {
+                        machine.handle(*now, Input::Persisted(id), outbox);
+                    }
+                    Effect::Apply { entries } => machine.handle(*now, applied(node, &entries), outbox),
+                    Effect::Reply { reply, .. } => match reply {
+                        Reply::Applied { .. } => *answered += 1,
+                        Reply::Status(_) => {}
+                        other => panic!("an answer that was not asked for: {other:?}"),
+                    },
+                    Effect::Emit { .. } => {}
+                    effect @ (Effect::Watch { .. }
+                    | Effect::Load { .. }
+                    | Effect::TakeSnapshot { .. }
+                    | Effect::SendSnapshot { .. }
+                    | Effect::InstallSnapshot { .. }
+                    | Effect::DropSnapshot { .. }) => panic!("nothing leaves memory here: {effect:?}"),
                 }
-                Effect::Persist { id, .. } | Effect::Truncate { id, .. } | Effect::Compact { id, .. } => {
-                    answers.push_back(Input::Persisted(id));
-                }
-                Effect::Apply { entries } => answers.push_back(applied(node, &entries)),
-                Effect::Reply { reply, .. } => match reply {
-                    Reply::Applied { .. } => *answered += 1,
-                    Reply::Status(_) => {}
-                    other => panic!("an answer that was not asked for: {other:?}"),
-                },
-                Effect::Emit { .. } => {}
-                effect @ (Effect::Watch { .. }
-                | Effect::Load { .. }
-                | Effect::TakeSnapshot { .. }
-                | Effect::SendSnapshot { .. }
-                | Effect::InstallSnapshot { .. }
-                | Effect::DropSnapshot { .. }) => panic!("nothing leaves memory here: {effect:?}"),
             }
         }
     }
