@@ -5,10 +5,11 @@
 //! over, which is in `snapshot.rs`.
 
 use crate::protocol::Outbox;
+use crate::quorum::Tally;
 use crate::raft::follower::Heading;
 use crate::raft::leadership::Leadership;
 use crate::raft::message::{Epoch, Message};
-use crate::raft::progress::Pace;
+use crate::raft::progress::{Pace, Progress};
 use crate::raft::state::{Loan, Raft, Standing};
 use crate::types::{LogIndex, NodeId, Timestamp};
 
@@ -80,28 +81,40 @@ impl Raft {
         }
     }
 
-    /// Chooses who lends from now on; asks again those who were asked, and waits no longer for whoever is not heard.
+    /// Chooses who lends from now on; asks again those who were asked, and waits no longer for whoever is not heard, nor at all where
+    /// the group needs the borrower to decide.
     pub(super) fn attend_lenders(&mut self, now: Timestamp, out: &mut Outbox<Self>) {
         if !self.config.lend_snapshots {
             return;
         }
         let patience = self.config.election_timeout;
+        let spared = self.decides_without_borrowers(now);
         let Some((lead, feeder)) = self.feeder(now) else { return };
         let lost: Vec<NodeId> = lead.awaited_lenders().filter(|it| !lead.hears(*it, now, patience)).collect();
         for (&peer, progress) in &mut lead.progress {
             let Some(lender) = progress.awaited_lender() else { continue };
-            if lost.contains(&lender) {
-                out.reached("lender of a snapshot lost");
-                progress.probe(LogIndex::ZERO, true);
-            } else {
+            if spared && !lost.contains(&lender) {
                 feeder.ask_to_lend(lender, peer, progress, out);
+            } else {
+                out.reached("lender of a snapshot waited for no longer");
+                progress.probe(LogIndex::ZERO, true);
             }
         }
         let able = lead.progress.iter().filter(|(_, peer)| {
             let heard = now.since(peer.contact) < patience;
-            peer.member.duty.holds_data() && peer.pace == Pace::Replicate && heard
+            spared && peer.member.duty.holds_data() && peer.pace == Pace::Replicate && heard
         });
         lead.lender = able.max_by_key(|(_, peer)| peer.matched).map(|(&peer, _)| peer);
+    }
+
+    /// Whether this leader and those that are heard and follow its log are a quorum: whoever needs a snapshot can wait for it.
+    fn decides_without_borrowers(&self, now: Timestamp) -> bool {
+        let Standing::Leader(lead) = &self.standing else { return false };
+        let follows = |peer: &Progress| {
+            peer.pace == Pace::Replicate && now.since(peer.contact) < self.config.election_timeout
+        };
+        let there = |voter| voter == self.config.id || lead.progress.get(&voter).is_some_and(follows);
+        self.membership().quorum().tally(|voter| Some(there(voter))) == Tally::Won
     }
 
     fn answer_loan(
@@ -119,7 +132,7 @@ impl Raft {
 
 impl Leadership {
     fn awaited_lenders(&self) -> impl Iterator<Item = NodeId> {
-        self.progress.values().filter_map(crate::raft::progress::Progress::awaited_lender)
+        self.progress.values().filter_map(Progress::awaited_lender)
     }
 
     fn hears(&self, peer: NodeId, now: Timestamp, patience: std::time::Duration) -> bool {

@@ -21,7 +21,7 @@ pub const RARE_PATHS: [&str; 42] = [
     "late pre-vote ignored",
     "leader that is no voter stepped down",
     "log on disk made to follow the snapshot",
-    "lender of a snapshot lost",
+    "lender of a snapshot waited for no longer",
     "lost disk replaced at its node's wish",
     "no campaign while the disk stalls",
     "no campaign without space",
