@@ -21,7 +21,7 @@ pub(super) fn settings(seed: u64, profile: Profile, nodes: u64, world: &WorldCon
         Profile::Wan => {
             Config { snapshot_entries: 500, keep_entries: 100, ..Config::wan(NodeId(1), voters.clone()) }
         }
-        Profile::Liveness => timed(limits(&voters, &mut chance), &mut chance, world, true),
+        Profile::Liveness => timed(brisk(limits(&voters, &mut chance)), &mut chance, world, true),
         Profile::Calm | Profile::Network | Profile::Process | Profile::Swarm | Profile::Safety => {
             let ample = profile != Profile::Safety && chance.chance(0.875);
             let config = timed(limits(&voters, &mut chance), &mut chance, world, ample);
@@ -61,6 +61,17 @@ fn limits(voters: &BTreeSet<NodeId>, chance: &mut Prng) -> Config {
         snapshot_entries: if often { chance.between(2, 20) } else { chance.between(20, 1_000) },
         keep_entries: if often { chance.below(10) } else { chance.below(200) },
         ..Config::sim(NodeId(1), voters.clone())
+    }
+}
+
+/// With limits that let a follower catch up in a moment: one entry a round trip is slower than a run can wait for.
+fn brisk(limits: Config) -> Config {
+    Config {
+        max_append_entries: limits.max_append_entries.max(16),
+        max_append_bytes: limits.max_append_bytes.max(4 << 10),
+        max_inflight_appends: limits.max_inflight_appends.max(4),
+        max_inflight_bytes: limits.max_inflight_bytes.max(16 << 10),
+        ..limits
     }
 }
 
