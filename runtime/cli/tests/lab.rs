@@ -27,7 +27,7 @@ fn partitions_end_as_published_and_too_few_votes_miss_the_tolerance() {
     let output = lab(&["partition", "--trials", "20", "--json"]);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(json["lines"].as_array().unwrap().len(), 8);
+    assert_eq!(json["lines"].as_array().unwrap().len(), 12);
     let output = lab(&["split-vote", "--trials", "50"]);
     assert_eq!(output.status.code(), Some(1), "chance alone is larger than a point");
     assert!(String::from_utf8_lossy(&output.stderr).contains("outside of the tolerance"));
