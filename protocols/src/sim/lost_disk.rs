@@ -34,7 +34,7 @@ impl<P: Subject, A: Application> World<P, A> {
         Step::Node(position)
     }
 
-    /// Every node as far as its disk matters; a dead one as it would start.
+    /// Every node as far as its disk matters; one that is dead, or whose disk has failed under it, as it would start.
     #[must_use]
     pub fn holders(&self) -> Vec<Holder<P>> {
         self.nodes.iter().map(holder).collect()
@@ -42,7 +42,7 @@ impl<P: Subject, A: Application> World<P, A> {
 }
 
 fn holder<P: Subject, A>(node: &Node<P, A>) -> Holder<P> {
-    let machine = node.machine().cloned().unwrap_or_else(|| {
+    let machine = node.machine().filter(|_| !node.disk.has_failed()).cloned().unwrap_or_else(|| {
         let mut config = node.config.clone();
         P::situate(&mut config, node.store, node.rejoin);
         <P as Protocol>::restore(config, 0, node.disk.recover())
