@@ -28,7 +28,7 @@ const NAMES: [&str; 3] = ["a", "b", "c"];
 const FIRST: usize = 100;
 const COUNTED: usize = 500;
 /// What one service may hold on one node, in bytes asked of the allocator.
-const LIMIT: usize = 4_000;
+const LIMIT: usize = 4_096;
 
 /// The least that can be replicated.
 #[derive(Debug, Default)]

@@ -63,7 +63,7 @@ impl Raft {
         self.orphan_applied(upto, out);
         self.wake = wake;
         self.arm_tick(now);
-        self.answer_reads(out);
+        self.answer_reads(now, out);
         self.consider_snapshot(out);
         self.apply_committed(out);
     }

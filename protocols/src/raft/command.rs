@@ -24,6 +24,8 @@ pub enum Command {
     },
     /// Say when the local application reflects everything acknowledged before this request (dissertation §6.4). Leader only.
     Read,
+    /// The same, by a round that trusts no clock, also where a lease would do. Leader only.
+    ReadConfirmed,
     /// Hand leadership over, to the given voter or to the one that is furthest along. Leader only.
     Transfer {
         /// The next leader.

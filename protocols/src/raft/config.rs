@@ -73,6 +73,14 @@ pub struct Config {
     /// A node that reaches a quorum without a leader, but lacks entries that others have, fetches them before it campaigns
     /// (`catch_up.rs`). Needs `pre_vote` and `check_quorum`; without them it does nothing.
     pub catch_up: bool,
+    /// Read under a lease: a leader answers without a round while a quorum has promised to elect nobody else (`lease.rs`). Linearizable only
+    /// as long as clocks keep to `clock_drift_ppm`. A leader uses the promises of voters that have it on too; a node that starts
+    /// abstains from elections for an election timeout. Before it is turned off, or `election_timeout` made shorter, let a node be
+    /// down for an election timeout.
+    pub lease_reads: bool,
+    /// By how many millionths every node's clock may run faster or slower than true time, where reads trust leases. Crystals stay within
+    /// 200 and what sets them by a time server within 500 more; the default is ten thousand, one part in a hundred.
+    pub clock_drift_ppm: u32,
 }
 
 /// Why a [`Config`] cannot be used.
@@ -98,6 +106,9 @@ pub enum ConfigError {
     /// A limit of zero lets nothing happen.
     #[error("{0} must not be zero")]
     Zero(&'static str),
+    /// Clocks of which nothing is known bear no lease.
+    #[error("clock_drift_ppm ({0}) must be less than a million")]
+    Drift(u32),
 }
 
 impl Config {
@@ -130,6 +141,8 @@ impl Config {
             check_quorum: true,
             catch_up: false,
             lend_snapshots: true,
+            lease_reads: false,
+            clock_drift_ppm: 10_000,
         }
     }
 
@@ -197,6 +210,9 @@ impl Config {
                 election: self.election_timeout,
                 heartbeat: self.heartbeat_interval,
             });
+        }
+        if self.lease_reads && self.clock_drift_ppm >= 1_000_000 {
+            return Err(ConfigError::Drift(self.clock_drift_ppm));
         }
         Ok(())
     }

@@ -19,6 +19,10 @@ impl Raft {
             return;
         }
         self.arm_election(now);
+        if self.is_pledged(now) {
+            out.reached("no campaign against a promise");
+            return;
+        }
         if !self.space {
             // A leader has to append an entry, for which there is no room; whoever has room may lead.
             out.reached("no campaign without space");
@@ -148,7 +152,9 @@ impl Raft {
         }
         let free = self.vote.is_none_or(|vote| vote == from) && matches!(self.standing, Standing::Follower);
         let free = free && self.leader.is_none();
-        let granted = term == self.term && free && last >= self.log.last();
+        // It may have promised the leader of an earlier term, which may not know of this one.
+        let bound = campaign == Campaign::OnTimeout && self.is_pledged(now);
+        let granted = term == self.term && free && !bound && last >= self.log.last();
         if granted {
             self.arm_election(now);
             if self.vote.is_none() {
@@ -198,6 +204,7 @@ impl Raft {
         }
         self.leader = Some(leader);
         self.leader_contact = Some(now);
+        self.pledged = Some(now);
         self.rounds.end();
         self.hibernation.reassure();
         self.arm_election(now);
@@ -236,11 +243,12 @@ impl Raft {
         self.membership().member(from).is_some_and(|member| !member.recognises(voice))
     }
 
-    /// Whether this node hears a leader, or is one: then it helps nobody to unseat it (dissertation §4.2.3).
+    /// Whether this node hears a leader, or is one, or has promised to be loyal for longer: then it helps nobody to unseat it
+    /// (dissertation §4.2.3).
     pub(super) fn is_loyal(&self, now: Timestamp) -> bool {
         let hears = self.leader.is_some()
             && self.leader_contact.is_some_and(|heard| now.since(heard) < self.config.election_timeout);
-        self.config.check_quorum && (self.is_leader() || hears)
+        self.config.check_quorum && (self.is_leader() || hears) || self.is_pledged(now)
     }
 
     fn leave_office(&mut self, now: Timestamp) {

@@ -46,12 +46,14 @@ impl Raft {
         self.prng = crate::prng::Prng::new(0);
         self.clock.1 = Timestamp::ZERO;
         self.leader_contact = self.leader_contact.map(|_| Timestamp::ZERO);
+        self.pledged = self.pledged.map(|_| Timestamp::ZERO);
         self.hibernation.forget_time();
         let set: Vec<Timer> = self.timers.names().collect();
         for timer in set {
             self.timers.set(timer, Timestamp::NEVER);
         }
         let Standing::Leader(lead) = &mut self.standing else { return };
+        lead.lease.forget_time();
         for (_, progress) in &mut lead.progress {
             progress.forget_time();
         }
@@ -92,6 +94,7 @@ impl Raft {
             standing,
             leader,
             leader_contact,
+            pledged,
             rounds,
             announced: _,
             log,
@@ -118,12 +121,11 @@ impl Raft {
         }
         (founding, repair, started, dead, space, reverted).hash(into);
         (term, vote.map(name), since(*ballot_write)).hash(into);
-        (leader.map(name), leader_contact.is_some(), clock, commit, wake).hash(into);
+        (leader.map(name), leader_contact.is_some(), pledged.is_some(), clock, commit, wake).hash(into);
         timers.names().for_each(|timer| (timer as u8).hash(into));
         hash_rounds(rounds, &name, into);
         hash_log(log, into);
-        (unwritten, durable, waiting_bytes).hash(into);
-        writes.len().hash(into);
+        (unwritten, durable, waiting_bytes, writes.len()).hash(into);
         writes.iter().for_each(|(write, last)| (since(*write), last).hash(into));
         hash_applying(applying, into);
         hash_snapshots(snapshots, naming, into);
@@ -245,8 +247,11 @@ fn hash_leadership(lead: &Leadership, naming: Naming<'_>, into: &mut impl Hasher
     (lead.changer, lead.has_witness, lead.lender.map(naming.node)).hash(into);
     let strangers = lead.strangers.iter();
     sorted(strangers.map(|(&node, it)| ((naming.node)(node), it.store, it.rejoin)), into);
-    let Reads { fresh, rounds, confirmed, count, last_round } = &lead.reads;
-    (fresh, confirmed, count, last_round).hash(into);
+    let (revoked, promised) = lead.lease.holders();
+    revoked.hash(into);
+    sorted(promised.map(naming.node), into);
+    let Reads { fresh, insistent, leased, rounds, confirmed, count, last_round } = &lead.reads;
+    (fresh, insistent, leased, confirmed, count, last_round).hash(into);
     rounds.iter().for_each(|round| (round.number, round.index, &round.tokens).hash(into));
 }
 

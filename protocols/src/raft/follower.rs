@@ -94,6 +94,7 @@ impl Raft {
             round,
             voice: self.voice(),
             rejoin: self.config.rejoin && !self.has_voice(),
+            promise: self.promise(),
         };
         if self.durable_write >= self.ballot_write {
             // Early: it says no more than that this node knows no higher term, and its term is on disk. A stalled disk must

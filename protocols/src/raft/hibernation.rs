@@ -8,7 +8,7 @@
 //! waits for a time of its own, so that thousands of groups do not campaign at one moment (RT-47).
 //!
 //! Nothing of it bears on safety. A sleeping leader holds nothing that its term does not give it: a command wakes it and is
-//! committed by a quorum, a read by a round. No lease outlasts the contacts on which it rests, for sleep adds none.
+//! committed by a quorum, a read by a round. A leader that falls asleep gives up its lease.
 //!
 //! After the quiescence of ranges in CockroachDB and the hibernation of regions in TiKV.
 
@@ -183,9 +183,10 @@ impl Raft {
     }
 
     fn sleep_if_all_do(&mut self, out: &mut Outbox<Self>) {
-        let Standing::Leader(lead) = &self.standing else { return };
+        let Standing::Leader(lead) = &mut self.standing else { return };
         if lead.progress.keys().all(|peer| self.hibernation.sleepers.contains(peer)) {
             let peers = lead.progress.keys().copied().collect();
+            lead.lease.rest();
             self.timers.clear(Timer::Heartbeat);
             self.hibernation.sleepers.clear();
             out.reached("group sleeps");
@@ -251,6 +252,7 @@ impl Raft {
                 Command::Snapshot | Command::Status => false,
                 Command::Propose { .. }
                 | Command::Read
+                | Command::ReadConfirmed
                 | Command::Transfer { .. }
                 | Command::ChangeMembers { .. }
                 | Command::Wake

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::raft::membership::{Member, Membership};
 use crate::raft::message::Epoch;
 use crate::raft::progress::Progress;
+use crate::raft::promises::Lease;
 use crate::roll::Roll;
 use crate::types::{LogIndex, NodeId, StoreId, Timestamp, Token};
 
@@ -29,6 +30,8 @@ pub(super) struct Leadership {
     pub(super) strangers: BTreeMap<NodeId, Stranger>,
     /// Reads that wait.
     pub(super) reads: Reads,
+    /// What lets reads be answered without a round.
+    pub(super) lease: Lease,
     last_epoch: Epoch,
 }
 
@@ -39,11 +42,15 @@ pub(super) struct Stranger {
     pub(super) rejoin: bool,
 }
 
-/// Reads on their way to an answer: fresh, then in a round, then confirmed.
+/// Reads on their way to an answer: fresh, then in a round, then confirmed; or, under a lease, without a round.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reads {
     /// Not part of a round yet.
     pub(super) fresh: Vec<Token>,
+    /// Not part of a round yet, and asked for with one, lease or not.
+    pub(super) insistent: Vec<Token>,
+    /// Reads under the lease that wait until the application is that far, lowest index first.
+    pub(super) leased: VecDeque<(LogIndex, Vec<Token>)>,
     /// Rounds that wait for a quorum, oldest first.
     pub(super) rounds: VecDeque<Round>,
     /// Confirmed reads that wait until the application is that far, lowest index first.
@@ -75,6 +82,7 @@ impl Leadership {
             changer: None,
             strangers: BTreeMap::new(),
             reads: Reads::default(),
+            lease: Lease::default(),
             last_epoch: Epoch::default(),
         }
     }
@@ -113,9 +121,16 @@ impl Leadership {
 }
 
 impl Reads {
+    /// Whether somebody waits for a flush.
+    pub(super) fn wait(&self) -> bool {
+        !self.fresh.is_empty() || !self.insistent.is_empty()
+    }
+
     /// Every token that waits, wherever it is.
     pub(super) fn drain(&mut self) -> Vec<Token> {
         let mut tokens = std::mem::take(&mut self.fresh);
+        tokens.append(&mut self.insistent);
+        tokens.extend(self.leased.drain(..).flat_map(|(_, tokens)| tokens));
         tokens.extend(self.rounds.drain(..).flat_map(|round| round.tokens));
         tokens.extend(self.confirmed.drain(..).flat_map(|(_, tokens)| tokens));
         self.count = 0;

@@ -11,6 +11,8 @@ use crate::raft::follower::Heading;
 use crate::raft::hibernation::Nap;
 use crate::raft::lending::Plea;
 use crate::raft::message::Message;
+use crate::raft::promises::Beat;
+use crate::raft::read::Proof;
 use crate::raft::record::Record;
 use crate::raft::replication::Answer;
 use crate::raft::state::{Raft, Standing, Timer};
@@ -159,8 +161,9 @@ impl Raft {
             Message::AppendReply { epoch, result, voice, .. } if term == self.term => {
                 self.on_append_reply(now, from, Answer { epoch, voice, rejoin: false }, result, out);
             }
-            Message::HeartbeatReply { epoch, round, voice, rejoin, .. } if term == self.term => {
-                self.on_heartbeat_reply(now, from, Answer { epoch, voice, rejoin }, round, out);
+            Message::HeartbeatReply { epoch, round, voice, rejoin, promise, .. } if term == self.term => {
+                let beat = Beat { round, promise };
+                self.on_heartbeat_reply(now, from, Answer { epoch, voice, rejoin }, beat, out);
             }
             Message::SleepReply { epoch, lull, asleep, voice, rejoin, .. } if term == self.term => {
                 self.on_sleep_reply(now, from, Answer { epoch, voice, rejoin }, Nap { lull, asleep }, out);
@@ -190,7 +193,8 @@ impl Raft {
     fn on_command(&mut self, now: Timestamp, token: Token, command: Command, out: &mut Outbox<Self>) {
         match command {
             Command::Propose { session, payload } => self.propose(now, token, session, payload, out),
-            Command::Read => self.read(now, token, out),
+            Command::Read => self.read(now, token, Proof::Either, out),
+            Command::ReadConfirmed => self.read(now, token, Proof::Round, out),
             Command::Transfer { to } => self.transfer(now, token, to, out),
             Command::ChangeMembers { members, replace } => {
                 self.change_members(now, token, &members, &replace, out);

@@ -2,6 +2,8 @@
 //!
 //! Not trusted by its receiver: a message that contradicts the rules becomes an event.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::log::{Entries, Position, SnapshotMeta};
@@ -108,6 +110,8 @@ pub enum Message {
         voice: Voice,
         /// Whether the sender knows that its disk is not the one it was, and asks to be taken in anew.
         rejoin: bool,
+        /// For how long, from the heartbeat on, the sender helps nobody else to be elected; zero when it promises nothing.
+        promise: Duration,
     },
     /// The leader of a group that has had nothing to do for a while asks, in place of a heartbeat, to expect no more of them until
     /// there is something. All of its log is committed. Owed: [`Message::SleepReply`].

@@ -221,6 +221,18 @@ impl Progress {
         }
     }
 
+    /// Whether a conflict speaks of what was sent last, and not of something long settled.
+    pub(super) fn is_current_conflict(&self, rejected: LogIndex, now: Timestamp, patience: Duration) -> bool {
+        match self.pace {
+            _ if rejected <= self.matched => false,
+            Pace::Replicate => true,
+            Pace::Probe { .. } => rejected == self.next.previous(),
+            Pace::Snapshot { delivered: None, .. } => false,
+            // The peer's node has the snapshot; give its machine time to install it before sending it again.
+            Pace::Snapshot { delivered: Some(when), .. } => now.since(when) >= patience,
+        }
+    }
+
     /// Whether another append may be sent.
     pub(super) fn open(&self, config: &Config) -> bool {
         match self.pace {

@@ -1,19 +1,29 @@
-//! Linearizable reads without a log entry: ReadIndex (dissertation §6.4).
+//! Linearizable reads without a log entry: ReadIndex, and under a lease not even that (dissertation §6.4).
 //!
-//! Not reads from followers or under a lease. Every read that waits at a flush shares one round of heartbeats.
+//! Not reads from followers, nor what a lease rests on, which is in `lease.rs`. Every read that waits at a flush shares one round
+//! of heartbeats.
 
 use crate::protocol::Outbox;
 use crate::raft::command::{Refusal, Reply};
 use crate::raft::leadership::Round;
-use crate::raft::state::{Raft, Standing};
+use crate::raft::state::{Raft, Standing, Timer};
 use crate::types::{Timestamp, Token};
 
 /// Reads that may wait at a time.
 const READS_MAX: usize = 1 << 16;
 
+/// What shows that a leader leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// A round of heartbeats, or a lease where there is one.
+    Either,
+    /// A round of heartbeats.
+    Round,
+}
+
 impl Raft {
-    /// Takes a read; its round starts with the next flush.
-    pub(super) fn read(&mut self, now: Timestamp, token: Token, out: &mut Outbox<Self>) {
+    /// Takes a read; what shows that this node leads is looked for with the next flush.
+    pub(super) fn read(&mut self, now: Timestamp, token: Token, proof: Proof, out: &mut Outbox<Self>) {
         let Standing::Leader(lead) = &mut self.standing else {
             return Self::refuse(token, Refusal::NotLeader { leader: self.leader }, out);
         };
@@ -21,34 +31,45 @@ impl Raft {
             return Self::refuse(token, Refusal::Busy, out);
         }
         lead.reads.count += 1;
-        lead.reads.fresh.push(token);
+        match proof {
+            Proof::Either => lead.reads.fresh.push(token),
+            Proof::Round => lead.reads.insistent.push(token),
+        }
         self.flush_soon(now);
     }
 
-    /// Starts a round for the reads that wait, once an entry of this term is committed (RT-11): before, the commit index may be
-    /// behind what an earlier leader acknowledged.
+    /// Starts a round for the reads that wait and that no lease serves, once an entry of this term is committed (RT-11): before, the
+    /// commit index may be behind what an earlier leader acknowledged.
     pub(super) fn start_round(&mut self, now: Timestamp, out: &mut Outbox<Self>) {
-        let commit = self.commit;
+        let (commit, leased) = (self.commit, self.has_lease(now));
         let Some((lead, feeder)) = self.feeder(now) else { return };
-        if lead.reads.fresh.is_empty() {
+        if !lead.reads.wait() {
             return;
         }
         if commit < lead.first {
             out.reached("reads wait for the first commit of the term");
             return;
         }
-        lead.reads.last_round += 1;
-        let number = lead.reads.last_round;
-        let tokens = std::mem::take(&mut lead.reads.fresh);
-        lead.reads.rounds.push_back(Round { number, index: commit, tokens });
-        for (&peer, progress) in &mut lead.progress {
-            feeder.heartbeat(peer, progress, number, out);
+        let mut tokens = std::mem::take(&mut lead.reads.fresh);
+        if leased && !tokens.is_empty() {
+            lead.reads.leased.push_back((commit, std::mem::take(&mut tokens)));
         }
-        self.confirm_reads(out);
+        tokens.append(&mut lead.reads.insistent);
+        if !tokens.is_empty() {
+            lead.reads.last_round += 1;
+            let number = lead.reads.last_round;
+            lead.lease.note_sent(number, now, feeder.config);
+            lead.reads.rounds.push_back(Round { number, index: commit, tokens });
+            for (&peer, progress) in &mut lead.progress {
+                feeder.heartbeat(peer, progress, number, out);
+            }
+        }
+        self.confirm_reads(now, out);
+        self.answer_reads(now, out);
     }
 
     /// Confirms the rounds that a quorum has answered; a later answer confirms all earlier rounds.
-    pub(super) fn confirm_reads(&mut self, out: &mut Outbox<Self>) {
+    pub(super) fn confirm_reads(&mut self, now: Timestamp, out: &mut Outbox<Self>) {
         let Self { standing: Standing::Leader(lead), configurations, config, .. } = self else { return };
         if lead.reads.rounds.is_empty() {
             return;
@@ -65,17 +86,34 @@ impl Raft {
         while let Some(round) = lead.reads.rounds.pop_front_if(|round| round.number <= confirmed) {
             lead.reads.confirmed.push_back((round.index, round.tokens));
         }
-        self.answer_reads(out);
+        self.answer_reads(now, out);
     }
 
-    /// Answers confirmed reads for which the application is far enough.
-    pub(super) fn answer_reads(&mut self, out: &mut Outbox<Self>) {
+    /// Answers confirmed reads for which the application is far enough, and those under the lease if it still lasts: a process may have
+    /// stood still since they came (RT-14).
+    pub(super) fn answer_reads(&mut self, now: Timestamp, out: &mut Outbox<Self>) {
         let applied = self.applying.applied;
+        let leased = self.has_lease(now);
         let Standing::Leader(lead) = &mut self.standing else { return };
-        while let Some((index, tokens)) = lead.reads.confirmed.pop_front_if(|(index, _)| *index <= applied) {
-            lead.reads.count -= tokens.len();
+        let reads = &mut lead.reads;
+        while let Some((index, tokens)) = reads.confirmed.pop_front_if(|(index, _)| *index <= applied) {
+            reads.count -= tokens.len();
             for token in tokens {
                 // Early: what is read is durable on a quorum.
+                out.reply_early(token, Reply::ReadReady { index });
+            }
+        }
+        while let Some((index, mut tokens)) = reads.leased.pop_front_if(|(index, _)| *index <= applied) {
+            if !leased {
+                out.reached("lease ran out before the answer");
+                reads.fresh.append(&mut tokens);
+                self.timers.set(Timer::Flush, now);
+                continue;
+            }
+            reads.count -= tokens.len();
+            out.reached("read under a lease");
+            for token in tokens {
+                // Early, likewise.
                 out.reply_early(token, Reply::ReadReady { index });
             }
         }

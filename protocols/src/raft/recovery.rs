@@ -62,6 +62,7 @@ impl Raft {
             standing: Standing::Follower,
             leader: None,
             leader_contact: None,
+            pledged: None,
             rounds: Rounds::default(),
             announced: (Role::Follower, term, None),
             unwritten: log.last().index.next(),
@@ -97,13 +98,14 @@ impl Raft {
     pub(super) fn start(&mut self, now: Timestamp, out: &mut Outbox<Self>) {
         self.started = true;
         self.clock.1 = now;
+        self.pledged = Some(now);
         if let Some(upto) = self.repair.take() {
             out.reached("log on disk made to follow the snapshot");
             out.truncate(LogIndex(1));
             out.compact(upto);
         }
         self.arm_election(now);
-        if self.voters().len() == 1 && self.may_lead() {
+        if self.voters().len() == 1 && self.may_lead() && !self.is_pledged(now) {
             // Nobody else could be leading.
             self.on_election_timeout(now, out);
         }

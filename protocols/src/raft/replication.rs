@@ -11,7 +11,7 @@ use crate::raft::feeder::Feeder;
 use crate::raft::leadership::Leadership;
 use crate::raft::membership::{Duty, Voice};
 use crate::raft::message::{AppendResult, Epoch};
-use crate::raft::progress::{Pace, Progress};
+use crate::raft::promises::Beat;
 use crate::raft::state::{Load, Raft, Standing, Timer};
 use crate::raft::status::Rejection;
 use crate::raft::waiting::Waiting;
@@ -79,6 +79,7 @@ impl Raft {
             return;
         }
         self.attend_lenders(now, out);
+        self.prolong_lease(now);
         let interval = self.config.heartbeat_interval;
         let Some((lead, feeder)) = self.feeder(now) else { return };
         for (&peer, progress) in &mut lead.progress {
@@ -122,7 +123,7 @@ impl Raft {
                 progress.probe(index.next(), true);
             }
             AppendResult::Conflict { rejected, hint } => {
-                if !is_current_conflict(progress, rejected, now, patience) {
+                if !progress.is_current_conflict(rejected, now, patience) {
                     return;
                 }
                 // Where the follower's hint lies below the log, or contradicts all of it, only a snapshot helps.
@@ -145,7 +146,7 @@ impl Raft {
         now: Timestamp,
         from: NodeId,
         Answer { epoch, voice, rejoin }: Answer,
-        round: u64,
+        beat: Beat,
         out: &mut Outbox<Self>,
     ) {
         let Standing::Leader(lead) = &mut self.standing else { return };
@@ -160,11 +161,12 @@ impl Raft {
             return self.note_stranger(now, from, voice, rejoin, out);
         }
         progress.contact = now;
-        if round > last_round {
+        if beat.round > last_round {
             return self.reject(from, Rejection::Unsent, out);
         }
-        progress.round = progress.round.max(round);
-        self.confirm_reads(out);
+        progress.round = progress.round.max(beat.round);
+        lead.lease.note_promise(from, epoch, beat, &self.config);
+        self.confirm_reads(now, out);
     }
 
     /// Commits what a quorum holds durably, if it is of this term (§5.4.2, Fig. 8; RT-01). This node's own part counts once its
@@ -182,7 +184,7 @@ impl Raft {
             return;
         }
         let first_of_term = self.commit < lead.first;
-        let waits = first_of_term && !lead.reads.fresh.is_empty();
+        let waits = first_of_term && lead.reads.wait();
         self.commit = reached;
         if waits {
             self.flush_soon(now);
@@ -379,21 +381,4 @@ pub(super) struct Answer {
     pub(super) epoch: Epoch,
     pub(super) voice: Voice,
     pub(super) rejoin: bool,
-}
-
-/// Whether a conflict speaks of what was sent last, and not of something long settled.
-fn is_current_conflict(
-    progress: &Progress,
-    rejected: LogIndex,
-    now: Timestamp,
-    patience: std::time::Duration,
-) -> bool {
-    match progress.pace {
-        _ if rejected <= progress.matched => false,
-        Pace::Replicate => true,
-        Pace::Probe { .. } => rejected == progress.next.previous(),
-        Pace::Snapshot { delivered: None, .. } => false,
-        // The peer's node has the snapshot; give its machine time to install it before sending it again.
-        Pace::Snapshot { delivered: Some(when), .. } => now.since(when) >= patience,
-    }
 }

@@ -45,6 +45,8 @@ pub struct Raft {
     pub(super) standing: Standing,
     pub(super) leader: Option<NodeId>,
     pub(super) leader_contact: Option<Timestamp>,
+    /// When this node last promised a leader to help nobody else, or may have done so before it started.
+    pub(super) pledged: Option<Timestamp>,
     pub(super) rounds: Rounds,
     pub(super) announced: (Role, Term, Option<NodeId>),
 

@@ -21,7 +21,7 @@ impl Raft {
         to: Option<NodeId>,
         out: &mut Outbox<Self>,
     ) {
-        let Standing::Leader(lead) = &self.standing else {
+        let Standing::Leader(lead) = &mut self.standing else {
             return Self::refuse(token, Refusal::NotLeader { leader: self.leader }, out);
         };
         if self.handover.is_some() {
@@ -39,6 +39,8 @@ impl Raft {
         if !lead.progress.get(&to).is_some_and(may_lead) {
             return Self::refuse(token, Refusal::TransferFailed, out);
         }
+        // Before anybody may be asked to break a promise (RT-13).
+        lead.lease.revoke();
         self.handover = Some(Handover { token, to });
         self.timers.set(Timer::Handover, now.after(self.config.election_timeout));
         self.urge_successor(out);

@@ -131,11 +131,13 @@ pub enum FaultKind {
     LostDisk,
     /// Entries could not be read back, or others came instead.
     BadRead,
+    /// The clock of a process ran fast or slow.
+    ClockDrift,
 }
 
 impl FaultKind {
     /// Every kind, in the order of reports.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Loss,
         Self::Duplicate,
         Self::Reorder,
@@ -161,6 +163,7 @@ impl FaultKind {
         Self::SnapshotFailure,
         Self::LostDisk,
         Self::BadRead,
+        Self::ClockDrift,
     ];
 
     /// The kind's name in reports.
@@ -192,6 +195,7 @@ impl FaultKind {
             Self::SnapshotFailure => "snapshot failure",
             Self::LostDisk => "lost disk",
             Self::BadRead => "bad read",
+            Self::ClockDrift => "clock drift",
         }
     }
 }

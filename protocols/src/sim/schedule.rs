@@ -65,12 +65,22 @@ impl Schedule {
             Profile::Liveness => demands = draw.partial_connectivity(&mut world),
             Profile::Wan => draw.continents(&mut world),
         }
+        let apart = Prng::fork(seed, 0xC10C);
+        drift_far(&mut world, profile, apart);
         let heals_all = profile == Profile::Calm || draw.coin();
         let order = draw.shuffled();
         let fates = order.iter().map(|&node| (node, draw.fate())).collect();
         let mut faults = draw.faults;
         faults.sort_by_key(|(at, _)| *at);
         Self { world, faults, demands, heals_all, order, fates }
+    }
+}
+
+/// Lets the clocks of some runs drift further than any crystal does, so that whoever relies on them for longer than is stated is noticed.
+fn drift_far(world: &mut WorldConfig, profile: Profile, mut chance: Prng) {
+    let drifts = matches!(profile, Profile::Process | Profile::Swarm | Profile::Safety);
+    if drifts && chance.chance(0.25) {
+        world.drift_ppm = 1 << chance.between(15, 17);
     }
 }
 

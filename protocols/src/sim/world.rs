@@ -11,7 +11,7 @@ use crate::sim::application::Application;
 use crate::sim::clock::Clock;
 use crate::sim::disk::{Disk, DiskConfig};
 use crate::sim::event::{Arrival, Event};
-use crate::sim::fault::Tally;
+use crate::sim::fault::{FaultKind, Tally};
 use crate::sim::invariant::{Answer, Happening, Scene};
 use crate::sim::links::{LinkConfig, Links};
 use crate::sim::network::{Network, NetworkConfig};
@@ -272,6 +272,12 @@ impl<P: Subject, A: Application> World<P, A> {
         let drift = i64::from(config.drift_ppm);
         let drift = self.chance.between(0, 2 * drift.unsigned_abs()) as i64 - drift;
         let origin = 1 + self.chance.below(1_000_000_000_000);
+        if self.config.drift_ppm != 0 {
+            self.tally.request(FaultKind::ClockDrift);
+        }
+        if drift != 0 {
+            self.tally.inject(FaultKind::ClockDrift);
+        }
         let it = &mut self.nodes[node];
         it.life += 1;
         let seed = Prng::fork(self.seed, it.id.0 << 32 | it.life).next_u64();

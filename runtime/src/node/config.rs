@@ -111,6 +111,12 @@ pub struct RaftConfig {
     /// A service that has had nothing to do for so long sleeps: it says nothing until somebody wants something, or the silence of a node
     /// is noticed by the one heartbeat that all services of a pair of nodes share. `None` for services that never sleep.
     pub hibernate_after: Option<Duration>,
+    /// Linearizable reads without a round of messages, as long as a majority has promised the leader to elect nobody else: faster, and
+    /// right only while clocks keep to `clock_drift_ppm`. The same on every member. A member abstains from elections for an election
+    /// timeout after its start; let that time pass before one starts again with this off or a shorter timeout.
+    pub lease_reads: bool,
+    /// By how many millionths the clock of any member may run faster or slower than true time; counts with `lease_reads` only.
+    pub clock_drift_ppm: u32,
 }
 
 /// Why a configuration was refused. Nothing was started.
@@ -177,6 +183,8 @@ impl Default for RaftConfig {
             keep_entries: 10_000,
             snapshot_rate: 0,
             hibernate_after: None,
+            lease_reads: false,
+            clock_drift_ppm: 10_000,
         }
     }
 }

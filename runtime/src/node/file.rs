@@ -146,6 +146,8 @@ struct Raft {
     snapshot_rate: u64,
     /// Zero for never.
     hibernate_after_ms: u64,
+    lease_reads: bool,
+    clock_drift_ppm: u32,
 }
 
 impl Default for Raft {
@@ -159,6 +161,8 @@ impl Default for Raft {
             keep_entries,
             snapshot_rate,
             hibernate_after,
+            lease_reads,
+            clock_drift_ppm,
         } = RaftConfig::default();
         let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Self {
@@ -170,6 +174,8 @@ impl Default for Raft {
             keep_entries,
             snapshot_rate,
             hibernate_after_ms: hibernate_after.map_or(0, millis),
+            lease_reads,
+            clock_drift_ppm,
         }
     }
 }
@@ -274,6 +280,9 @@ impl Raft {
         if self.snapshot_bytes == 0 {
             return Err(complaint.about("raft.snapshot_bytes", "has to be at least 1"));
         }
+        if self.clock_drift_ppm >= 1_000_000 {
+            return Err(complaint.about("raft.clock_drift_ppm", "has to be less than 1000000"));
+        }
         Ok(RaftConfig {
             election_timeout: Duration::from_millis(self.election_timeout_ms),
             heartbeat: Duration::from_millis(self.heartbeat_ms),
@@ -284,6 +293,8 @@ impl Raft {
             snapshot_rate: self.snapshot_rate,
             hibernate_after: (self.hibernate_after_ms > 0)
                 .then(|| Duration::from_millis(self.hibernate_after_ms)),
+            lease_reads: self.lease_reads,
+            clock_drift_ppm: self.clock_drift_ppm,
         })
     }
 }
@@ -366,6 +377,10 @@ mod tests {
         assert_eq!((config.raft.heartbeat, config.node.as_str()), (Duration::from_millis(20), "node-9"));
         let paced = [change("raft.snapshot_rate", "1000000"), change("raft.keep_entries", "7")];
         let raft = parse(TEXT, &paced).expect("good").raft;
+        assert!(!raft.lease_reads, "off unless it is said otherwise");
+        let leases = [change("raft.lease_reads", "true"), change("raft.clock_drift_ppm", "500")];
+        let leased = parse(TEXT, &leases).expect("good").raft;
+        assert_eq!((leased.lease_reads, leased.clock_drift_ppm), (true, 500));
         assert_eq!((raft.snapshot_rate, raft.keep_entries, raft.snapshot_bytes), (1_000_000, 7, 256 << 20));
     }
 
@@ -392,6 +407,8 @@ mod tests {
         assert!(error.contains("ignore") && error.contains("repair"), "{error}");
         let refuse = NodeConfig::parse(TEXT, "test", Path::new("/etc"), &[change("damaged_log", "refuse")]);
         assert_eq!(refuse.expect("it parses").damaged_log, DamagedLog::Refuse);
+        let error = parse(TEXT, &[change("raft.clock_drift_ppm", "1000000")]).expect_err("no clock at all");
+        assert!(error.contains("raft.clock_drift_ppm"), "{error}");
         let error = parse(TEXT, &[change("raft.heartbeat_ms", "200")]).expect_err("too slow");
         assert!(error.contains("raft.heartbeat_ms"), "{error}");
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use crate::node::config::{ConfigError, Override};
 
 /// Every key there is, but for those that name peers.
-const KEYS: [&str; 28] = [
+const KEYS: [&str; 30] = [
     "cluster",
     "node",
     "directory",
@@ -34,6 +34,8 @@ const KEYS: [&str; 28] = [
     "raft.keep_entries",
     "raft.snapshot_rate",
     "raft.hibernate_after_ms",
+    "raft.lease_reads",
+    "raft.clock_drift_ppm",
     "kv.clients",
     "peers",
 ];

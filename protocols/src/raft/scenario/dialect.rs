@@ -35,7 +35,13 @@ impl Dialect for Raft {
         match verb {
             "campaign" => one(words.node()?, "campaign".to_owned(), Command::Campaign),
             "propose" => proposals(words).map(Some),
-            "read" => one(words.node()?, "read".to_owned(), Command::Read),
+            "read" => {
+                let node = words.node()?;
+                if words.take("confirmed") {
+                    return one(node, "confirmed read".to_owned(), Command::ReadConfirmed);
+                }
+                one(node, "read".to_owned(), Command::Read)
+            }
             "members" => one(words.node()?, "members".to_owned(), members(words)?),
             "snapshot" => one(words.node()?, "snapshot".to_owned(), Command::Snapshot),
             "transfer" => {

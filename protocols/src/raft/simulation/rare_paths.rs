@@ -3,7 +3,7 @@
 //! A test compares this list with the machine's sources.
 
 /// Every rare path that a run may take.
-pub const RARE_PATHS: [&str; 42] = [
+pub const RARE_PATHS: [&str; 46] = [
     "answer of a node that is no member ignored",
     "answer of an earlier term ignored",
     "answer to an earlier replication ignored",
@@ -20,13 +20,17 @@ pub const RARE_PATHS: [&str; 42] = [
     "late piece of another log ignored",
     "late pre-vote ignored",
     "leader that is no voter stepped down",
-    "log on disk made to follow the snapshot",
+    "lease ran out before the answer",
+    "lender of a snapshot lost",
     "lender of a snapshot waited for no longer",
+    "log on disk made to follow the snapshot",
     "lost disk replaced at its node's wish",
+    "no campaign against a promise",
     "no campaign while the disk stalls",
     "no campaign without space",
     "no snapshot before a configuration is known",
     "nothing to give to who catches up: the log begins later",
+    "read under a lease",
     "reads wait for the first commit of the term",
     "request to campaign ignored",
     "sleeping follower woken by the silence of its leader",

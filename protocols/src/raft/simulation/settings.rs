@@ -39,7 +39,16 @@ pub(super) fn settings(seed: u64, profile: Profile, nodes: u64, world: &WorldCon
     let founders =
         if many && witnesses.is_empty() && chance.chance(0.2) { chance.between(1, nodes - 1) } else { nodes };
     let voters: BTreeSet<_> = (1..=founders).map(NodeId).collect();
-    let shared = Config { witnesses: witnesses.clone(), hibernate_after, lend_snapshots, ..shared };
+    let lease_reads = Prng::fork(seed, 0x1EA5).chance(0.5);
+    let clock_drift_ppm = world.drift_ppm.unsigned_abs();
+    let shared = Config {
+        witnesses: witnesses.clone(),
+        hibernate_after,
+        lend_snapshots,
+        lease_reads,
+        clock_drift_ppm,
+        ..shared
+    };
     (1..=nodes)
         .map(NodeId)
         .map(|id| {

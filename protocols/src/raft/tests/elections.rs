@@ -316,7 +316,18 @@ fn the_answer_of_a_stranger_and_a_second_leader_are_ignored() {
     let voice = Voice::default();
     let round = 0;
     let epoch = crate::raft::Epoch(1);
-    cluster.deliver(9, 2, Message::HeartbeatReply { term: Term(9), epoch, round, voice, rejoin: false });
+    cluster.deliver(
+        9,
+        2,
+        Message::HeartbeatReply {
+            term: Term(9),
+            epoch,
+            round,
+            voice,
+            rejoin: false,
+            promise: Duration::ZERO,
+        },
+    );
     let beat = Message::Heartbeat {
         term: before.term,
         epoch: crate::raft::Epoch(1),

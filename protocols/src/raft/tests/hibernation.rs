@@ -189,13 +189,21 @@ fn an_echo_of_what_was_said_before_wakes_nobody() {
     let mut cluster = asleep();
     let (term, epoch) = (cluster.raft(1).status().term, cluster.epoch(1, 2));
     let (voice, rejoin) = (cluster.raft(2).voice(), false);
-    cluster.deliver(2, 1, Message::HeartbeatReply { term, epoch, round: 0, voice, rejoin });
+    cluster.deliver(
+        2,
+        1,
+        Message::HeartbeatReply { term, epoch, round: 0, voice, rejoin, promise: Duration::ZERO },
+    );
     cluster.deliver(2, 1, Message::SleepReply { term, epoch, lull: 1, asleep: false, voice, rejoin });
     cluster.deliver(1, 2, Message::Sleep { term, epoch, lull: 1, last: cluster.raft(1).log.last() });
     cluster.settle();
     assert_eq!(sleepers(&cluster), [1, 2, 3]);
     // But one of a later term does.
-    cluster.deliver(2, 1, Message::HeartbeatReply { term: Term(7), epoch, round: 0, voice, rejoin });
+    cluster.deliver(
+        2,
+        1,
+        Message::HeartbeatReply { term: Term(7), epoch, round: 0, voice, rejoin, promise: Duration::ZERO },
+    );
     assert_eq!(sleepers(&cluster), [2, 3]);
     assert_eq!((cluster.raft(1).role(), cluster.raft(1).status().term), (Role::Follower, Term(7)));
 }

@@ -82,6 +82,7 @@ fn rt_01_an_entry_of_an_earlier_term_is_not_committed_by_counting() {
             round: 0,
             voice: Voice::default(),
             rejoin: false,
+            promise: Duration::ZERO,
         },
     );
     cluster.command(1, Command::Campaign);
@@ -305,6 +306,7 @@ fn rt_43_long_divergent_tails_converge_while_heartbeats_race() {
                 round: 0,
                 voice: Voice::default(),
                 rejoin: false,
+                promise: Duration::ZERO,
             },
         );
         let leader = cluster.run_until_led();

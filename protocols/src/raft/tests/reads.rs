@@ -69,7 +69,14 @@ fn rt_12_a_confirmation_from_before_the_read_confirms_nothing() {
     cluster.deliver(
         2,
         1,
-        Message::HeartbeatReply { term, epoch, round: 1, voice: Voice::default(), rejoin: false },
+        Message::HeartbeatReply {
+            term,
+            epoch,
+            round: 1,
+            voice: Voice::default(),
+            rejoin: false,
+            promise: Duration::ZERO,
+        },
     );
     assert_eq!(cluster.reply(1, second), None);
     // Nor does an answer count that names a round of the future.
@@ -82,6 +89,7 @@ fn rt_12_a_confirmation_from_before_the_read_confirms_nothing() {
             round: 99,
             voice: Voice::default(),
             rejoin: false,
+            promise: Duration::ZERO,
         },
     );
     assert_eq!(cluster.reply(1, second), None);
