@@ -42,10 +42,10 @@ impl<P: Subject, A: Application> World<P, A> {
 }
 
 fn holder<P: Subject, A>(node: &Node<P, A>) -> Holder<P> {
-    let machine = node.machine().filter(|_| !node.disk.has_failed()).cloned().unwrap_or_else(|| {
-        let mut config = node.config.clone();
-        P::situate(&mut config, node.store, node.rejoin);
-        <P as Protocol>::restore(config, 0, node.disk.recover())
-    });
-    Holder { node: node.id, store: node.store, lost: node.has_lost_a_disk(), machine }
+    let mut config = node.config.clone();
+    P::situate(&mut config, node.store, node.rejoin);
+    let stored = <P as Protocol>::restore(config, 0, node.disk.recover());
+    let living = node.machine().filter(|_| !node.disk.has_failed());
+    let machine = living.unwrap_or(&stored).clone();
+    Holder { node: node.id, store: node.store, lost: node.has_lost_a_disk(), machine, stored }
 }

@@ -17,6 +17,8 @@ pub struct Holder<P> {
     pub lost: bool,
     /// Its machine; of a dead node, the one that would start.
     pub machine: P,
+    /// The machine that would start from what is on the disk by now: it may know less than one that lives.
+    pub stored: P,
 }
 
 /// What a simulated world asks of a protocol.

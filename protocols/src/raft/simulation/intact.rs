@@ -24,7 +24,11 @@ pub(super) fn can_spare(node: NodeId, holders: &[Holder<Raft>]) -> bool {
         let founders = Membership::founding(&machine.config.voters, &machine.config.witnesses);
         // Whoever starts without a memory takes the founding configuration for the one in force.
         let founding = machine.config.voters.is_empty() || decides(&founders, &others, holders);
-        let mut possible = machine.configurations.possible(machine.commit);
+        // After a crash it knows what its disk has, and that may be a configuration from before disks were named.
+        let stored = &holder.stored;
+        let known = machine.commit.min(stored.log.last().index);
+        let later = stored.configurations.possible(known);
+        let mut possible = machine.configurations.possible(machine.commit).chain(later);
         founding && possible.all(|(_, it)| named(it) && spared(it) && decides(it, &others, holders))
     })
 }
