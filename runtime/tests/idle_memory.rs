@@ -3,22 +3,24 @@
 //!
 //! Three whole nodes in virtual time. What their simulated disks hold is counted too, so that a real node has less.
 
+#[path = "services/counter.rs"]
+mod counter;
+
 use std::alloc::System;
 use std::cell::RefCell;
-use std::io::{self, Read};
 use std::ops::Range;
 use std::rc::Rc;
 use std::time::Duration;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use synod::driver::Frozen;
 use synod::node::{Node, RaftConfig};
 use synod::services::replicated::Replicated;
-use synod::services::{Applied, StateMachine};
 use synod::sim::{Simulation, simulate};
 use synod::storage::LogOptions;
 use synod::transport::PeerName;
 use tokio::time::sleep;
+
+use crate::counter::Counter;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -29,37 +31,6 @@ const FIRST: usize = 100;
 const COUNTED: usize = 500;
 /// What one service may hold on one node, in bytes asked of the allocator.
 const LIMIT: usize = 4_096;
-
-/// The least that can be replicated.
-#[derive(Debug, Default)]
-struct Counter(u64);
-
-impl StateMachine for Counter {
-    type Command = u64;
-    type Reply = u64;
-    type Query = ();
-    type Answer = u64;
-
-    fn apply(&mut self, _at: Applied, command: u64) -> u64 {
-        self.0 += command;
-        self.0
-    }
-
-    fn query(&self, (): ()) -> u64 {
-        self.0
-    }
-
-    fn snapshot(&self) -> Frozen {
-        let count = self.0;
-        Frozen::new(move |writer| writer.write_all(&count.to_le_bytes()))
-    }
-
-    fn restore(reader: &mut dyn Read) -> io::Result<Self> {
-        let mut bytes = [0; 8];
-        reader.read_exact(&mut bytes)?;
-        Ok(Self(u64::from_le_bytes(bytes)))
-    }
-}
 
 fn named(name: &str) -> PeerName {
     PeerName::new(name).expect("a name")
