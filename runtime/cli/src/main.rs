@@ -29,6 +29,11 @@ mod table;
 use std::process::ExitCode;
 
 use clap::Parser;
+use mimalloc::MiMalloc;
+
+/// A node's memory is taken on one thread and given back on another, which glibc's allocator pays for with a fifth of the puts.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// The exit code for arguments that make no sense (`EX_USAGE`); 1 and 2 are verdicts of some commands.
 const USAGE: u8 = 64;

@@ -28,6 +28,8 @@ const BANNED_OF_STD: [(&str, &str); 3] = [
 
 /// The one file that may keep something per thread, once.
 const SCOPE: &str = "runtime/src/scope.rs";
+/// The one file that may name an allocator, once.
+const PROGRAM: &str = "runtime/cli/src/main.rs";
 
 /// Judges every source of every member.
 pub(crate) fn judge(house: &House, found: &mut Vec<Breach>) {
@@ -60,7 +62,8 @@ fn judge_globals(source: &Source, words: &[Word], found: &mut Vec<Breach>) {
     let allowed = if source.path == SCOPE { 1 } else { 0 };
     let named = |name: &str| words.iter().filter(|word| word.name == name).collect::<Vec<_>>();
     let (statics, locals) = (named("static"), named("thread_local"));
-    for word in statics.iter().skip(allowed.min(locals.len())) {
+    let allocators = if source.path == PROGRAM { named("global_allocator").len() } else { 0 };
+    for word in statics.iter().skip(allowed.min(locals.len()) + allocators.min(1)) {
         found.push(Breach::new(&source.path, word.line, "static", "a node is a value: no static"));
     }
     for word in locals.iter().skip(allowed) {
@@ -139,6 +142,15 @@ mod proof {
             lines("runtime", "synod", "lib.rs", "fn f(a: &'static str) -> Box<dyn Any + 'static> {}")
                 .is_empty()
         );
+    }
+
+    #[test]
+    fn the_one_allocator_is_the_programs() {
+        let once = "#[global_allocator] static A: B = B;";
+        assert!(lines("runtime/cli", "synod-cli", "main.rs", once).is_empty());
+        assert_eq!(lines("runtime/cli", "synod-cli", "main.rs", &format!("{once} {once}")).len(), 1);
+        assert_eq!(lines("runtime/cli", "synod-cli", "main.rs", "static A: B = B;").len(), 1);
+        assert_eq!(lines("runtime/cli", "synod-cli", "cli.rs", once).len(), 1);
     }
 
     #[test]
