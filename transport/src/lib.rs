@@ -1,7 +1,7 @@
 //! Carries bytes between the nodes of a cluster: mutual TLS over QUIC, lanes, frames, bulk streams.
 //!
 //! Knows nothing of actors and protocols: what a frame means is its receiver's business. [`contract`] is what users see;
-//! `quic` and `memory` are its two implementations, held to one conformance suite.
+//! `quic` and `memory` are its two implementations, held to one conformance suite; `simulated` is QUIC on a network in memory.
 
 mod backoff;
 mod batch;
@@ -16,6 +16,7 @@ mod metrics;
 mod peer;
 mod pool;
 pub mod quic;
+pub mod simulated;
 
 pub use config::{Config, ConfigError};
 pub use contract::{

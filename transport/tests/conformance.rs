@@ -1,4 +1,5 @@
-//! One suite for both implementations of the transport: what users may rely on, whatever carries the bytes.
+//! One suite for both implementations of the transport, and for QUIC on a network in memory: what users may rely on, whatever
+//! carries the bytes.
 
 #[path = "conformance/grounds.rs"]
 mod grounds;
@@ -26,6 +27,7 @@ macro_rules! suite {
     ($($rule:ident),* $(,)?) => {
         held_to!(memory, grounds::memory(), $($rule),*);
         held_to!(quic, grounds::quic(), $($rule),*);
+        held_to!(simulated, grounds::simulated(), $($rule),*);
     };
 }
 

@@ -22,6 +22,10 @@ pub const AUTHORITY_FILE: &str = "ca.pem";
 /// The file with the authority's key, in the authority's directory.
 pub const AUTHORITY_KEY_FILE: &str = "ca-key.pem";
 
+/// What stands before the secret of a key in PKCS #8 (RFC 8410 §7).
+const PKCS8_ED25519: [u8; 16] =
+    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+
 /// How far clocks may differ before a fresh certificate is not valid yet.
 const CLOCK_SKEW: Duration = Duration::from_secs(300);
 
@@ -56,6 +60,12 @@ pub struct Authority {
     key: KeyPair,
 }
 
+/// What chance decides of a certificate.
+pub(crate) struct Drawn {
+    key: KeyPair,
+    serial: [u8; 16],
+}
+
 /// A certificate with its key, as PEM texts.
 #[derive(Clone)]
 pub struct Credential {
@@ -75,14 +85,16 @@ impl Authority {
     /// # Errors
     /// [`IdentityError::Cluster`], [`IdentityError::Validity`], [`IdentityError::Issue`].
     pub fn create(cluster: &str, validity: Validity) -> Result<Self, IdentityError> {
-        Self::with_key(cluster, validity, KeyPair::generate_for(&PKCS_ED25519).map_err(issue)?)
+        Self::with_drawn(cluster, validity, Drawn::new()?)
     }
 
-    pub(crate) fn with_key(cluster: &str, validity: Validity, key: KeyPair) -> Result<Self, IdentityError> {
+    /// An authority whose key and serial number are these.
+    pub(crate) fn with_drawn(cluster: &str, validity: Validity, drawn: Drawn) -> Result<Self, IdentityError> {
         if PeerName::new(cluster).is_none() {
             return Err(IdentityError::Cluster(cluster.to_owned()));
         }
-        let mut params = parameters(&cluster_dns_name(cluster), validity)?;
+        let Drawn { key, serial } = drawn;
+        let mut params = parameters(&cluster_dns_name(cluster), validity, serial)?;
         params.distinguished_name.push(DnType::CommonName, format!("synod authority of {cluster}"));
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -150,11 +162,24 @@ impl Authority {
         role: Role,
         validity: Validity,
     ) -> Result<Credential, IdentityError> {
+        self.issue_drawn(cluster, name, role, validity, Drawn::new()?)
+    }
+
+    /// As [`Authority::issue_in`], with this key and serial number.
+    pub(crate) fn issue_drawn(
+        &self,
+        cluster: &str,
+        name: &PeerName,
+        role: Role,
+        validity: Validity,
+        drawn: Drawn,
+    ) -> Result<Credential, IdentityError> {
         if PeerName::new(cluster).is_none() {
             return Err(IdentityError::Cluster(cluster.to_owned()));
         }
         let subject = Subject { name: name.clone(), role, cluster: cluster.to_owned() };
-        let mut params = parameters(&subject.dns_name(), validity)?;
+        let Drawn { key, serial } = drawn;
+        let mut params = parameters(&subject.dns_name(), validity, serial)?;
         params.distinguished_name.push(DnType::CommonName, subject.dns_name());
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
@@ -163,7 +188,6 @@ impl Authority {
             Role::Client => vec![ExtendedKeyUsagePurpose::ClientAuth],
         };
         params.use_authority_key_identifier_extension = true;
-        let key = KeyPair::generate_for(&PKCS_ED25519).map_err(issue)?;
         let issuer = Issuer::from_ca_cert_pem(&self.certificate_pem, &self.key).map_err(issue)?;
         let certificate = params.signed_by(&key, &issuer).map_err(issue)?;
         Ok(Credential {
@@ -185,6 +209,32 @@ impl Authority {
     pub fn certificate_pem(&self) -> &str {
         &self.certificate_pem
     }
+}
+
+impl Drawn {
+    /// From the operating system's chance.
+    fn new() -> Result<Self, IdentityError> {
+        Self::with_key(KeyPair::generate_for(&PKCS_ED25519).map_err(issue)?)
+    }
+
+    /// This key, and a serial number from the operating system's chance.
+    pub(crate) fn with_key(key: KeyPair) -> Result<Self, IdentityError> {
+        let mut serial = [0; 16];
+        getrandom::fill(&mut serial).map_err(|error| IdentityError::Issue(error.to_string()))?;
+        Ok(Self { key, serial })
+    }
+
+    /// The key of this secret, and this serial number.
+    pub(crate) fn of(secret: &[u8; 32], serial: [u8; 16]) -> Result<Self, IdentityError> {
+        Ok(Self { key: key_of(secret)?, serial })
+    }
+}
+
+/// The key pair of a secret.
+pub(crate) fn key_of(secret: &[u8; 32]) -> Result<KeyPair, IdentityError> {
+    let mut pkcs8 = PKCS8_ED25519.to_vec();
+    pkcs8.extend_from_slice(secret);
+    KeyPair::from_pkcs8_der_and_sign_algo(&pkcs8.into(), &PKCS_ED25519).map_err(issue)
 }
 
 impl Credential {
@@ -230,7 +280,11 @@ pub(crate) fn owns(
     Ok(&*x509.public_key().subject_public_key.data == key.public_key_raw())
 }
 
-fn parameters(dns_name: &str, validity: Validity) -> Result<CertificateParams, IdentityError> {
+fn parameters(
+    dns_name: &str,
+    validity: Validity,
+    mut serial: [u8; 16],
+) -> Result<CertificateParams, IdentityError> {
     if validity.not_after <= validity.not_before {
         return Err(IdentityError::Validity);
     }
@@ -238,8 +292,6 @@ fn parameters(dns_name: &str, validity: Validity) -> Result<CertificateParams, I
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.not_before = validity.not_before.into();
     params.not_after = validity.not_after.into();
-    let mut serial = [0; 16];
-    getrandom::fill(&mut serial).map_err(|error| IdentityError::Issue(error.to_string()))?;
     // Positive, as RFC 5280 §4.1.2.2 wants it.
     serial[0] = serial[0] & 0x7F | 1;
     params.serial_number = Some(SerialNumber::from_slice(&serial));

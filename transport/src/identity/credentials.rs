@@ -5,12 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rcgen::{KeyPair, PKCS_ED25519};
+use rcgen::KeyPair;
 use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::authority::{Authority, Credential, Validity, owns};
+use super::authority::{Authority, Credential, Drawn, Validity, key_of, owns};
 use super::certificate::{Certificate, read_chain};
 use super::error::IdentityError;
 use super::files::read_text;
@@ -19,9 +19,6 @@ use crate::peer::{PeerName, Role};
 
 /// The key of the authority that everybody knows, as its name says: 32 bytes of an Ed25519 key.
 const INSECURE_KEY: &[u8; 32] = b"synod --insecure: known to all!!";
-/// What stands before such a key in PKCS #8 (RFC 8410 §7).
-const PKCS8_ED25519: [u8; 16] =
-    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 
 /// Who this process is, and whom it trusts.
 pub struct Identity {
@@ -76,13 +73,10 @@ impl Identity {
     /// # Errors
     /// [`IdentityError::Cluster`].
     pub fn insecure(cluster: &str, name: &PeerName, role: Role) -> Result<Self, IdentityError> {
-        let mut pkcs8 = PKCS8_ED25519.to_vec();
-        pkcs8.extend_from_slice(INSECURE_KEY);
-        let key = KeyPair::from_pkcs8_der_and_sign_algo(&pkcs8.into(), &PKCS_ED25519)
-            .map_err(|error| IdentityError::Issue(error.to_string()))?;
+        let drawn = Drawn::with_key(key_of(INSECURE_KEY)?)?;
         let validity = Validity::from_now(Duration::from_secs(10 * 365 * 86_400));
         // One subject for all clusters, so that another cluster is told from another authority.
-        let authority = Authority::with_key("insecure", validity, key)?;
+        let authority = Authority::with_drawn("insecure", validity, drawn)?;
         Self::from_credential(&authority.issue_in(cluster, name, role, validity)?)
     }
 

@@ -12,6 +12,7 @@ mod subject;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use authority::Drawn;
 pub use authority::{AUTHORITY_FILE, AUTHORITY_KEY_FILE, Authority, Credential, Validity};
 pub use certificate::Certificate;
 pub use credentials::Identity;

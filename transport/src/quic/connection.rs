@@ -30,7 +30,7 @@ pub(crate) fn open(
     }
     add(&hub.counters.links_opened, 1);
     hub.receiver.connected(link.clone());
-    tokio::spawn(work(hub.clone(), connection, link.clone(), send, recv));
+    hub.tasks.spawn(work(hub.clone(), connection, link.clone(), send, recv));
 }
 
 async fn work(
@@ -41,16 +41,20 @@ async fn work(
     recv: RecvStream,
 ) {
     let mut writers = JoinSet::new();
-    writers.spawn(write_lane(link.batch(Lane::Control).clone(), send, hub.counters.clone()));
+    let control = write_lane(link.batch(Lane::Control).clone(), send, hub.counters.clone());
+    hub.tasks.join(&mut writers, control);
     for number in 1..LANES as u8 {
         if let Some(lane) = Lane::from_number(number) {
-            writers.spawn(open_lane(connection.clone(), link.batch(lane).clone(), lane, hub.clone()));
+            let opened = open_lane(connection.clone(), link.batch(lane).clone(), lane, hub.clone());
+            hub.tasks.join(&mut writers, opened);
         }
     }
     let mut readers = JoinSet::new();
     link.first_of(Lane::Control);
-    readers.spawn(lane(hub.clone(), link.clone(), Lane::Control, recv));
+    hub.tasks.join(&mut readers, lane(hub.clone(), link.clone(), Lane::Control, recv));
+    // In order, here and below: which of two that are ready comes first must not be chance, or a seed would not be one run.
     tokio::select! {
+        biased;
         () = listen(&hub, &connection, &link, &mut readers) => {}
         () = link.closing.notified() => {
             readers.abort_all();
@@ -74,8 +78,9 @@ async fn listen(hub: &Arc<Hub>, connection: &Connection, link: &Arc<QuicLink>, r
     let mut datagrams = true;
     loop {
         tokio::select! {
+            biased;
             stream = connection.accept_uni() => match stream {
-                Ok(stream) => { readers.spawn(incoming(hub.clone(), link.clone(), stream)); }
+                Ok(stream) => hub.tasks.join(readers, incoming(hub.clone(), link.clone(), stream)),
                 Err(_) => return,
             },
             payload = connection.read_datagram(), if datagrams => match payload {

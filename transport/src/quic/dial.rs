@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use quinn::{ClientConfig, ConnectError, ConnectionError, Incoming};
+use quinn::{ConnectError, ConnectionError, Incoming};
 use tokio::time::{sleep, timeout};
 
 use super::close::handshake_error;
 use super::connection::open;
+use super::footing::Tasks;
 use super::handshake::{Outcome, accepted, dialled};
 use super::hub::Hub;
 use super::verify::Examiner;
@@ -75,6 +76,9 @@ async fn resolve(hub: &Hub, endpoint: &str) -> Result<Vec<SocketAddr>, Transport
     if let Ok(address) = endpoint.parse() {
         return Ok(vec![address]);
     }
+    if let Tasks::Local = hub.tasks {
+        return Err(TransportError::Unreachable("a simulated network has no names".to_owned()));
+    }
     let found = tokio::net::lookup_host(endpoint)
         .await
         .map_err(|error| TransportError::Unreachable(format!("the name cannot be resolved: {error}")))?;
@@ -85,7 +89,7 @@ async fn resolve(hub: &Hub, endpoint: &str) -> Result<Vec<SocketAddr>, Transport
 async fn dial_one(hub: &Arc<Hub>, address: &Address, target: SocketAddr) -> Result<PeerName, TransportError> {
     let name = address.name.as_ref();
     let (crypto, examiner) = hub.tls.for_dial(name).map_err(TransportError::BadCertificate)?;
-    let mut config = ClientConfig::new(crypto);
+    let mut config = (hub.client)(crypto);
     config.transport_config(hub.connection.clone());
     let connecting = hub
         .endpoint
@@ -135,8 +139,8 @@ fn accept(hub: &Arc<Hub>, incoming: Incoming) {
         incoming.refuse();
         return;
     };
-    let hub = hub.clone();
-    tokio::spawn(async move {
+    let (hub, tasks) = (hub.clone(), hub.tasks);
+    tasks.spawn(async move {
         let endpoint = incoming.remote_address().to_string();
         let limit: Duration = hub.config.connect_timeout;
         let result = timeout(limit, accept_one(&hub, incoming)).await;

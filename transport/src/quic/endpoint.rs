@@ -5,19 +5,20 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
-use quinn::{Endpoint, TokioRuntime, VarInt};
+use futures_util::future::{BoxFuture, LocalBoxFuture};
+use quinn::{Endpoint, TransportConfig, VarInt};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, mpsc, oneshot};
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, LocalSet};
 use tokio::time::timeout;
 
 use super::dial::{accept_all, keep};
+use super::footing::{Footing, World};
 use super::goodbye::Goodbyes;
 use super::hub::Hub;
 use super::settings;
@@ -68,16 +69,18 @@ impl QuicTransport {
         seed: u64,
         receiver: Arc<dyn Receiver>,
     ) -> Result<Arc<Self>, StartError> {
-        config.check()?;
-        let tls = Tls::new(&identity)?;
-        let socket = settings::socket(&config)?;
+        let parts = Parts::new(config, &identity, World::real(), incarnation, seed, receiver)?;
+        let bind = parts.config.bind;
+        let failed = |source: io::Error| StartError::Bind { address: bind, source };
+        let socket = settings::socket(&parts.config)?;
+        let address = socket.local_addr().map_err(failed)?;
         let runtime = Builder::new_current_thread().enable_all().build().map_err(StartError::Thread)?;
-        let parts = Parts { config, name: identity.name().clone(), incarnation, seed, receiver, tls };
+        let (transport, inbox) = Self::of(&parts, address);
         let started = {
             let _within = runtime.enter();
-            parts.assemble(socket)
+            Footing::real(socket).map_err(failed).and_then(|footing| parts.assemble(footing))
         };
-        let (hub, address) = match started {
+        let hub = match started {
             Ok(started) => started,
             Err(error) => {
                 // A runtime must not be dropped where its user may be asynchronous.
@@ -85,13 +88,31 @@ impl QuicTransport {
                 return Err(error);
             }
         };
-        let (orders, inbox) = mpsc::unbounded_channel();
-        let transport = Self { address, counters: hub.counters.clone(), table: hub.table.clone(), orders };
         thread::Builder::new()
             .name(format!("quic-{}", identity.name()))
             .spawn(move || run(runtime, hub, inbox))
             .map_err(StartError::Thread)?;
         Ok(Arc::new(transport))
+    }
+
+    /// Starts a transport whose tasks are all of one future, which `spawn` is given to run where it likes; dropping that future is
+    /// `kill -9`. Nothing runs before.
+    pub(crate) fn start_within(
+        parts: Parts,
+        footing: Footing,
+        address: SocketAddr,
+        spawn: impl FnOnce(Box<dyn FnOnce() -> LocalBoxFuture<'static, ()> + Send>),
+    ) -> Arc<Self> {
+        let (transport, inbox) = Self::of(&parts, address);
+        spawn(Box::new(move || Box::pin(live(parts, footing, inbox))));
+        Arc::new(transport)
+    }
+
+    /// The handle on what these parts will be, and where its orders arrive.
+    fn of(parts: &Parts, address: SocketAddr) -> (Self, mpsc::UnboundedReceiver<Order>) {
+        let (orders, inbox) = mpsc::unbounded_channel();
+        let (counters, table) = (parts.counters.clone(), parts.table.clone());
+        (Self { address, counters, table, orders }, inbox)
     }
 }
 
@@ -140,45 +161,70 @@ impl QuicTransport {
     }
 }
 
-/// What a hub is made of.
-struct Parts {
+/// What a hub is made of, checked.
+pub(crate) struct Parts {
     config: Config,
     name: PeerName,
     incarnation: u64,
     seed: u64,
     receiver: Arc<dyn Receiver>,
     tls: Tls,
+    connection: Arc<TransportConfig>,
+    counters: Arc<Counters>,
+    table: Arc<Table>,
 }
 
 impl Parts {
-    /// Within a runtime, on whose reactor the socket is registered.
-    fn assemble(self, socket: UdpSocket) -> Result<(Arc<Hub>, SocketAddr), StartError> {
+    pub(crate) fn new(
+        config: Config,
+        identity: &Identity,
+        world: World,
+        incarnation: u64,
+        seed: u64,
+        receiver: Arc<dyn Receiver>,
+    ) -> Result<Self, StartError> {
+        config.check()?;
+        Ok(Self {
+            name: identity.name().clone(),
+            tls: Tls::new(identity, world)?,
+            connection: settings::connection(&config)?,
+            table: Table::new(incarnation, config.links_max),
+            counters: Arc::default(),
+            config,
+            incarnation,
+            seed,
+            receiver,
+        })
+    }
+
+    /// Where the endpoint's tasks are to run.
+    fn assemble(self, footing: Footing) -> Result<Arc<Hub>, StartError> {
         let bind = self.config.bind;
         let failed = |source: io::Error| StartError::Bind { address: bind, source };
         let unusable = |reason| StartError::Identity { name: self.name.to_string(), reason };
-        let address = socket.local_addr().map_err(failed)?;
-        let connection = settings::connection(&self.config)?;
+        let Footing { socket, runtime, tasks, endpoint, server, client } = footing;
         let (crypto, _) = self.tls.for_dialer().map_err(unusable)?;
-        let server = settings::server(&self.config, crypto, connection.clone());
-        let endpoint_settings = settings::endpoint(&self.config)?;
-        let endpoint = Endpoint::new(endpoint_settings, Some(server.clone()), socket, Arc::new(TokioRuntime))
+        let server = settings::server(server(crypto), &self.config, self.connection.clone());
+        let endpoint = settings::endpoint(endpoint, &self.config)?;
+        let endpoint = Endpoint::new_with_abstract_socket(endpoint, Some(server.clone()), socket, runtime)
             .map_err(failed)?;
-        let hub = Hub {
+        Ok(Arc::new(Hub {
             name: self.name,
             incarnation: self.incarnation,
             seed: self.seed,
             receiver: self.receiver,
-            counters: Arc::default(),
-            table: Table::new(self.incarnation, self.config.links_max),
+            counters: self.counters,
+            table: self.table,
             tls: self.tls,
             endpoint,
-            connection,
+            connection: self.connection,
+            client,
             server,
             handshakes: Arc::new(Semaphore::new(self.config.handshakes_max)),
-            goodbyes: Goodbyes::new(),
+            goodbyes: Goodbyes::new(tasks),
+            tasks,
             config: self.config,
-        };
-        Ok((Arc::new(hub), address))
+        }))
     }
 }
 
@@ -188,16 +234,35 @@ fn run(runtime: Runtime, hub: Arc<Hub>, inbox: mpsc::UnboundedReceiver<Order>) {
     let done = runtime.block_on(serve(hub, inbox));
     // With the runtime and the connections goes the socket: the address is free.
     drop(runtime);
+    over(&table, done);
+}
+
+/// The same in one future: what it starts runs in a local set of its own, and ends with it.
+async fn live(parts: Parts, footing: Footing, inbox: mpsc::UnboundedReceiver<Order>) {
+    let table = parts.table.clone();
+    let local = LocalSet::new();
+    let done = local
+        .run_until(async move {
+            let hub = parts.assemble(footing).expect("the settings are checked, the socket has an address");
+            serve(hub, inbox).await
+        })
+        .await;
+    drop(local);
+    over(&table, done);
+}
+
+/// Lets go of what users of ended links still hold, and tells the one who closed the transport.
+fn over(table: &Table, done: Option<oneshot::Sender<()>>) {
     table.links().iter().for_each(|link| drop(link.release()));
     if let Some(done) = done {
-        // The one who closed the transport may have stopped waiting.
+        // It may have stopped waiting.
         let _ = done.send(());
     }
 }
 
 /// Carries out orders until the transport is closed or its last handle is gone.
 async fn serve(hub: Arc<Hub>, mut inbox: mpsc::UnboundedReceiver<Order>) -> Option<oneshot::Sender<()>> {
-    let accepting = tokio::spawn(accept_all(hub.clone()));
+    let accepting = hub.tasks.spawn(accept_all(hub.clone()));
     let mut dialling: BTreeMap<(String, Option<PeerName>), Dialling> = BTreeMap::new();
     while let Some(order) = inbox.recv().await {
         match order {
@@ -254,7 +319,7 @@ impl Dialling {
         let found = move |name: &PeerName| {
             *note.lock().unwrap_or_else(PoisonError::into_inner) = Some(name.clone());
         };
-        Self { task: tokio::spawn(keep(hub.clone(), address, found)).abort_handle(), peer }
+        Self { task: hub.tasks.spawn(keep(hub.clone(), address, found)), peer }
     }
 
     /// Stops dialling; gives who was found at the address.

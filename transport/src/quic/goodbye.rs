@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::close::{Close, LAST_WORD_MAX};
+use super::footing::Tasks;
 use crate::contract::CloseReason;
 
 /// The first byte of the stream.
@@ -21,11 +22,12 @@ const PATIENCE: Duration = Duration::from_millis(300);
 /// Counts the links that are being ended.
 pub(crate) struct Goodbyes {
     count: watch::Sender<usize>,
+    tasks: Tasks,
 }
 
 impl Goodbyes {
-    pub(crate) fn new() -> Self {
-        Self { count: watch::Sender::new(0) }
+    pub(crate) fn new(tasks: Tasks) -> Self {
+        Self { count: watch::Sender::new(0), tasks }
     }
 
     /// Tells the peer why, and closes the connection.
@@ -35,7 +37,7 @@ impl Goodbyes {
         }
         self.count.send_modify(|count| *count += 1);
         let count = self.count.clone();
-        tokio::spawn(async move {
+        self.tasks.spawn(async move {
             let close = Close::Link(reason);
             let said = async {
                 let mut stream = connection.open_uni().await.ok()?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use quinn::{Endpoint, ServerConfig, TransportConfig};
 use tokio::sync::Semaphore;
 
+use super::footing::{ClientSettings, Tasks};
 use super::goodbye::Goodbyes;
 use super::link::QuicLink;
 use super::table::Table;
@@ -26,11 +27,13 @@ pub(crate) struct Hub {
     pub(crate) endpoint: Endpoint,
     /// For those whom we dial.
     pub(crate) connection: Arc<TransportConfig>,
+    pub(crate) client: ClientSettings,
     /// For those who dial us; each handshake gets a copy with an examiner of its own.
     pub(crate) server: ServerConfig,
     /// One permit for each stranger in the middle of its handshake.
     pub(crate) handshakes: Arc<Semaphore>,
     pub(crate) goodbyes: Goodbyes,
+    pub(crate) tasks: Tasks,
 }
 
 impl Hub {

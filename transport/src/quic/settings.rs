@@ -45,8 +45,7 @@ pub(crate) fn connection(config: &Config) -> Result<Arc<TransportConfig>, StartE
 }
 
 /// The settings of the endpoint: both ends have to accept packets as large as discovery tries.
-pub(crate) fn endpoint(config: &Config) -> Result<EndpointConfig, StartError> {
-    let mut settings = EndpointConfig::default();
+pub(crate) fn endpoint(mut settings: EndpointConfig, config: &Config) -> Result<EndpointConfig, StartError> {
     settings
         .max_udp_payload_size(config.udp_payload_max)
         .map_err(|_| crate::config::ConfigError { field: "udp_payload_max", rule: "at least 1200 bytes" })?;
@@ -55,11 +54,10 @@ pub(crate) fn endpoint(config: &Config) -> Result<EndpointConfig, StartError> {
 
 /// The settings for those who dial us.
 pub(crate) fn server(
+    mut settings: ServerConfig,
     config: &Config,
-    crypto: Arc<dyn quinn::crypto::ServerConfig>,
     connection: Arc<TransportConfig>,
 ) -> ServerConfig {
-    let mut settings = ServerConfig::with_crypto(crypto);
     settings
         .transport_config(connection)
         .max_incoming(config.handshakes_max)

@@ -9,9 +9,11 @@ use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use rustls::client::Resumption;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::time_provider::TimeProvider;
 use rustls::version::TLS13;
 use rustls::{ClientConfig, ServerConfig};
 
+use super::footing::World;
 use super::verify::{Examiner, Trust, Whom};
 use crate::error::StartError;
 use crate::identity::{Identity, cluster_dns_name};
@@ -23,13 +25,14 @@ const ALPN: &[u8] = b"synod/1";
 /// Makes the TLS side of each handshake.
 pub(crate) struct Tls {
     trust: Arc<Trust>,
+    clock: Arc<dyn TimeProvider>,
     own: Arc<SingleCertAndKey>,
 }
 
 impl Tls {
-    pub(crate) fn new(identity: &Identity) -> Result<Self, StartError> {
+    pub(crate) fn new(identity: &Identity, world: World) -> Result<Self, StartError> {
         let unusable = |reason: String| StartError::Identity { name: identity.name().to_string(), reason };
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let World { provider, clock } = world;
         let dialers = WebPkiClientVerifier::builder_with_provider(identity.roots.clone(), provider.clone())
             .build()
             .map_err(|error| unusable(error.to_string()))?;
@@ -37,7 +40,7 @@ impl Tls {
             .map_err(|error| unusable(error.to_string()))?;
         let roots = identity.roots.clone();
         let trust = Trust { provider, roots, dialers, cluster: identity.cluster().to_owned() };
-        let tls = Self { trust: Arc::new(trust), own: Arc::new(SingleCertAndKey::from(own)) };
+        let tls = Self { trust: Arc::new(trust), clock, own: Arc::new(SingleCertAndKey::from(own)) };
         // What fails for one handshake fails for all: better at the start.
         tls.for_dialer().map_err(&unusable)?;
         tls.for_dial(None).map_err(&unusable)?;
@@ -47,7 +50,7 @@ impl Tls {
     /// For somebody who dials us.
     pub(crate) fn for_dialer(&self) -> Result<(Arc<QuicServerConfig>, Arc<Examiner>), String> {
         let examiner = Examiner::new(self.trust.clone(), Whom::Anybody);
-        let mut config = ServerConfig::builder_with_provider(self.trust.provider.clone())
+        let mut config = ServerConfig::builder_with_details(self.trust.provider.clone(), self.clock.clone())
             .with_protocol_versions(&[&TLS13])
             .map_err(|error| error.to_string())?
             .with_client_cert_verifier(examiner.clone())
@@ -67,7 +70,7 @@ impl Tls {
     ) -> Result<(Arc<QuicClientConfig>, Arc<Examiner>), String> {
         let whom = name.map_or(Whom::Member, |name| Whom::Named(name.clone()));
         let examiner = Examiner::new(self.trust.clone(), whom);
-        let mut config = ClientConfig::builder_with_provider(self.trust.provider.clone())
+        let mut config = ClientConfig::builder_with_details(self.trust.provider.clone(), self.clock.clone())
             .with_protocol_versions(&[&TLS13])
             .map_err(|error| error.to_string())?
             .dangerous()
@@ -95,8 +98,8 @@ mod tests {
     #[test]
     fn a_name_is_a_member_of_its_cluster() {
         let name = PeerName::new("a").expect("a name");
-        let tls =
-            Tls::new(&Identity::insecure("shop", &name, Role::Member).expect("an identity")).expect("usable");
+        let identity = Identity::insecure("shop", &name, Role::Member).expect("an identity");
+        let tls = Tls::new(&identity, World::real()).expect("usable");
         assert_eq!(tls.server_name(Some(&name)), "a.shop.synod");
         assert_eq!(tls.server_name(None), "shop.synod");
     }

@@ -1,4 +1,5 @@
-//! The two grounds on which the suite runs: the in-memory network in virtual time, and QUIC on loopback in real time.
+//! The grounds on which the suite runs: the in-memory network in virtual time, QUIC on loopback in real time, and QUIC over simulated
+//! datagrams in virtual time.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use synod_transport::memory::{Calm, MemoryTransport, Network, Process};
 use synod_transport::quic::QuicTransport;
+use synod_transport::simulated;
 use synod_transport::{
     Address, Authority, Config, Identity, Lane, Metrics, Peer, PeerName, Role, StartError, Transport,
     Validity,
@@ -23,6 +25,7 @@ pub(crate) struct Ground {
 enum Kind {
     Memory(Network),
     Quic(Box<Authority>),
+    Simulated(simulated::Network),
 }
 
 pub(crate) fn memory() -> Ground {
@@ -34,15 +37,20 @@ pub(crate) fn quic() -> Ground {
     Ground { kind: Kind::Quic(Box::new(authority)) }
 }
 
-/// Runs one test: memory under a paused clock, QUIC under the real one.
+pub(crate) fn simulated() -> Ground {
+    Ground { kind: Kind::Simulated(simulated::Network::new(7, simulated::Calm(Duration::from_millis(1)))) }
+}
+
+/// Runs one test: simulations under a paused clock, QUIC on loopback under the real one.
 pub(crate) fn run<F: Future<Output = ()>>(ground: Ground, test: impl FnOnce(Ground) -> F) {
-    let paused = matches!(ground.kind, Kind::Memory(_));
+    let paused = !matches!(ground.kind, Kind::Quic(_));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(paused)
         .build()
         .expect("a runtime");
-    runtime.block_on(test(ground));
+    let local = tokio::task::LocalSet::new();
+    local.block_on(&runtime, test(ground));
 }
 
 /// Who is to be started.
@@ -74,6 +82,7 @@ impl Ground {
         let recorder = Arc::new(Recorder::default());
         let receiver = recorder.clone();
         let seed = 7;
+        let config = who.config.clone();
         let (transport, metrics): (Arc<dyn Transport>, Arc<dyn Fn() -> Metrics + Send + Sync>) =
             match &self.kind {
                 Kind::Memory(network) => {
@@ -81,7 +90,7 @@ impl Ground {
                         peer: Peer { name: who.name.clone(), role: who.role, incarnation: who.incarnation },
                         cluster: who.cluster.to_owned(),
                         seed,
-                        config: who.config.clone(),
+                        config,
                     };
                     let spawn = |task| drop(tokio::spawn(task));
                     let transport = MemoryTransport::start(network, process, receiver, spawn)?;
@@ -93,11 +102,24 @@ impl Ground {
                         .issue_in(who.cluster, &who.name, who.role, Validity::days(1))
                         .expect("a credential");
                     let identity = Identity::from_credential(&credential).expect("an identity");
-                    let transport =
-                        QuicTransport::start(who.config.clone(), identity, who.incarnation, seed, receiver)?;
-                    // Weak: the test's handle is the last one, whose drop is the process's death.
-                    let counted = Arc::downgrade(&transport);
-                    (transport, Arc::new(move || counted.upgrade().map(|t| t.metrics()).unwrap_or_default()))
+                    let transport = QuicTransport::start(config, identity, who.incarnation, seed, receiver)?;
+                    let metrics = metrics_of(&transport);
+                    (transport, metrics)
+                }
+                Kind::Simulated(network) => {
+                    let process = simulated::Process {
+                        name: who.name.clone(),
+                        role: who.role,
+                        cluster: who.cluster.to_owned(),
+                        incarnation: who.incarnation,
+                        seed,
+                        wall: Arc::new(|| Duration::from_secs(1_800_000_000)),
+                        config,
+                    };
+                    let spawn = |body: simulated::Body| drop(tokio::task::spawn_local(body()));
+                    let transport = simulated::start(network, process, receiver, spawn)?;
+                    let metrics = metrics_of(&transport);
+                    (transport, metrics)
                 }
             };
         Ok(Node { transport, recorder, metrics })
@@ -112,6 +134,7 @@ impl Ground {
         let address = node.transport.local_address();
         match &self.kind {
             Kind::Memory(network) => assert!(network.kill(&who.name)),
+            Kind::Simulated(network) => assert!(network.kill(&who.name)),
             Kind::Quic(_) => {
                 drop(node);
                 // The socket closes with its thread; there is no event for that.
@@ -123,8 +146,8 @@ impl Ground {
         address
     }
 
-    /// Keeps the transport of `a` from doing anything until what is returned is dropped. In memory it does nothing anyway while
-    /// the test does not wait. A frame from `b` on the control lane is what its thread is held with.
+    /// Keeps the transport of `a` from doing anything until what is returned is dropped. In a simulation it does nothing anyway
+    /// while the test does not wait. A frame from `b` on the control lane is what its thread is held with.
     pub(crate) async fn hold(&self, a: &Node, b: &Node) -> Option<Sender<()>> {
         let Kind::Quic(_) = self.kind else { return None };
         let held = a.recorder.shut();
@@ -142,6 +165,12 @@ impl Ground {
         b.recorder.link(0).await;
         (a, b)
     }
+}
+
+/// Weak: the test's handle is the last one, whose drop is the process's death.
+fn metrics_of(transport: &Arc<QuicTransport>) -> Arc<dyn Fn() -> Metrics + Send + Sync> {
+    let counted = Arc::downgrade(transport);
+    Arc::new(move || counted.upgrade().map(|transport| transport.metrics()).unwrap_or_default())
 }
 
 /// The address of a node, expecting a name there.
