@@ -32,7 +32,8 @@ fn nothing_acknowledged_is_lost_under_faults() {
 fn the_same_seed_is_the_same_run_and_another_is_not() {
     let (first, again, other) = (sound(100), sound(100), sound(101));
     assert_eq!(first, again);
-    assert_ne!(first.hash, other.hash);
+    assert_ne!(first.events.hash, other.events.hash);
+    assert_ne!(first.packets.hash, other.packets.hash);
 }
 
 #[test]

@@ -42,10 +42,12 @@ where
     let outcome = simulate(seed, nodes, |simulation| story(Stage::Simulated(simulation)));
     // Printed before the verdict, so that a failure can be replayed.
     println!(
-        "seed {seed}: {} events in {:.3} simulated seconds, hash {:016x}",
-        outcome.events,
+        "seed {seed}: {} events and {} packets in {:.3} simulated seconds, hashes {:016x} {:016x}",
+        outcome.events.count,
+        outcome.packets.count,
         outcome.simulated.as_secs_f64(),
-        outcome.hash
+        outcome.events.hash,
+        outcome.packets.hash
     );
     outcome.value
 }

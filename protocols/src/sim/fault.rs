@@ -133,11 +133,15 @@ pub enum FaultKind {
     BadRead,
     /// The clock of a process ran fast or slow.
     ClockDrift,
+    /// A datagram arrived with other bytes than it was sent with.
+    Corruption,
+    /// A path carried only smaller datagrams than before.
+    NarrowPath,
 }
 
 impl FaultKind {
     /// Every kind, in the order of reports.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::Loss,
         Self::Duplicate,
         Self::Reorder,
@@ -164,7 +168,14 @@ impl FaultKind {
         Self::LostDisk,
         Self::BadRead,
         Self::ClockDrift,
+        Self::Corruption,
+        Self::NarrowPath,
     ];
+
+    /// The kinds that can strike machines alone, whose messages are no bytes: all but those of datagrams.
+    pub fn of_machines() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|kind| !matches!(kind, Self::Corruption | Self::NarrowPath))
+    }
 
     /// The kind's name in reports.
     #[must_use]
@@ -196,6 +207,8 @@ impl FaultKind {
             Self::LostDisk => "lost disk",
             Self::BadRead => "bad read",
             Self::ClockDrift => "clock drift",
+            Self::Corruption => "corruption",
+            Self::NarrowPath => "narrow path",
         }
     }
 }

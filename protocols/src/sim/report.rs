@@ -96,7 +96,7 @@ impl fmt::Display for Report {
         let Commands { ok, refused, unknown } = self.commands;
         writeln!(f, "commands: {ok} ok, {refused} refused, {unknown} unknown")?;
         writeln!(f, "{:<20}{:>12}{:>12}", "fault", "requested", "injected")?;
-        for kind in FaultKind::ALL {
+        for kind in FaultKind::of_machines() {
             let count = self.faults.count(kind);
             writeln!(f, "{:<20}{:>12}{:>12}", kind.name(), count.requested, count.injected)?;
         }

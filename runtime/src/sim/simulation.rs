@@ -14,16 +14,16 @@ use synod_protocols::NodeId;
 use synod_protocols::prng::Prng;
 use synod_protocols::sim::{FaultKind, NetworkConfig, Tally};
 use synod_transport::PeerName;
-use synod_transport::memory::Network as Hub;
 use tokio::time::Instant;
 
 use crate::address::{node_id, stable_hash};
-use crate::env::Env;
+use crate::env::{Clock, Env};
 use crate::sim::clock::SimClock;
-use crate::sim::network::{SimNetwork, Weather};
+use crate::sim::network::{Hub, Medium, SimNetwork};
 use crate::sim::process::Process;
 use crate::sim::spawner::{Entrance, LocalSpawner};
-use crate::sim::trace::Trace;
+use crate::sim::trace::{Roll, Trace};
+use crate::sim::weather::{Datagrams, Weather};
 use crate::storage::SimDisk;
 
 /// The longest virtual time of one disk job.
@@ -58,10 +58,10 @@ struct State {
 pub struct Outcome<T> {
     /// What the program returned.
     pub value: T,
-    /// The hash of everything that happened.
-    pub hash: u64,
-    /// How many events that was.
-    pub events: u64,
+    /// Everything that happened.
+    pub events: Roll,
+    /// Everything that the network was given to carry, byte for byte with QUIC.
+    pub packets: Roll,
     /// How much virtual time passed.
     pub simulated: Duration,
 }
@@ -74,6 +74,22 @@ pub fn simulate<T, F>(seed: u64, names: &[&str], program: impl FnOnce(Simulation
 where
     F: Future<Output = T>,
 {
+    simulate_on(Medium::Memory, seed, names, program)
+}
+
+/// As [`simulate`], with nodes that reach each other by this medium.
+///
+/// # Panics
+/// As [`simulate`].
+pub fn simulate_on<T, F>(
+    medium: Medium,
+    seed: u64,
+    names: &[&str],
+    program: impl FnOnce(Simulation) -> F,
+) -> Outcome<T>
+where
+    F: Future<Output = T>,
+{
     let system = actix_rt::System::with_tokio_rt(|| {
         tokio::runtime::Builder::new_current_thread()
             .enable_time()
@@ -83,24 +99,24 @@ where
     });
     system.block_on(async {
         let start = Instant::now();
-        let simulation = Simulation::new(seed, names);
+        let simulation = Simulation::new(medium, seed, names);
         let value = program(simulation.clone()).await;
         simulation.inner.state.borrow_mut().processes.clear();
         let Inner { trace, .. } = &*simulation.inner;
-        Outcome { value, hash: trace.hash(), events: trace.events(), simulated: start.elapsed() }
+        Outcome { value, events: trace.events(), packets: trace.packets(), simulated: start.elapsed() }
     })
 }
 
 impl Simulation {
-    fn new(seed: u64, names: &[&str]) -> Self {
+    fn new(medium: Medium, seed: u64, names: &[&str]) -> Self {
         let names: Vec<PeerName> = names
             .iter()
             .map(|name| PeerName::new(name).expect("a simulated node has a proper name"))
             .collect();
         let trace = Trace::new(false);
         let chance = Prng::fork(seed, 1).next_u64();
-        let weather = Weather::new(chance, NetworkConfig::calm(), &names, trace.clone());
-        let hub = weather.hub(&names);
+        let weather = Weather::new(chance, &names);
+        let hub = Hub::new(medium, Prng::fork(seed, 2).next_u64(), &weather, &trace, &names);
         let (beginning, state) = (Instant::now(), RefCell::default());
         let inner = Inner { seed, names, weather, hub, trace, beginning, state };
         Self { inner: Rc::new(inner) }
@@ -148,11 +164,17 @@ impl Simulation {
         self.inner.trace.record("start", &format!("{name} {starts}"));
         let disk = state.disks.entry(name.clone()).or_default().clone();
         let (entrance, door) = Entrance::new();
+        let clock = Arc::new(SimClock::new(self.inner.beginning));
+        let watch = clock.clone();
         let env = Env {
-            clock: Arc::new(SimClock::new(self.inner.beginning)),
+            clock,
             spawner: Arc::new(LocalSpawner::new(entrance.clone(), seed, LONGEST_DISK_JOB)),
             seed,
-            network: Arc::new(SimNetwork::new(self.inner.hub.clone(), entrance)),
+            network: Arc::new(SimNetwork::new(
+                self.inner.hub.clone(),
+                entrance,
+                Arc::new(move || watch.wall()),
+            )),
             disk: Some(Arc::new(disk)),
         };
         let program = main(env);
@@ -251,6 +273,20 @@ impl Simulation {
         let paths: Vec<_> = self.paths(group).collect();
         self.inner.trace.record("one-way", &format!("{group:?}"));
         self.inner.weather.cut(FaultKind::OneWayCut, &paths);
+    }
+
+    /// Lets this happen to datagrams until the weather changes. Nothing where nodes do not reach each other by datagrams.
+    pub fn datagrams(&self, datagrams: Datagrams) {
+        if self.medium() == Medium::Quic {
+            self.inner.trace.record("datagrams", "");
+            self.inner.weather.strike_datagrams(datagrams);
+        }
+    }
+
+    /// By what nodes reach each other.
+    #[must_use]
+    pub fn medium(&self) -> Medium {
+        self.inner.hub.medium()
     }
 
     /// Makes the network bad, or good again, and ends every cut.

@@ -37,9 +37,8 @@ pub(crate) fn broken(broken: &Failure, smaller: Option<&Smaller>, replay: &[Stri
 }
 
 fn sums(report: &Report) -> Map<String, Value> {
-    let faults: Map<String, Value> = FaultKind::ALL
-        .iter()
-        .map(|&kind| {
+    let faults: Map<String, Value> = FaultKind::of_machines()
+        .map(|kind| {
             let count = report.faults.count(kind);
             (kind.name().to_owned(), json!({"requested": count.requested, "injected": count.injected}))
         })

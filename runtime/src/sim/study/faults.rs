@@ -7,12 +7,15 @@ use synod_protocols::sim::NetworkConfig;
 use synod_transport::PeerName;
 use tokio::time::{Instant, sleep};
 
+use crate::sim::network::Medium;
 use crate::sim::study::cluster::Cluster;
+use crate::sim::weather::Datagrams;
 
 /// Lets faults strike for so long.
 pub(crate) async fn strike(cluster: &Cluster, duration: Duration) {
     let simulation = &cluster.simulation;
     let mut chance = Prng::fork(simulation.seed(), 0xFA);
+    let mut rough = Prng::fork(simulation.seed(), 0xDA);
     let until = Instant::now() + duration;
     while Instant::now() < until {
         sleep(chance.duration(Duration::from_millis(200), Duration::from_secs(3))).await;
@@ -37,7 +40,15 @@ pub(crate) async fn strike(cluster: &Cluster, duration: Duration) {
                 simulation.weather(NetworkConfig::calm());
             }
             _ => {
-                simulation.weather(bad_weather(&mut chance));
+                let weather = bad_weather(&mut chance);
+                match simulation.medium() {
+                    Medium::Memory => simulation.weather(weather),
+                    Medium::Quic => {
+                        let (duplicate, reorder) = (rough.unit() * 0.2, rough.unit() * 0.3);
+                        simulation.weather(NetworkConfig { duplicate, reorder, ..weather });
+                        simulation.datagrams(bad_datagrams(&mut rough));
+                    }
+                }
                 sleep(lasts).await;
                 simulation.weather(NetworkConfig::calm());
             }
@@ -57,6 +68,12 @@ fn group(chance: &mut Prng, names: &[PeerName]) -> Vec<PeerName> {
     let mut rest: Vec<_> = names.to_vec();
     let size = chance.between(1, names.len().saturating_sub(1).max(1) as u64);
     (0..size).map(|_| rest.swap_remove(chance.below(rest.len() as u64) as usize)).collect()
+}
+
+/// Bytes that change in half of all bad weather, and paths that get narrow in a third.
+fn bad_datagrams(chance: &mut Prng) -> Datagrams {
+    let corruption = if chance.chance(0.5) { chance.unit() * 0.1 } else { 0.0 };
+    Datagrams { corruption, largest: chance.chance(0.3).then_some(1_200) }
 }
 
 fn bad_weather(chance: &mut Prng) -> NetworkConfig {

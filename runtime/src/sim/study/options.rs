@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::sim::network::Medium;
+
 /// What a study is asked to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -11,10 +13,12 @@ pub struct Options {
     pub duration: Duration,
     /// How many clients, each with one request at a time.
     pub clients: usize,
+    /// By what nodes reach each other.
+    pub medium: Medium,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { nodes: 3, duration: Duration::from_secs(20), clients: 4 }
+        Self { nodes: 3, duration: Duration::from_secs(20), clients: 4, medium: Medium::Memory }
     }
 }

@@ -5,22 +5,23 @@ use std::time::Duration;
 
 use synod_protocols::sim::{NetworkConfig, Tally};
 
-use crate::sim::simulation::simulate;
+use crate::sim::simulation::simulate_on;
 use crate::sim::study::clients::client;
 use crate::sim::study::cluster::Cluster;
 use crate::sim::study::faults::strike;
 use crate::sim::study::judge::judge;
 use crate::sim::study::options::Options;
+use crate::sim::trace::Roll;
 
 /// What a study came to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Studied {
     /// The seed.
     pub seed: u64,
-    /// The hash of everything that happened.
-    pub hash: u64,
-    /// How many events that was.
-    pub events: u64,
+    /// Everything that happened.
+    pub events: Roll,
+    /// Everything that the network was given to carry.
+    pub packets: Roll,
     /// How much virtual time passed.
     pub simulated: Duration,
     /// Requests that took effect.
@@ -40,7 +41,7 @@ pub struct Studied {
 pub fn study(seed: u64, options: &Options) -> Studied {
     let names: Vec<String> = (1..=options.nodes).map(|number| format!("node-{number}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let outcome = simulate(seed, &names, |simulation| async {
+    let outcome = simulate_on(options.medium, seed, &names, |simulation| async {
         let cluster = Cluster::new(simulation);
         let failure = play(&cluster, options).await.err();
         let ledger = cluster.ledger.borrow();
@@ -49,8 +50,8 @@ pub fn study(seed: u64, options: &Options) -> Studied {
     let (failure, ok, refused, unknown, faults) = outcome.value;
     Studied {
         seed,
-        hash: outcome.hash,
         events: outcome.events,
+        packets: outcome.packets,
         simulated: outcome.simulated,
         ok,
         refused,
@@ -85,8 +86,15 @@ impl fmt::Display for Studied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "seed {} hash {:016x} events {} ok {} refused {} unknown {}",
-            self.seed, self.hash, self.events, self.ok, self.refused, self.unknown
+            "seed {} events {} ({:016x}) packets {} ({:016x}) ok {} refused {} unknown {}",
+            self.seed,
+            self.events.count,
+            self.events.hash,
+            self.packets.count,
+            self.packets.hash,
+            self.ok,
+            self.refused,
+            self.unknown
         )
     }
 }
