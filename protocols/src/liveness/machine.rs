@@ -42,7 +42,7 @@ impl Protocol for Liveness {
             | Input::Space { .. }
             | Input::Loaded { .. }
             | Input::Applied { .. }
-            | Input::SnapshotTaken(_)
+            | Input::SnapshotTaken { .. }
             | Input::SnapshotFailed
             | Input::SnapshotSent { .. }
             | Input::SnapshotReceived { .. }

@@ -109,7 +109,12 @@ pub enum Input<P: Protocol> {
         wake: Option<LogTime>,
     },
     /// The answer to [`crate::Effect::TakeSnapshot`]: the snapshot is durable.
-    SnapshotTaken(SnapshotMeta),
+    SnapshotTaken {
+        /// What it says of itself.
+        meta: SnapshotMeta,
+        /// How many bytes it has.
+        bytes: u64,
+    },
     /// A snapshot could not be written; the log stays as it is.
     SnapshotFailed,
     /// The answer to [`crate::Effect::SendSnapshot`].

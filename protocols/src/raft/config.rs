@@ -51,9 +51,10 @@ pub struct Config {
     pub max_uncommitted_bytes: usize,
     /// Bytes of durable entries kept in memory for peers and for applying; older ones are read back from the log.
     pub cache_bytes: usize,
-    /// Take a snapshot after this many applied entries.
+    /// Take a snapshot after this many applied entries, or after as many bytes of them as the last snapshot had if that is later, at the
+    /// latest after ten times this many.
     pub snapshot_entries: u64,
-    /// Take a snapshot after this many bytes of applied entries.
+    /// Take a snapshot after this many bytes of applied entries, or as many as the last snapshot had if that is more.
     pub snapshot_bytes: u64,
     /// Take a snapshot once so much log time has passed since the last one and something was applied; zero for never by time.
     pub snapshot_interval: Duration,

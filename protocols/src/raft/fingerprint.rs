@@ -189,9 +189,9 @@ fn hash_applying(applying: &Applying, into: &mut impl Hasher) {
 }
 
 fn hash_snapshots(snapshots: &Snapshots, naming: Naming<'_>, into: &mut impl Hasher) {
-    let Snapshots { index, counted_from, counted_since, taking, wanted, askers, installing, loans } =
+    let Snapshots { index, bytes, counted_from, counted_since, taking, wanted, askers, installing, loans } =
         snapshots;
-    (index, counted_from, counted_since, taking, wanted, askers, installing).hash(into);
+    (index, bytes, counted_from, counted_since, taking, wanted, askers, installing).hash(into);
     hash_loans(loans, naming, into);
 }
 

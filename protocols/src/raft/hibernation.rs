@@ -271,7 +271,7 @@ impl Raft {
             | Input::Suspected { .. }
             | Input::Loaded { .. }
             | Input::Applied { .. }
-            | Input::SnapshotTaken(_)
+            | Input::SnapshotTaken { .. }
             | Input::SnapshotFailed
             | Input::SnapshotSent { .. }
             | Input::SnapshotInstalled(_) => false,

@@ -78,7 +78,7 @@ impl Raft {
             Input::Suspected { peer } => self.on_suspected(now, peer, out),
             Input::Loaded { request, records } => self.on_loaded(now, request, records, out),
             Input::Applied { upto, results, wake } => self.on_applied(now, upto, results, wake, out),
-            Input::SnapshotTaken(meta) => self.on_snapshot_taken(&meta, out),
+            Input::SnapshotTaken { meta, bytes } => self.on_snapshot_taken(&meta, bytes, out),
             Input::SnapshotFailed => self.on_snapshot_failed(out),
             Input::SnapshotSent { to, index, delivered } => {
                 self.on_snapshot_sent(now, to, index, delivered, out)

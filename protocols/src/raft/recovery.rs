@@ -74,6 +74,7 @@ impl Raft {
             applying: Applying { applied: base.index, issued: base.index, issued_time: time, bytes: 0 },
             snapshots: Snapshots {
                 index: base.index,
+                bytes: 0,
                 counted_from: base.index,
                 counted_since: time,
                 taking: false,

@@ -13,6 +13,9 @@ use crate::raft::state::{Raft, Snapshots, Standing};
 use crate::raft::status::{Event, Rejection};
 use crate::types::{LogIndex, NodeId, Timestamp, Token};
 
+/// How many times the entries after which a snapshot is taken are applied at most before a large one is written again.
+const ENTRIES_MAX: u64 = 10;
+
 /// Callers that may wait for a snapshot at a time.
 const ASKERS_MAX: usize = 1 << 10;
 
@@ -61,8 +64,9 @@ impl Raft {
     }
 
     /// A snapshot is durable: forget what it contains, but for a tail that spares peers a snapshot.
-    pub(super) fn on_snapshot_taken(&mut self, meta: &SnapshotMeta, out: &mut Outbox<Self>) {
+    pub(super) fn on_snapshot_taken(&mut self, meta: &SnapshotMeta, bytes: u64, out: &mut Outbox<Self>) {
         self.snapshots.taking = false;
+        self.snapshots.bytes = bytes;
         if meta.index > self.snapshots.index {
             self.snapshots.index = meta.index;
             let upto = LogIndex(meta.index.0.saturating_sub(self.config.keep_entries));
@@ -166,13 +170,16 @@ impl Raft {
         self.apply_committed(out);
     }
 
-    /// Whether somebody asked for a snapshot, or entries, their bytes or log time make it worth one.
+    /// Whether somebody asked for a snapshot, or entries, their bytes or log time make it worth one. A large state is not written again
+    /// for a few entries: of snapshots no more is written than of the log, unless entries are many and small.
     fn is_snapshot_due(&self) -> bool {
         let Config { snapshot_entries, snapshot_bytes, snapshot_interval, .. } = self.config;
-        let Snapshots { counted_from, counted_since, wanted, .. } = self.snapshots;
+        let Snapshots { counted_from, counted_since, wanted, bytes: last, .. } = self.snapshots;
+        let entries = self.applying.applied.0.saturating_sub(counted_from.0);
+        let bytes = self.applying.bytes;
+        let pays = bytes >= last || entries >= snapshot_entries.saturating_mul(ENTRIES_MAX);
         wanted
-            || self.applying.applied.0.saturating_sub(counted_from.0) >= snapshot_entries
-            || self.applying.bytes >= snapshot_bytes
+            || (pays && (entries >= snapshot_entries || bytes >= snapshot_bytes))
             || (!snapshot_interval.is_zero()
                 && self.applying.issued_time >= counted_since.after(snapshot_interval))
     }

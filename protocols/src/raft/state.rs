@@ -119,6 +119,8 @@ pub(super) struct Applying {
 pub(super) struct Snapshots {
     /// The last index of the newest snapshot.
     pub(super) index: LogIndex,
+    /// How many bytes the last one had that was taken here; 0 before the first.
+    pub(super) bytes: u64,
     /// From where the policy counts entries.
     pub(super) counted_from: LogIndex,
     /// From which log time on it counts.

@@ -52,10 +52,7 @@ impl<P: Subject, A: Application> World<P, A> {
             Arrival::JobEnds => self.end_job(node),
             Arrival::SnapshotWritten(snapshot) => {
                 let kept = self.nodes[node].disk.save_snapshot(self.now, &snapshot);
-                self.input(
-                    node,
-                    if kept { Input::SnapshotTaken(snapshot.meta) } else { Input::SnapshotFailed },
-                )
+                self.input(node, snapshot.written(kept))
             }
             Arrival::SnapshotArrives { from, message, snapshot } => {
                 let meta = snapshot.meta.clone();

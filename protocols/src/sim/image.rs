@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 
 use crate::log::SnapshotMeta;
-use crate::protocol::{Place, Placed, Recovered};
+use crate::protocol::{Input, Place, Placed, Recovered};
 use crate::sim::subject::Subject;
 use crate::types::{LogIndex, WriteId};
 
@@ -18,6 +18,15 @@ pub struct Snapshot {
     pub meta: SnapshotMeta,
     /// The application's state.
     pub state: Bytes,
+}
+
+impl Snapshot {
+    /// What the machine that wanted it is told when its writing has ended, well if it was `kept`.
+    #[must_use]
+    pub fn written<P: Subject>(self, kept: bool) -> Input<P> {
+        let bytes = self.state.len() as u64;
+        if kept { Input::SnapshotTaken { meta: self.meta, bytes } } else { Input::SnapshotFailed }
+    }
 }
 
 /// One write in a machine's total order.

@@ -45,8 +45,8 @@ pub(crate) enum Arrival<P: Protocol> {
     Space(bool),
     /// Entries were read back.
     Loaded { seat: Seat, request: RequestId, result: Result<Vec<(LogIndex, Bytes)>, ReadFault> },
-    /// A snapshot was written.
-    SnapshotTaken { seat: Seat, result: Result<SnapshotMeta, SnapshotFault> },
+    /// A snapshot was written, and has so many bytes.
+    SnapshotTaken { seat: Seat, result: Result<(SnapshotMeta, u64), SnapshotFault> },
     /// A snapshot was sent.
     SnapshotSent { seat: Seat, to: NodeId, index: LogIndex, delivered: bool },
     /// A snapshot was received.

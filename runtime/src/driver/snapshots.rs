@@ -53,10 +53,10 @@ impl<P: Protocol> Driver<P> {
         &mut self,
         now: Timestamp,
         machine: MachineId,
-        result: Result<SnapshotMeta, SnapshotFault>,
+        result: Result<(SnapshotMeta, u64), SnapshotFault>,
     ) {
         let input = match result {
-            Ok(meta) => Input::SnapshotTaken(meta),
+            Ok((meta, bytes)) => Input::SnapshotTaken { meta, bytes },
             Err(fault) => {
                 tracing::warn!(protocol = P::NAME, ?machine, %fault, "a snapshot was not written");
                 Input::SnapshotFailed

@@ -98,9 +98,9 @@ pub struct RaftConfig {
     pub election_timeout: Duration,
     /// How often a leader without traffic reassures its followers. A tenth to a third of the election timeout.
     pub heartbeat: Duration,
-    /// A snapshot is taken after so many entries.
+    /// A snapshot is taken after so many entries, and as many bytes of them as the last snapshot had; at the latest after ten times so many.
     pub snapshot_entries: u64,
-    /// A snapshot is taken after so many bytes of entries.
+    /// A snapshot is taken after so many bytes of entries, and as many as the last snapshot had.
     pub snapshot_bytes: u64,
     /// A snapshot is taken once so much log time has passed since the last one and something was applied; zero for never by time.
     pub snapshot_interval: Duration,

@@ -41,6 +41,8 @@ pub(super) struct Node {
     pub(super) app_busy: bool,
     /// While set, snapshots are not finished.
     pub(super) snapshots_slow: bool,
+    /// How many bytes a snapshot is said to have.
+    pub(super) snapshot_bytes: u64,
     reports: VecDeque<Input<Raft>>,
     pub(super) state: Vec<Bytes>,
     pub(super) received: BTreeMap<NodeId, (SnapshotMeta, Vec<Bytes>)>,
@@ -89,6 +91,7 @@ impl Node {
             down: false,
             app_busy: false,
             snapshots_slow: false,
+            snapshot_bytes: 0,
             reports: VecDeque::new(),
             state,
             received: BTreeMap::new(),
@@ -102,7 +105,7 @@ impl Node {
 
     /// Loses the news of a snapshot that was being written.
     pub(super) fn drop_snapshot_report(&mut self) {
-        self.reports.retain(|report| !matches!(report, Input::SnapshotTaken(_)));
+        self.reports.retain(|report| !matches!(report, Input::SnapshotTaken { .. }));
     }
 
     fn reply(&mut self, token: Token, reply: Reply) {
@@ -362,8 +365,9 @@ impl Cluster {
             }
             Effect::Apply { entries } => self.apply(id, &entries),
             Effect::TakeSnapshot { meta } => {
+                let bytes = node.snapshot_bytes;
                 node.disk.snapshot = Some((meta.clone(), node.state.clone()));
-                node.reports.push_back(Input::SnapshotTaken(meta));
+                node.reports.push_back(Input::SnapshotTaken { meta, bytes });
             }
             Effect::SendSnapshot { to, message } => self.ship(id, to, message),
             Effect::DropSnapshot { from } => {
@@ -439,7 +443,7 @@ impl Cluster {
         let node = self.nodes.get_mut(&id).expect("a node of the cluster");
         let ready = |report: &Input<Raft>| match report {
             Input::Applied { .. } => !node.app_busy,
-            Input::SnapshotTaken(_) => !node.snapshots_slow,
+            Input::SnapshotTaken { .. } => !node.snapshots_slow,
             _ => true,
         };
         if let Some(report) = node.reports.iter().position(ready).and_then(|at| node.reports.remove(at)) {

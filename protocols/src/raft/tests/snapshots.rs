@@ -75,6 +75,28 @@ fn log_time_alone_makes_a_snapshot_due() {
 }
 
 #[test]
+fn a_large_state_is_not_written_again_for_a_few_entries() {
+    let often = |config| Config { snapshot_entries: 10, ..config };
+    let taken = |cluster: &Cluster| cluster.raft(1).status().snapshot_index.0;
+    let mut cluster = Cluster::with(1, often);
+    cluster.settle();
+    cluster.node(1).snapshot_bytes = 1 << 40;
+    fill(&mut cluster, 1, 12);
+    let first = taken(&cluster);
+    assert!(first > 0, "nothing is known of the size before the first one");
+    fill(&mut cluster, 1, 95);
+    assert_eq!(taken(&cluster), first);
+    cluster.node(1).snapshot_bytes = 1;
+    fill(&mut cluster, 1, 6);
+    let second = taken(&cluster);
+    assert!(second >= first + 100, "{second}: however large it is, after ten times as many");
+    fill(&mut cluster, 1, 4);
+    assert_eq!(taken(&cluster), second);
+    fill(&mut cluster, 1, 8);
+    assert!(taken(&cluster) > second, "a small one pays at once");
+}
+
+#[test]
 fn rt_39_a_peer_behind_a_compacted_log_gets_a_snapshot_without_any_new_write() {
     let mut cluster = Cluster::with(3, eager).elect(1);
     cluster.isolate(3);

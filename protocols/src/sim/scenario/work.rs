@@ -215,7 +215,7 @@ impl<P: Dialect> Stage<P> {
         }
         let Some(snapshot) = seat.snapshots.pop_front() else { return false };
         let kept = !seat.snapshots_fail && self.nodes[at].disk.save_snapshot(self.now, &snapshot);
-        self.input(at, if kept { Input::SnapshotTaken(snapshot.meta) } else { Input::SnapshotFailed });
+        self.input(at, snapshot.written(kept));
         true
     }
 }

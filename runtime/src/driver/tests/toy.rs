@@ -153,7 +153,7 @@ impl Protocol for Toy {
                 assert_eq!(upto.0, self.base + self.entries.len() as u64);
                 out.reply_early(self.applying.remove(0), Reply::Results(results));
             }
-            Input::SnapshotTaken(_) => self.snapshotted(Reply::Done, out),
+            Input::SnapshotTaken { .. } => self.snapshotted(Reply::Done, out),
             Input::SnapshotFailed => self.snapshotted(Reply::Failed, out),
             Input::SnapshotSent { delivered, .. } => {
                 self.snapshotted(if delivered { Reply::Done } else { Reply::Failed }, out);

@@ -37,7 +37,7 @@ pub async fn restore<R: Read + Send + 'static>(
     };
     // Whoever dropped the future does not want to know.
     store.snapshots().take(machine, meta, copy, move |result| drop(sender.send(result)));
-    let meta = taken.await.map_err(|_| OfflineFault::Stopped)??;
+    let (meta, _) = taken.await.map_err(|_| OfflineFault::Stopped)??;
     let mut writes = encode_records::<Raft>(&cells.into()).map_err(OfflineFault::Record)?;
     writes.push(Write::Compact { upto: meta.index });
     let (sender, written) = oneshot::channel();

@@ -44,7 +44,7 @@ impl Snapshots {
         self.shelf.all()
     }
 
-    /// Writes a snapshot of what `frozen` says; durable when `done` runs, and the older one is gone then.
+    /// Writes a snapshot of what `frozen` says; durable when `done` runs with the number of its bytes, and the older one is gone then.
     ///
     /// # Errors
     /// [`SnapshotFault`] is given to `done`; the older one is still there.
@@ -53,10 +53,12 @@ impl Snapshots {
         machine: MachineId,
         meta: SnapshotMeta,
         frozen: impl FnOnce(&mut dyn io::Write) -> io::Result<()> + Send + 'static,
-        done: impl FnOnce(Result<SnapshotMeta, SnapshotFault>) + Send + 'static,
+        done: impl FnOnce(Result<(SnapshotMeta, u64), SnapshotFault>) + Send + 'static,
     ) {
         let shelf = Arc::clone(&self.shelf);
-        self.shelf.worker.submit(Box::new(move || done(shelf.take(machine, &meta, frozen).map(|()| meta))));
+        self.shelf.worker.submit(Box::new(move || {
+            done(shelf.take(machine, &meta, frozen).map(|bytes| (meta, bytes)));
+        }));
     }
 
     /// What the newest durable snapshot of a machine says of itself.

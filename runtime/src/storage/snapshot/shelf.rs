@@ -75,7 +75,7 @@ impl Shelf {
         machine: MachineId,
         meta: &SnapshotMeta,
         frozen: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
-    ) -> Result<(), SnapshotFault> {
+    ) -> Result<u64, SnapshotFault> {
         self.check_newer(machine, meta)?;
         let path = self.part(machine);
         let written = || {
@@ -89,7 +89,7 @@ impl Shelf {
         let written = written().map_err(SnapshotFault::io("write", &path));
         let placed = written.and_then(|length| {
             self.bytes.inc_by(length);
-            self.place(machine, &path, meta)
+            self.place(machine, &path, meta).map(|()| length)
         });
         placed.inspect_err(|_| self.remove_part(&path))
     }

@@ -107,7 +107,7 @@ impl Node {
         let (place, done) = answer();
         self.store.snapshots().take(M, meta(index), move |out| out.write_all(&state(index)), done);
         self.worker.run();
-        place.lock().unwrap().take().expect("answered")
+        place.lock().unwrap().take().expect("answered").map(|(meta, _)| meta)
     }
 
     fn load(&self) -> Result<(SnapshotMeta, Vec<u8>), SnapshotFault> {
