@@ -58,6 +58,17 @@ impl Process {
     }
 }
 
+impl Switch {
+    /// Keeps whom to wake when the process goes on.
+    fn remember(&self, waker: &Waker) {
+        let mut known = self.waker.borrow_mut();
+        match &mut *known {
+            Some(known) => known.clone_from(waker),
+            None => *known = Some(waker.clone()),
+        }
+    }
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         self.abort.abort();
@@ -68,7 +79,7 @@ impl Future for Body {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        *self.switch.waker.borrow_mut() = Some(context.waker().clone());
+        self.switch.remember(context.waker());
         if self.switch.paused.get() {
             return Poll::Pending;
         }

@@ -3,13 +3,18 @@
 //! It outlives the processes that listen: what is on its way when one dies may arrive at the next.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use quinn::udp::EcnCodepoint;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// How far ahead the alarm of a listener stands to whom nothing is coming.
+const FAR: Duration = Duration::from_secs(30 * 86_400);
 
 /// One datagram.
 pub(crate) struct Datagram {
@@ -35,15 +40,8 @@ struct State {
 struct Listener {
     ticket: u64,
     buffer: usize,
-    waker: Option<Waker>,
-}
-
-/// What there is to receive.
-pub(crate) enum Received {
-    /// This.
-    Datagram(Datagram),
-    /// Nothing before this time, or before something more is sent; whoever asked is woken then.
-    Nothing(Option<Instant>),
+    /// Set to the next arrival by whoever sends: it wakes the listener then, and not before.
+    alarm: Pin<Box<Sleep>>,
 }
 
 impl Host {
@@ -57,9 +55,10 @@ impl Host {
         if state.listener.is_some() {
             return false;
         }
+        let now = Instant::now();
         // What arrived while nobody listened went nowhere.
-        while state.take(Instant::now()).is_some() {}
-        state.listener = Some(Listener { ticket, buffer, waker: None });
+        while state.take(now).is_some() {}
+        state.listener = Some(Listener { ticket, buffer, alarm: Box::pin(sleep_until(now + FAR)) });
         true
     }
 
@@ -69,7 +68,7 @@ impl Host {
             let mut state = self.lock();
             if state.is_listening(ticket) { state.listener.take() } else { None }
         };
-        // Not under the lock: with its waker may go a task, and what that holds.
+        // Not under the lock: with its alarm may go a task, and what that holds.
         drop(gone);
     }
 
@@ -96,25 +95,40 @@ impl Host {
         let key = (at, state.sent);
         let earliest = state.coming.first_key_value().is_none_or(|(first, _)| key < *first);
         state.coming.insert(key, datagram);
-        // The listener sleeps until the first arrival it knows of.
-        if earliest && let Some(waker) = state.listener.as_mut().and_then(|listener| listener.waker.take()) {
-            waker.wake();
+        if earliest && let Some(listener) = &mut state.listener {
+            listener.alarm.as_mut().reset(at);
         }
     }
 
-    /// The next datagram for `ticket` that has arrived.
-    pub(crate) fn receive(&self, ticket: u64, waker: &Waker) -> Received {
+    /// The next datagram for `ticket`, when it has arrived.
+    pub(crate) fn poll(&self, ticket: u64, context: &mut Context<'_>) -> Poll<Datagram> {
         let mut state = self.lock();
-        if !state.is_listening(ticket) {
-            return Received::Nothing(None);
+        loop {
+            let now = Instant::now();
+            if !state.is_listening(ticket) {
+                return Poll::Pending;
+            }
+            if let Some(datagram) = state.take(now) {
+                return Poll::Ready(datagram);
+            }
+            let next = state.coming.first_key_value().map(|((at, _), _)| *at);
+            let Some(listener) = &mut state.listener else { return Poll::Pending };
+            let alarm = listener.alarm.as_mut();
+            match next {
+                Some(at) if alarm.deadline() != at => alarm.reset(at),
+                None if alarm.deadline() < now + FAR / 2 => alarm.reset(now + FAR),
+                Some(_) | None => {}
+            }
+            if listener.alarm.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
         }
-        if let Some(datagram) = state.take(Instant::now()) {
-            return Received::Datagram(datagram);
-        }
-        if let Some(listener) = &mut state.listener {
-            listener.waker = Some(waker.clone());
-        }
-        Received::Nothing(state.coming.first_key_value().map(|((at, _), _)| *at))
+    }
+
+    /// The next datagram for `ticket`, if one has arrived; nobody is woken for later ones.
+    pub(crate) fn take(&self, ticket: u64, now: Instant) -> Option<Datagram> {
+        let mut state = self.lock();
+        if state.is_listening(ticket) { state.take(now) } else { None }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -4,37 +4,25 @@ use std::fmt;
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use quinn::udp::{RecvMeta, Transmit};
 use quinn::{AsyncUdpSocket, UdpPoller};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 
-use super::host::{Datagram, Received};
+use super::host::Datagram;
 use super::network::{Network, Place};
 
 /// A place on the network at work; dropping it frees the address.
 pub(crate) struct Socket {
     network: Network,
     place: Place,
-    /// Until the next arrival.
-    alarm: Mutex<Option<Pin<Box<Sleep>>>>,
 }
 
 impl Socket {
     pub(crate) fn new(network: Network, place: Place) -> Self {
-        Self { network, place, alarm: Mutex::new(None) }
-    }
-
-    /// Wakes the task at the time of the next arrival; ready when that is over.
-    fn wait_until(&self, at: Instant, context: &mut Context<'_>) -> Poll<()> {
-        let mut alarm = self.alarm.lock().unwrap_or_else(PoisonError::into_inner);
-        let alarm = alarm.get_or_insert_with(|| Box::pin(sleep_until(at)));
-        if alarm.deadline() != at {
-            alarm.as_mut().reset(at);
-        }
-        alarm.as_mut().poll(context)
+        Self { network, place }
     }
 }
 
@@ -58,25 +46,19 @@ impl AsyncUdpSocket for Socket {
         buffers: &mut [IoSliceMut<'_>],
         meta: &mut [RecvMeta],
     ) -> Poll<io::Result<usize>> {
+        let (host, ticket) = (&self.place.host, self.place.ticket);
+        let mut next = Some(ready!(host.poll(ticket, context)));
+        let now = Instant::now();
         let mut count = 0;
-        while let (Some(buffer), Some(meta)) = (buffers.get_mut(count), meta.get_mut(count)) {
-            match self.place.host.receive(self.place.ticket, context.waker()) {
-                Received::Datagram(datagram) => {
-                    // One that is too large for the receiver is cut, as the operating system does.
-                    let length = datagram.bytes.len().min(buffer.len());
-                    buffer[..length].copy_from_slice(&datagram.bytes[..length]);
-                    *meta = RecvMeta::default();
-                    (meta.addr, meta.len, meta.stride) = (datagram.from, length, length);
-                    (meta.ecn, meta.dst_ip) = (datagram.ecn, Some(self.place.address.ip()));
-                    count += 1;
-                }
-                Received::Nothing(_) if count > 0 => break,
-                Received::Nothing(None) => return Poll::Pending,
-                Received::Nothing(Some(at)) => match self.wait_until(at, context) {
-                    Poll::Ready(()) => {}
-                    Poll::Pending => return Poll::Pending,
-                },
-            }
+        for (buffer, meta) in buffers.iter_mut().zip(meta) {
+            let Some(datagram) = next.take().or_else(|| host.take(ticket, now)) else { break };
+            // One that is too large for the receiver is cut, as the operating system does.
+            let length = datagram.bytes.len().min(buffer.len());
+            buffer[..length].copy_from_slice(&datagram.bytes[..length]);
+            *meta = RecvMeta::default();
+            (meta.addr, meta.len, meta.stride) = (datagram.from, length, length);
+            (meta.ecn, meta.dst_ip) = (datagram.ecn, Some(self.place.address.ip()));
+            count += 1;
         }
         Poll::Ready(Ok(count))
     }
