@@ -25,6 +25,11 @@ pub struct Config {
     pub frame_bytes_max: usize,
     /// How many unsent bytes one lane holds before it is full; a frame that fits in part is taken as a whole.
     pub lane_bytes_max: usize,
+    /// How many bytes of one lane are kept until the peer has said that it received them, to be written again after a break; beyond,
+    /// the lane waits. Raise it to bandwidth times round trip on wide-area links.
+    pub replay_bytes_max: usize,
+    /// For how long a peer whose connection broke is awaited; after that, what it has not acknowledged is given back.
+    pub reconnect_window: Duration,
     /// The largest header of a bulk stream in bytes.
     pub bulk_header_bytes_max: usize,
     /// How many bulk streams one peer may have open towards us.
@@ -72,6 +77,8 @@ impl Config {
             backoff_max: Duration::from_secs(2),
             frame_bytes_max: 1 << 20,
             lane_bytes_max: 4 << 20,
+            replay_bytes_max: 8 << 20,
+            reconnect_window: Duration::from_secs(3),
             bulk_header_bytes_max: 64 << 10,
             bulk_streams_max: 32,
             stream_window: 2 << 20,
@@ -103,15 +110,16 @@ impl Config {
                 "between 1 and 4 GiB",
             ),
             (self.lane_bytes_max > 0, "lane_bytes_max", "it must be positive"),
+            (self.replay_bytes_max >= 512 << 10, "replay_bytes_max", "at least 512 KiB"),
             (
                 self.bulk_header_bytes_max <= self.stream_window as usize,
                 "bulk_header_bytes_max",
                 "at most stream_window",
             ),
             (
-                self.bulk_streams_max <= 59,
+                self.bulk_streams_max <= 56,
                 "bulk_streams_max",
-                "at most 59: a link has 64 streams, 5 are lanes",
+                "at most 56: a link has 64 streams, 6 are lanes",
             ),
             (self.stream_window >= 4096, "stream_window", "at least 4096 bytes"),
             (self.link_window >= self.stream_window, "link_window", "at least stream_window"),

@@ -1,7 +1,9 @@
 //! What users of a transport see: [`Transport`], [`Link`] and the [`Receiver`] that hears what arrives.
 //!
-//! Both traits are object-safe and have two implementations, QUIC and in-memory. A link is one connection between two living
-//! incarnations; when it breaks, a new one with a new session id takes its place. There is no replay here.
+//! Both traits are object-safe and have two implementations, QUIC and in-memory. A link is a session between two living incarnations,
+//! carried by one connection after the other: what a connection did not bring before it broke is written again to the next one, so
+//! that the peer's receiver gets every frame once and in order. Only what says so belongs to one connection: bulk streams, datagrams
+//! and the fleeting lane. When the link ends, every frame that the peer is not known to have received is given back, once.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -36,19 +38,25 @@ pub trait Transport: Send + Sync + 'static {
     fn close(&self, reason: CloseReason, grace: Duration) -> BoxFuture<'static, ()>;
 }
 
-/// One connection to one incarnation of one peer.
+/// A session with one incarnation of one peer.
 pub trait Link: Send + Sync + 'static {
     /// The other end.
     fn peer(&self) -> &Peer;
 
-    /// This connection's id, never repeated within this process.
+    /// This link's id, never repeated within this process.
     fn session(&self) -> u64;
 
+    /// The number of the connection that carries the link, never repeated within this process; `None` while there is none.
+    fn connection(&self) -> Option<u64>;
+
     /// Appends one frame to the lane's open batch; `encode` writes the body straight into it and must only append. The batch
-    /// leaves when the one before has been written. Nothing is appended when an error is returned.
+    /// leaves when the one before has been written, and waits while there is no connection. Nothing is appended when an error is
+    /// returned. What was appended reaches the peer's receiver once, or comes back to [`Receiver::returned`] once; on the fleeting
+    /// lane neither is sure.
     ///
     /// # Errors
-    /// [`LinkError::Closed`] when the link is gone, [`LinkError::Full`] when the lane holds its limit of unsent bytes,
+    /// [`LinkError::Closed`] when the link is gone, and on the fleeting lane while there is no connection, [`LinkError::Full`] when
+    /// the lane holds its limit of unsent bytes,
     /// [`LinkError::TooLarge`] when the body exceeds the frame limit.
     fn send(&self, lane: Lane, encode: &mut dyn FnMut(&mut BytesMut)) -> Result<(), LinkError>;
 
@@ -64,7 +72,7 @@ pub trait Link: Send + Sync + 'static {
     /// The largest datagram the path carries, in bytes.
     fn max_datagram(&self) -> usize;
 
-    /// Opens a stream of its own for something large; `header` arrives first, as a whole.
+    /// Opens a stream of its own for something large; `header` arrives first, as a whole. The stream breaks with its connection.
     fn open_bulk(&self, header: Bytes) -> BoxFuture<'static, Result<Box<dyn BulkSender>, LinkError>>;
 
     /// The largest frame body in bytes.
@@ -84,6 +92,16 @@ pub trait Link: Send + Sync + 'static {
 pub trait Receiver: Send + Sync + 'static {
     /// A peer was authenticated and a link to it is open. Comes before anything else of that link.
     fn connected(&self, link: Arc<dyn Link>);
+
+    /// The connection broke. The link takes frames as before and waits for another connection.
+    fn interrupted(&self, link: &Arc<dyn Link>, reason: &CloseReason);
+
+    /// Another connection carries the link. What the one before did not bring comes over it.
+    fn resumed(&self, link: &Arc<dyn Link>);
+
+    /// The link has ended for this reason, and these frames, in the order of their lane, are not known to have reached the peer's
+    /// receiver. Comes before [`Receiver::disconnected`].
+    fn returned(&self, link: &Arc<dyn Link>, frames: Frames, known: Undelivered, reason: &CloseReason);
 
     /// The link is gone. Comes once, after everything else of that link.
     fn disconnected(&self, peer: &Peer, session: u64, reason: CloseReason);
@@ -154,12 +172,21 @@ impl Iterator for Frames {
     }
 }
 
-/// Why a link ended.
+/// What is known of frames that came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undelivered {
+    /// They were never written to any connection.
+    NeverSent,
+    /// They were written, and the peer has not said that it received them.
+    Unacknowledged,
+}
+
+/// Why a link ended, or a connection of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CloseReason {
     /// This end or the other shut down in order.
     Shutdown,
-    /// A newer link between the same two incarnations took its place.
+    /// A newer connection between the same two incarnations took its place.
     Replaced,
     /// The same peer came back as a later incarnation.
     Restarted,

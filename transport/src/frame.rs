@@ -4,8 +4,10 @@
 
 use bytes::{Bytes, BytesMut};
 
-use crate::batch::FRAME_HEADER;
 use crate::contract::Frames;
+
+/// The bytes of the length before each frame.
+pub(crate) const FRAME_HEADER: usize = 4;
 
 /// Collects the bytes of one lane until they are whole frames.
 pub(crate) struct Cutter {
@@ -26,12 +28,12 @@ impl Cutter {
         Self { buffer: BytesMut::new(), frame_max }
     }
 
-    /// Adds the bytes that one read brought, and gives all frames that are whole with them.
-    pub(crate) fn feed(&mut self, chunks: &[Bytes]) -> Result<Option<Frames>, Oversized> {
+    /// Adds the bytes that one read brought, and gives all frames that are whole with them, and how many they are.
+    pub(crate) fn feed(&mut self, chunks: &[Bytes]) -> Result<Option<(Frames, usize)>, Oversized> {
         for chunk in chunks {
             self.buffer.extend_from_slice(chunk);
         }
-        let mut at = 0;
+        let (mut at, mut count) = (0, 0);
         while let Some(header) = self.buffer.get(at..at + FRAME_HEADER) {
             let length = u32::from_le_bytes([header[0], header[1], header[2], header[3]]) as usize;
             if length > self.frame_max {
@@ -42,11 +44,12 @@ impl Cutter {
                 break;
             }
             at = end;
+            count += 1;
         }
         if at == 0 {
             return Ok(None);
         }
-        Ok(Some(Frames::new(self.buffer.split_to(at).freeze())))
+        Ok(Some((Frames::new(self.buffer.split_to(at).freeze()), count)))
     }
 
     /// Whether a part of a frame is waiting for the rest.
@@ -72,8 +75,11 @@ mod tests {
             let mut cutter = Cutter::new(5);
             let mut bodies = Vec::new();
             for part in [&stream[..cut], &stream[cut..]] {
-                let frames = cutter.feed(&[Bytes::copy_from_slice(part)]).expect("all frames are small");
-                bodies.extend(frames.into_iter().flatten());
+                let cut = cutter.feed(&[Bytes::copy_from_slice(part)]).expect("all frames are small");
+                let Some((frames, count)) = cut else { continue };
+                let before = bodies.len();
+                bodies.extend(frames);
+                assert_eq!(bodies.len() - before, count);
             }
             assert_eq!(bodies, ["one", "", "three"], "cut at {cut}");
             assert!(!cutter.is_midway());

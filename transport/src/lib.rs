@@ -16,12 +16,13 @@ mod metrics;
 mod peer;
 mod pool;
 pub mod quic;
+mod session;
 pub mod simulated;
 
 pub use config::{Config, ConfigError};
 pub use contract::{
     BulkReceiver, BulkSender, CloseReason, Frames, Link, LinkError, Receiver, Refusal, Transport,
-    TransportError,
+    TransportError, Undelivered,
 };
 pub use error::StartError;
 pub use identity::{

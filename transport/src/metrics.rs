@@ -12,6 +12,14 @@ pub struct Metrics {
     pub links: u64,
     /// Links that were opened.
     pub links_opened: u64,
+    /// Connections that carried links: with `links_opened`, how often one took the place of another.
+    pub connections: u64,
+    /// Frames that were written again because their connection had broken.
+    pub frames_replayed: u64,
+    /// Bytes of frames that were given back because their link had ended.
+    pub bytes_returned: u64,
+    /// Words by which peers were told what has been received.
+    pub acks_out: u64,
     /// Dials that were tried.
     pub dials: u64,
     /// Peers refused and dials failed, by kind (`wrong_authority`, `expired`, `unreachable`, …).
@@ -49,6 +57,10 @@ pub struct Metrics {
 pub(crate) struct Counters {
     pub(crate) links_opened: AtomicU64,
     pub(crate) links_closed: AtomicU64,
+    pub(crate) connections: AtomicU64,
+    pub(crate) frames_replayed: AtomicU64,
+    pub(crate) bytes_returned: AtomicU64,
+    pub(crate) acks_out: AtomicU64,
     pub(crate) dials: AtomicU64,
     pub(crate) frames_out: AtomicU64,
     pub(crate) batches_out: AtomicU64,
@@ -85,6 +97,10 @@ impl Counters {
         Metrics {
             links: opened.saturating_sub(closed),
             links_opened: opened,
+            connections: read(&self.connections),
+            frames_replayed: read(&self.frames_replayed),
+            bytes_returned: read(&self.bytes_returned),
+            acks_out: read(&self.acks_out),
             dials: read(&self.dials),
             refusals: self.refusals.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             frames_out: read(&self.frames_out),

@@ -112,21 +112,23 @@ fn send(link: &dyn Link, number: u32) -> Result<(), LinkError> {
 fn a_cut_both_ways_is_noticed_by_both_within_the_idle_timeout_and_heals() {
     run(async {
         let weather = Weather::new(0);
-        let (_network, a, b, at_a, at_b) = pair(&weather).await;
+        let (_network, a, b, at_a, _) = pair(&weather).await;
         sleep(10 * IDLE).await;
         assert_eq!(Recorder::living(&a.recorder.heard()).len(), 1, "a healthy silent link stays");
         let begun = Instant::now();
         weather.cut(&[("a", "b"), ("b", "a")]);
-        assert_eq!(a.recorder.disconnected(at_a.session()).await, CloseReason::Idle);
-        assert_eq!(b.recorder.disconnected(at_b.session()).await, CloseReason::Idle);
+        let before = at_a.connection();
+        assert_eq!(a.recorder.interrupted(1).await, CloseReason::Idle);
+        assert_eq!(b.recorder.interrupted(1).await, CloseReason::Idle);
         let took = begun.elapsed();
         // The last sign of life may be one keep-alive old when the cut begins.
         assert!(took <= IDLE && took >= IDLE - Duration::from_secs(1) - 10 * MS, "{took:?}");
         a.recorder.refused("a failed dial", |error| matches!(error, TransportError::Unreachable(_))).await;
         weather.cut(&[]);
-        let again = a.recorder.link(1).await;
-        assert_ne!(again.session(), at_a.session());
-        assert_eq!(again.peer().incarnation, 1);
+        a.recorder.resumed(1).await;
+        b.recorder.resumed(1).await;
+        assert_ne!(at_a.connection(), before);
+        assert_eq!((a.metrics)().links_opened, 1);
     });
 }
 
@@ -140,9 +142,9 @@ fn a_cut_one_way_is_noticed_by_both_in_turn_and_what_passes_is_heard_until_then(
         send(&*at_b, 1).expect("taken");
         send(&*at_a, 2).expect("taken");
         a.recorder.frames(Lane::Ordered(0), 1).await;
-        assert_eq!(b.recorder.disconnected(at_b.session()).await, CloseReason::Idle);
+        assert_eq!(b.recorder.interrupted(1).await, CloseReason::Idle);
         assert!(begun.elapsed() <= IDLE);
-        a.recorder.disconnected(at_a.session()).await;
+        a.recorder.interrupted(1).await;
         assert!(begun.elapsed() <= 2 * IDLE + 10 * MS, "{:?}", begun.elapsed());
         assert_eq!(Recorder::bodies(&b.recorder.heard(), Lane::Ordered(0)).len(), 0);
     });
@@ -187,20 +189,22 @@ fn delays_that_shrink_do_not_reorder_a_lane() {
 }
 
 #[test]
-fn a_broken_link_ends_at_once_at_both_ends_and_is_dialled_again() {
+fn a_broken_connection_ends_at_once_at_both_ends_and_another_goes_on() {
     run(async {
         let weather = Weather::new(0);
-        let (_network, a, b, at_a, at_b) = pair(&weather).await;
+        let (_network, a, b, at_a, _) = pair(&weather).await;
         let begun = Instant::now();
         weather.set(|state| state.broken = true);
         send(&*at_a, 1).expect("taken");
-        assert!(matches!(a.recorder.disconnected(at_a.session()).await, CloseReason::Lost(_)));
-        assert!(matches!(b.recorder.disconnected(at_b.session()).await, CloseReason::Lost(_)));
+        assert!(matches!(a.recorder.interrupted(1).await, CloseReason::Lost(_)));
+        assert!(matches!(b.recorder.interrupted(1).await, CloseReason::Lost(_)));
         assert!(begun.elapsed() < 10 * MS);
         weather.set(|state| state.broken = false);
-        let again = a.recorder.link(1).await;
-        send(&*again, 2).expect("taken");
-        assert_eq!(b.recorder.frames(Lane::Ordered(0), 1).await, [2u32.to_le_bytes().as_slice()]);
+        a.recorder.resumed(1).await;
+        send(&*at_a, 2).expect("taken");
+        let bodies = b.recorder.frames(Lane::Ordered(0), 2).await;
+        assert_eq!(bodies, [1u32.to_le_bytes().as_slice(), 2u32.to_le_bytes().as_slice()]);
+        assert_eq!((a.metrics)().frames_replayed, 1);
     });
 }
 
@@ -250,8 +254,10 @@ fn dropping_the_task_is_the_death_of_the_process() {
         let session = a.recorder.link(0).await.session();
         let begun = Instant::now();
         drop(local);
-        assert_eq!(a.recorder.disconnected(session).await, CloseReason::Idle);
+        assert_eq!(a.recorder.interrupted(1).await, CloseReason::Idle);
         assert!(begun.elapsed() <= IDLE);
+        assert_eq!(a.recorder.disconnected(session).await, CloseReason::Idle);
+        assert!(begun.elapsed() <= 2 * IDLE);
         assert!(matches!(recorder.heard().last(), Some(Heard::Connected(..))), "the dead hear nothing");
         assert!(b.link(&name("a")).is_none());
         b.close(CloseReason::Shutdown, Duration::from_secs(1)).await;

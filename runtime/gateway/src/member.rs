@@ -112,13 +112,14 @@ impl Member {
 
     fn link(&self, peer: &PeerName, http: Option<String>) -> Link {
         let link = self.transport.link(peer);
+        let connected = link.as_ref().filter(|link| link.connection().is_some());
         let microseconds = |link: &Arc<dyn synod::transport::Link>| {
             u64::try_from(link.round_trip().as_micros()).unwrap_or(u64::MAX)
         };
         Link {
             peer: peer.to_string(),
-            connected: link.is_some(),
-            round_trip_us: link.as_ref().map(microseconds),
+            connected: connected.is_some(),
+            round_trip_us: connected.map(microseconds),
             queued_bytes: link.as_ref().map_or(0, |link| link.queued() as u64),
             http,
         }

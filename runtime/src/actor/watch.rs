@@ -1,6 +1,6 @@
 //! Waiting for the end of an actor, here or elsewhere: told exactly once, and at once for the dead.
 //!
-//! Over a link the watch is entered anew on each link to the same incarnation, so a short break is no end.
+//! A watch lives as long as its link, which outlives short breaks; it is entered anew on another link to the same incarnation.
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use bytes::BytesMut;
 use synod_protocols::Timestamp;
 use synod_transport::{Lane, Role};
 use tokio::sync::oneshot;
+use tokio::task::yield_now;
 
 use super::core::Core;
 use super::interface::Interface;
@@ -53,13 +54,14 @@ async fn watch_there(core: &Core, target: &Target) -> Terminated {
         let down = Terminated { reason: Reason::NodeDown, incarnation: target.incarnation };
         let Ok(session) = linked(core, target, core.settings.limits.idle_timeout).await else { return down };
         let Some((correlation, end, _)) = session.pending.enter(Timestamp::NEVER) else {
-            // The link is gone though the table does not say so yet.
-            core.links.changed.notified().await;
+            // The link has ended, and the table says so by now.
             continue;
         };
         let body = encode_body(&target.actor);
         let _watching = Watching { session: session.clone(), correlation, actor: target.actor };
         if session.send_patiently(Lane::Control, &Head::Watch(correlation), body).await.is_err() {
+            // The link is closed though the table does not say so yet.
+            yield_now().await;
             continue;
         }
         match end.await {
@@ -67,7 +69,9 @@ async fn watch_there(core: &Core, target: &Target) -> Terminated {
             Ok(Err(error)) if error.cause == Cause::Denied => {
                 return Terminated { reason: Reason::Denied, ..down };
             }
-            // The link broke: there may be another one.
+            // The link has waited for the peer in vain.
+            Ok(Err(_)) | Err(_) if core.links.has_lapsed(&target.node, target.incarnation) => return down,
+            // It ended otherwise: there may be another one.
             Ok(Err(_)) | Err(_) => {}
         }
     }

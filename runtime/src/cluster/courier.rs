@@ -11,12 +11,12 @@ use synod_transport::{BulkReceiver, BulkSender, LinkError};
 
 use crate::address::ProtocolId;
 
-/// Takes frames to peers, on the control lane.
+/// Takes frames to peers, on the fleeting lane: what a broken connection did not bring is not sent again.
 pub trait Courier: Send + Sync + 'static {
     /// Sends one frame to the driver of `protocol` on a peer; `body` writes it straight into the link's open batch.
     ///
     /// # Errors
-    /// [`LinkError::Closed`] when no link to the peer is up, else as [`synod_transport::Link::send`]; nothing is sent then.
+    /// [`LinkError::Closed`] when there is no connection to the peer, else as [`synod_transport::Link::send`]; nothing is sent then.
     fn send(
         &self,
         to: NodeId,
@@ -32,7 +32,7 @@ pub trait Courier: Send + Sync + 'static {
         header: Bytes,
     ) -> BoxFuture<'static, Result<Box<dyn BulkSender>, LinkError>>;
 
-    /// Lets `inbox` hear what arrives for `protocol`, beginning with the links that are up already.
+    /// Lets `inbox` hear what arrives for `protocol`, beginning with the connections that are up already.
     fn subscribe(&self, protocol: ProtocolId, inbox: Arc<dyn Inbox>);
 }
 
@@ -44,9 +44,9 @@ pub trait Inbox: Send + Sync + 'static {
     /// A member's bulk stream.
     fn bulk(&self, from: NodeId, session: SessionId, header: Bytes, stream: Box<dyn BulkReceiver>);
 
-    /// A link to a member came up.
+    /// A connection to a member came up; each has a session of its own.
     fn reachable(&self, peer: NodeId, session: SessionId);
 
-    /// The link to a member went down.
+    /// The connection to a member went down.
     fn unreachable(&self, peer: NodeId, session: SessionId);
 }

@@ -21,7 +21,7 @@ use crate::wire::Head;
 pub(crate) struct Links {
     state: RwLock<State>,
     transport: OnceLock<Arc<dyn Transport>>,
-    /// Told when a link comes or goes.
+    /// Told when a link or a connection of it comes or goes.
     pub(crate) changed: Notify,
 }
 
@@ -34,6 +34,8 @@ struct State {
     incarnations: BTreeMap<PeerName, u64>,
     /// Those that said goodbye, by their incarnation.
     departed: BTreeMap<PeerName, u64>,
+    /// Those that were awaited for the reconnect window, in vain, by their incarnation.
+    lapsed: BTreeMap<PeerName, u64>,
     /// The names that are dialled, and the addresses of which the name is not known.
     dialled: BTreeSet<PeerName>,
     seeds: BTreeSet<String>,
@@ -41,7 +43,7 @@ struct State {
 
 /// What is known about the way to one incarnation of a peer.
 pub(crate) enum Way {
-    /// The link is up.
+    /// The link is there; its connection may be away for a while.
     Up(Arc<Session>),
     /// The link may come up: somebody dials, or it was up before.
     Expected,
@@ -110,10 +112,16 @@ impl Links {
         self.changed.notify_waiters();
     }
 
-    /// The links to members, by name.
+    /// Whether this incarnation of a peer stayed away for too long and has not been back.
+    pub(crate) fn has_lapsed(&self, name: &PeerName, incarnation: u64) -> bool {
+        self.read().lapsed.get(name) == Some(&incarnation)
+    }
+
+    /// The links to members over which a connection is up, by name.
     pub(crate) fn members(&self) -> Vec<Arc<Session>> {
         let state = self.read();
-        state.sessions.values().filter(|session| session.peer().role == Role::Member).cloned().collect()
+        let up = |session: &&Arc<Session>| session.peer().role == Role::Member && session.carrier().is_some();
+        state.sessions.values().filter(up).cloned().collect()
     }
 
     /// All links, by name.
@@ -121,46 +129,68 @@ impl Links {
         self.read().sessions.values().cloned().collect()
     }
 
-    /// A link came up; gives the one whose place it took, if the transport has not told its end before.
-    pub(crate) fn up(&self, session: &Arc<Session>) -> Option<Arc<Session>> {
-        let peer = session.peer().clone();
-        let (replaced, inboxes): (_, Vec<Arc<dyn Inbox>>) = {
+    /// A link came up.
+    pub(crate) fn up(&self, session: &Arc<Session>) {
+        {
             let mut state = self.write();
+            let peer = session.peer().clone();
             state.incarnations.insert(peer.name.clone(), peer.incarnation);
             state.departed.remove(&peer.name);
+            state.lapsed.remove(&peer.name);
             state.nodes.insert(session.node(), peer.name.clone());
-            let replaced = state.sessions.insert(peer.name, session.clone());
-            (replaced, state.inboxes.values().cloned().collect())
-        };
-        if let Some(gone) = replaced.as_ref().filter(|gone| gone.peer().role == Role::Member) {
-            inboxes.iter().for_each(|inbox| inbox.unreachable(gone.node(), session_id(gone)));
+            state.sessions.insert(peer.name, session.clone());
         }
-        if peer.role == Role::Member {
-            inboxes.iter().for_each(|inbox| inbox.reachable(session.node(), session_id(session)));
-        }
-        self.changed.notify_waiters();
-        replaced
+        self.carried(session);
     }
 
-    /// A link went down, in order or not.
+    /// Another connection carries a link, or none does.
+    pub(crate) fn carried(&self, session: &Session) {
+        let number = session.link().connection();
+        // Under the lock, so that a subscription comes before or after.
+        let (before, inboxes) = {
+            let state = self.write();
+            (session.set_carrier(number), state.inboxes.values().cloned().collect::<Vec<_>>())
+        };
+        if session.peer().role == Role::Member {
+            for inbox in &inboxes {
+                if let Some(before) = before {
+                    inbox.unreachable(session.node(), before);
+                }
+                if let Some(number) = number {
+                    inbox.reachable(session.node(), SessionId(number));
+                }
+            }
+        }
+        self.changed.notify_waiters();
+    }
+
+    /// A link has ended, in order or not; once is enough.
     pub(crate) fn down(&self, gone: &Session, reason: &CloseReason) {
         let name = &gone.peer().name;
-        let inboxes: Vec<Arc<dyn Inbox>> = {
+        {
             let mut state = self.write();
             let present = state.sessions.get(name);
             if present.is_none_or(|present| present.link().session() != gone.link().session()) {
                 return;
             }
             state.sessions.remove(name);
-            if matches!(reason, CloseReason::Shutdown) {
-                state.departed.insert(name.clone(), gone.peer().incarnation);
+            match reason {
+                CloseReason::Shutdown => {
+                    state.departed.insert(name.clone(), gone.peer().incarnation);
+                }
+                // Not one that was closed in the middle of its life.
+                CloseReason::Idle | CloseReason::Lost(_) if gone.carrier().is_none() => {
+                    state.lapsed.insert(name.clone(), gone.peer().incarnation);
+                }
+                CloseReason::Idle
+                | CloseReason::Lost(_)
+                | CloseReason::Replaced
+                | CloseReason::Restarted
+                | CloseReason::Forgotten
+                | CloseReason::Violation(_) => {}
             }
-            state.inboxes.values().cloned().collect()
-        };
-        if gone.peer().role == Role::Member {
-            inboxes.iter().for_each(|inbox| inbox.unreachable(gone.node(), session_id(gone)));
         }
-        self.changed.notify_waiters();
+        self.carried(gone);
     }
 
     /// Who hears the frames of a protocol.
@@ -191,7 +221,7 @@ impl Courier for Links {
         body: &mut dyn FnMut(&mut BytesMut),
     ) -> Result<(), LinkError> {
         let session = self.to(to).ok_or(LinkError::Closed)?;
-        session.link().send(Lane::Control, &mut |out| {
+        session.link().send(Lane::Fleeting, &mut |out| {
             Head::Protocol(protocol.0).write(out);
             body(out);
         })
@@ -214,15 +244,13 @@ impl Courier for Links {
     }
 
     fn subscribe(&self, protocol: ProtocolId, inbox: Arc<dyn Inbox>) {
-        // Under the lock, so that no link comes or goes between the list and the subscription.
+        // Under the lock, so that no connection comes or goes between the list and the subscription.
         let mut state = self.write();
         for session in state.sessions.values().filter(|session| session.peer().role == Role::Member) {
-            inbox.reachable(session.node(), session_id(session));
+            if let Some(carrier) = session.carrier() {
+                inbox.reachable(session.node(), carrier);
+            }
         }
         state.inboxes.insert(protocol, inbox);
     }
-}
-
-fn session_id(session: &Session) -> SessionId {
-    SessionId(session.link().session())
 }

@@ -1,14 +1,15 @@
-//! One link as this node uses it: what waits for answers on it, what the peer serves, and how frames get onto it.
+//! One link as this node uses it: what waits for answers on it, what the peer serves, and how frames get onto it. It outlives the
+//! connections that carry it.
 //!
 //! Decides nothing about actors; who may send what is settled before.
 
 use std::any::TypeId;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
-use synod_protocols::NodeId;
+use synod_protocols::{NodeId, SessionId};
 use synod_transport::{Lane, Link, LinkError, Peer};
 
 use super::pending::Pending;
@@ -34,6 +35,8 @@ pub(crate) struct Session {
     bulk_bytes: AtomicUsize,
     /// Answers that wait for room in their lane.
     waiting: AtomicUsize,
+    /// The connection that carries the link, as machines have been told; 0 for none.
+    carrier: AtomicU64,
 }
 
 /// The bytes of one large message that is not complete.
@@ -71,7 +74,19 @@ impl Session {
             known: Mutex::default(),
             bulk_bytes: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
+            carrier: AtomicU64::new(0),
         }
+    }
+
+    /// What machines call the connection that carries the link: what went over another one may be lost. `None` while there is none.
+    pub(crate) fn carrier(&self) -> Option<SessionId> {
+        Some(self.carrier.load(Ordering::Acquire)).filter(|number| *number != 0).map(SessionId)
+    }
+
+    /// Another connection carries the link, or none; gives the one before.
+    pub(crate) fn set_carrier(&self, number: Option<u64>) -> Option<SessionId> {
+        let before = self.carrier.swap(number.unwrap_or(0), Ordering::AcqRel);
+        Some(before).filter(|number| *number != 0).map(SessionId)
     }
 
     pub(crate) fn peer(&self) -> &Peer {

@@ -10,9 +10,10 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use synod_protocols::{SessionId, Timestamp};
 use synod_transport::{
-    BulkReceiver, CloseReason, Frames, Lane, Link, Peer, Receiver, Refusal, Role, TransportError,
+    BulkReceiver, CloseReason, Frames, Lane, Link, Peer, Receiver, Refusal, Role, TransportError, Undelivered,
 };
 
+use super::courier::Inbox;
 use super::links::Links;
 use super::session::Session;
 use crate::actor::{Core, DeadLetter, Feed, Watcher, answer_lookup, enter_watch, leave_watch};
@@ -68,11 +69,43 @@ impl Receiver for Switchboard {
         self.sessions().insert(id, session.clone());
         let peer = session.peer();
         tracing::info!(node = %core.name(), peer = %peer.name, incarnation = peer.incarnation, "link up");
-        if let Some(replaced) = core.links.up(&session) {
-            part(&core, &replaced);
-        }
+        core.links.up(&session);
         for manifest in core.catalogue.manifests() {
             core.send(session.clone(), Lane::Control, Head::Announce, encode_body(&manifest));
+        }
+    }
+
+    fn interrupted(&self, link: &Arc<dyn Link>, reason: &CloseReason) {
+        let Some((core, session)) = self.known(link) else { return };
+        tracing::info!(node = %core.name(), peer = %session.peer().name, ?reason, "link interrupted");
+        core.links.carried(&session);
+    }
+
+    fn resumed(&self, link: &Arc<dyn Link>) {
+        let Some((core, session)) = self.known(link) else { return };
+        tracing::info!(node = %core.name(), peer = %session.peer().name, "link resumed");
+        core.links.carried(&session);
+    }
+
+    fn returned(&self, link: &Arc<dyn Link>, frames: Frames, known: Undelivered, reason: &CloseReason) {
+        let Some((core, session)) = self.known(link) else { return };
+        // First, so that whoever hears of it does not try the same way again.
+        core.links.down(&session, reason);
+        let cause = match reason {
+            CloseReason::Restarted => Cause::StaleIncarnation,
+            CloseReason::Shutdown
+            | CloseReason::Replaced
+            | CloseReason::Forgotten
+            | CloseReason::Idle
+            | CloseReason::Lost(_)
+            | CloseReason::Violation(_) => Cause::LinkLost,
+        };
+        let error = match known {
+            Undelivered::NeverSent => AskError::not_executed(cause),
+            Undelivered::Unacknowledged => AskError::unknown(cause),
+        };
+        for frame in frames {
+            give_back(&core, &session, frame, error);
         }
     }
 
@@ -104,7 +137,7 @@ impl Receiver for Switchboard {
         let mut rest = header.clone();
         match Head::read(&mut rest) {
             Ok(Head::Protocol(protocol)) => match inbox_of(&core.links, &session, protocol) {
-                Some(inbox) => inbox.bulk(session.node(), session_id(&session), rest, stream),
+                Some((inbox, carrier)) => inbox.bulk(session.node(), carrier, rest, stream),
                 None => core.hostile(&session, "protocol"),
             },
             Ok(head @ (Head::Tell(_) | Head::Ask(..) | Head::Reply { .. } | Head::Returned { .. })) => {
@@ -184,6 +217,26 @@ fn refuse_all(core: &Core, session: &Arc<Session>, frames: Vec<Bytes>, cause: Ca
     }
 }
 
+/// A frame of this node's that did not get through: its message comes back to whoever sent it.
+fn give_back(core: &Core, session: &Session, mut frame: Bytes, error: AskError) {
+    match Head::read(&mut frame) {
+        Ok(Head::Tell(call)) => returned(core, session, call.message, call.target, error, frame),
+        Ok(Head::Ask(correlation, _)) => {
+            session.pending.answer(correlation, Err(error));
+        }
+        // An answer, or a message on its way back: its sender hears from its own end of the link. Other requests end with the link.
+        Ok(_) => {}
+        // What could not be encoded, of which its sender knows.
+        Err(_) => debug_assert!(frame.is_empty(), "a frame of this node's own"),
+    }
+}
+
+fn returned(core: &Core, session: &Session, message: u32, target: u64, error: AskError, body: Bytes) {
+    let message = session.message_id(message).unwrap_or_default();
+    let node = session.peer().name.clone();
+    core.dead_letter(DeadLetter { node, actor: target, message, error, body: Some(body) });
+}
+
 /// Deals with one frame; messages to actors wait in `sorted`.
 fn take(core: &Core, session: &Arc<Session>, mut frame: Bytes, sorted: &mut Sorted) {
     // What its sender could not encode.
@@ -210,9 +263,7 @@ fn take(core: &Core, session: &Arc<Session>, mut frame: Bytes, sorted: &mut Sort
             true
         }
         Head::Returned { message, target, error } => {
-            let message = session.message_id(message).unwrap_or_default();
-            let node = session.peer().name.clone();
-            core.dead_letter(DeadLetter { node, actor: target, message, error, body: Some(body) });
+            returned(core, session, message, target, error, body);
             true
         }
         Head::Lookup(correlation) => match answer_lookup(core, session.peer().role, &body) {
@@ -229,8 +280,8 @@ fn take(core: &Core, session: &Arc<Session>, mut frame: Bytes, sorted: &mut Sort
             decode::<Manifest>(&body, MANIFEST_BYTES_MAX).is_ok_and(|manifest| session.learn(manifest))
         }
         Head::Protocol(protocol) => match inbox_of(&core.links, session, protocol) {
-            Some(inbox) => {
-                inbox.frame(session.node(), session_id(session), body);
+            Some((inbox, carrier)) => {
+                inbox.frame(session.node(), carrier, body);
                 true
             }
             None => false,
@@ -281,11 +332,11 @@ fn part(core: &Core, gone: &Arc<Session>) {
         .unwatch(|watcher| matches!(watcher, Watcher::Remote(session, _) if Arc::ptr_eq(session, gone)));
 }
 
-fn inbox_of(links: &Links, session: &Session, protocol: u64) -> Option<Arc<dyn super::courier::Inbox>> {
+/// Who hears the frames of a protocol, and over which connection they come.
+fn inbox_of(links: &Links, session: &Session, protocol: u64) -> Option<(Arc<dyn Inbox>, SessionId)> {
     // A client is no member: its frames never reach a protocol.
-    if session.peer().role == Role::Client { None } else { links.inbox(ProtocolId(protocol)) }
-}
-
-fn session_id(session: &Session) -> SessionId {
-    SessionId(session.link().session())
+    if session.peer().role == Role::Client {
+        return None;
+    }
+    Some((links.inbox(ProtocolId(protocol))?, session.carrier()?))
 }

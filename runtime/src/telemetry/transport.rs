@@ -30,6 +30,10 @@ impl Collector for TransportMeters {
         ConstGauge::new(counted.links).encode(links)?;
         let counters = [
             ("synod_links_opened", "Links that were opened", counted.links_opened),
+            ("synod_link_connections", "Connections that carried links", counted.connections),
+            ("synod_link_frames_replayed", "Frames written again after a break", counted.frames_replayed),
+            ("synod_link_bytes_returned", "Bytes of frames given back", counted.bytes_returned),
+            ("synod_link_acks_sent", "Words about what has been received", counted.acks_out),
             ("synod_link_dials", "Dials that were tried", counted.dials),
             ("synod_link_violations", "Links closed because the peer broke a rule", counted.violations),
             ("synod_link_frames_sent", "Frames written to lanes", counted.frames_out),

@@ -8,6 +8,7 @@ use synod::prelude::*;
 use synod::transport::memory::{MemoryTransport, Process};
 use synod::transport::{
     BulkReceiver, CloseReason, Config, Frames, Lane, Link, Peer, Receiver, Refusal, Role, Transport,
+    Undelivered,
 };
 use synod::wire::{Call, Head};
 
@@ -24,6 +25,16 @@ struct Raw {
 impl Receiver for Raw {
     fn connected(&self, link: Arc<dyn Link>) {
         *self.link.lock().unwrap() = Some(link);
+    }
+
+    fn interrupted(&self, _link: &Arc<dyn Link>, reason: &CloseReason) {
+        panic!("{reason:?}");
+    }
+
+    fn resumed(&self, _link: &Arc<dyn Link>) {}
+
+    fn returned(&self, _: &Arc<dyn Link>, _: Frames, _: Undelivered, reason: &CloseReason) {
+        assert_eq!(*reason, CloseReason::Shutdown);
     }
 
     fn disconnected(&self, _peer: &Peer, _session: u64, reason: CloseReason) {

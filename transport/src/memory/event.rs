@@ -9,8 +9,9 @@ use tokio::time::Instant;
 
 use super::pipe::Pipe;
 use crate::contract::{CloseReason, Refusal};
-use crate::lane::Lane;
-use crate::peer::{Address, Peer};
+use crate::lane::{Lane, REPLAYED};
+use crate::peer::{Address, Peer, PeerName};
+use crate::session::Resume;
 
 /// Something that is due at one node.
 pub(crate) enum Event {
@@ -26,14 +27,22 @@ pub(crate) enum Event {
     DialFails(u64, String),
     /// A peer was refused.
     Refused(Refusal),
-    /// A link is open, whose other end takes frames of so many bytes.
+    /// A connection is open, whose other end takes frames of so many bytes; the number is its id at both ends.
     Opened(Peer, u64, usize),
+    /// Time to say again over a connection which session this end holds.
+    Propose(u64),
+    /// The other end says which session it holds.
+    Resume(u64, Resume),
     /// The open batch of a lane can leave.
     Flush(u64, Lane),
-    /// A batch arrives.
-    Arrive(u64, Lane, Bytes),
+    /// A batch of so many frames arrives.
+    Arrive(u64, Lane, Bytes, usize),
     /// A batch that this node sent has arrived.
     Written(u64, Lane, usize),
+    /// Time to say what has been received.
+    Acknowledge(u64),
+    /// The other end says what it has received.
+    Acknowledged(u64, [u64; REPLAYED]),
     /// A datagram arrives.
     Datagram(u64, Bytes),
     /// A bulk stream arrives.
@@ -44,15 +53,19 @@ pub(crate) enum Event {
     KeepAlive(u64),
     /// Time to see whether the link is idle.
     IdleCheck(u64),
-    /// The link ends.
+    /// The connection ends.
     End(u64, CloseReason, Told),
+    /// The user has closed the session.
+    Close(PeerName, u64),
+    /// Time to see whether the session has been without a connection for too long.
+    Lapse(PeerName, u64),
     /// The transport dials no longer.
     Retire,
     /// The transport stops: all its links end.
     Stop(CloseReason),
 }
 
-/// Whether the other end of a link has to be told that it ended.
+/// Whether the other end of a connection has to be told that it ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Told {
     /// It is told, if the network lets it through.

@@ -1,22 +1,22 @@
-//! One end of a link in memory, and the two ends of its bulk streams.
+//! One end of a connection in memory, and the two ends of its bulk streams.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep};
 
-use super::event::{Event, Inbox, Told};
+use super::event::{Event, Inbox};
 use super::network::{Hub, Routed};
 use super::pipe::Pipe;
-use crate::batch::Batch;
 use crate::config::Config;
-use crate::contract::{BulkReceiver, BulkSender, CloseReason, Link, LinkError};
-use crate::lane::{LANES, Lane};
+use crate::contract::{BulkReceiver, BulkSender, LinkError};
+use crate::lane::Lane;
 use crate::metrics::{Counters, add};
 use crate::peer::Peer;
+use crate::session::Carrier;
 
 /// What a QUIC datagram holds on a path of 1200 bytes.
 const DATAGRAM_MAX: usize = 1150;
@@ -26,24 +26,22 @@ pub(crate) const RETRY: Duration = Duration::from_millis(100);
 
 pub(crate) struct MemoryLink {
     peer: Peer,
-    session: u64,
-    frame_max: usize,
+    number: u64,
     header_max: usize,
     window: usize,
     place: Place,
-    lanes: [Arc<Batch>; LANES],
     life: Arc<Life>,
     round_trip_nanos: AtomicU64,
 }
 
-/// Whether the link is there, and what ends with it.
+/// Whether the connection is there, and what ends with it.
 #[derive(Default)]
 struct Life {
     gone: AtomicBool,
     pipes: Mutex<Vec<Weak<Pipe>>>,
 }
 
-/// Where an end of a link is.
+/// Where an end of a connection is.
 #[derive(Clone)]
 pub(crate) struct Place {
     pub(crate) hub: Arc<Hub>,
@@ -53,44 +51,30 @@ pub(crate) struct Place {
 }
 
 impl MemoryLink {
-    pub(crate) fn new(peer: Peer, session: u64, frame_max: usize, config: &Config, place: Place) -> Self {
+    pub(crate) fn new(peer: Peer, number: u64, config: &Config, place: Place) -> Self {
         Self {
             peer,
-            session,
-            frame_max,
+            number,
             header_max: config.bulk_header_bytes_max,
             window: config.stream_window as usize,
             place,
-            lanes: std::array::from_fn(|_| Arc::new(Batch::new(config.lane_bytes_max))),
             life: Arc::default(),
             round_trip_nanos: AtomicU64::new(0),
         }
     }
 
-    pub(crate) fn batch(&self, lane: Lane) -> &Batch {
-        &self.lanes[usize::from(lane.number())]
-    }
-
-    /// Takes no more frames; those queued still leave.
-    pub(crate) fn drain(&self) {
-        self.lanes.iter().for_each(|batch| batch.drain());
-    }
-
-    /// Completes when all queued frames have arrived.
-    pub(crate) async fn drained(&self) {
-        for batch in &self.lanes {
-            batch.drained().await;
-        }
+    pub(crate) fn peer(&self) -> &Peer {
+        &self.peer
     }
 
     /// Takes nothing more and breaks the bulk streams.
     pub(crate) fn cut(&self, why: &str) {
-        self.stop_sending();
+        self.life.gone.store(true, Ordering::Release);
         let pipes = std::mem::take(&mut *self.life.pipes.lock().unwrap_or_else(PoisonError::into_inner));
         pipes.iter().filter_map(Weak::upgrade).for_each(|pipe| pipe.fail(why));
     }
 
-    /// Keeps in mind a stream that ends with this link.
+    /// Keeps in mind a stream that ends with this connection.
     pub(crate) fn adopt(&self, pipe: &Arc<Pipe>) {
         self.life.adopt(pipe);
     }
@@ -101,16 +85,6 @@ impl MemoryLink {
         let before = self.round_trip_nanos.load(Ordering::Relaxed);
         let smoothed = if before == 0 { nanos } else { before - before / 8 + nanos / 8 };
         self.round_trip_nanos.store(smoothed, Ordering::Relaxed);
-    }
-
-    /// Whether it is closed, though its end may not have been told yet.
-    pub(crate) fn is_gone(&self) -> bool {
-        self.life.gone.load(Ordering::Acquire)
-    }
-
-    fn stop_sending(&self) {
-        self.life.gone.store(true, Ordering::Release);
-        self.lanes.iter().for_each(|batch| batch.close());
     }
 }
 
@@ -126,26 +100,13 @@ impl Life {
     }
 }
 
-impl Link for MemoryLink {
-    fn peer(&self) -> &Peer {
-        &self.peer
+impl Carrier for MemoryLink {
+    fn number(&self) -> u64 {
+        self.number
     }
 
-    fn session(&self) -> u64 {
-        self.session
-    }
-
-    fn send(&self, lane: Lane, encode: &mut dyn FnMut(&mut BytesMut)) -> Result<(), LinkError> {
-        let first = self.batch(lane).push(self.frame_max, encode)?;
-        if first {
-            self.place.inbox.post_now(Event::Flush(self.session, lane));
-        }
-        Ok(())
-    }
-
-    fn ready(&self, lane: Lane) -> BoxFuture<'static, Result<(), LinkError>> {
-        let batch = self.lanes[usize::from(lane.number())].clone();
-        Box::pin(async move { batch.ready().await })
+    fn nudge(&self, lane: Lane) {
+        self.place.inbox.post_now(Event::Flush(self.number, lane));
     }
 
     fn datagram(&self, payload: Bytes) -> Result<(), LinkError> {
@@ -154,8 +115,8 @@ impl Link for MemoryLink {
             return Err(LinkError::TooLarge { size: payload.len(), limit: DATAGRAM_MAX });
         }
         add(&self.place.counters.datagrams_out, 1);
-        match self.place.hub.route(self.session, self.place.station, payload.len()) {
-            Routed::Deliver(at, inbox) => inbox.post(at, Event::Datagram(self.session, payload)),
+        match self.place.hub.route(self.number, self.place.station, payload.len()) {
+            Routed::Deliver(at, inbox) => inbox.post(at, Event::Datagram(self.number, payload)),
             Routed::Held | Routed::Broken => {}
         }
         Ok(())
@@ -167,7 +128,7 @@ impl Link for MemoryLink {
 
     fn open_bulk(&self, header: Bytes) -> BoxFuture<'static, Result<Box<dyn BulkSender>, LinkError>> {
         let (life, header_max, window) = (self.life.clone(), self.header_max, self.window);
-        let (place, session) = (self.place.clone(), self.session);
+        let (place, session) = (self.place.clone(), self.number);
         Box::pin(async move {
             life.check()?;
             if header.len() > header_max {
@@ -183,21 +144,8 @@ impl Link for MemoryLink {
         })
     }
 
-    fn max_frame(&self) -> usize {
-        self.frame_max
-    }
-
     fn round_trip(&self) -> Duration {
         Duration::from_nanos(self.round_trip_nanos.load(Ordering::Relaxed))
-    }
-
-    fn queued(&self) -> usize {
-        self.lanes.iter().map(|batch| batch.queued()).sum()
-    }
-
-    fn close(&self, reason: CloseReason) {
-        self.stop_sending();
-        self.place.inbox.post_now(Event::End(self.session, reason, Told::Peer));
     }
 }
 

@@ -3,10 +3,12 @@
 //! A [`Network`] is a value with [`Conditions`] that decide what happens to each batch and each dial; there is nothing global.
 //! Under tokio's paused clock one seed gives one outcome: there is one task per process, events are ordered by time and birth,
 //! and no map with random order is iterated. What it keeps of QUIC: lanes in order or broken, an idle timeout and signs of life
-//! for each direction, retries through a short cut, one link per pair, incarnations. What it leaves out: TLS (names and roles are
+//! for each direction, retries through a short cut, one link per pair, incarnations, sessions over connections that break. What it leaves out: TLS (names and roles are
 //! taken at their word), packets, bandwidth.
 
 mod conditions;
+mod connections;
+mod conveyance;
 mod event;
 mod link;
 mod network;

@@ -4,52 +4,38 @@
 
 use std::collections::BTreeMap;
 use std::future::pending;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use super::conveyance::End;
 use super::event::{Event, Told};
-use super::link::{MemoryBulkReceiver, MemoryLink, Place, RETRY};
-use super::network::Routed;
+use super::link::Place;
 use crate::backoff::{Backoff, seed_for};
-use crate::batch::Taken;
 use crate::config::Config;
-use crate::contract::{CloseReason, Frames, Link, Receiver, Refusal, TransportError};
-use crate::lane::{LANES, Lane};
+use crate::contract::{CloseReason, Receiver, Refusal, TransportError};
 use crate::metrics::add;
-use crate::peer::{Address, Peer, PeerName};
+use crate::peer::{Address, PeerName};
+use crate::session::Sessions;
 
 /// What the station and its users' handle share.
 pub(crate) struct Shared {
     pub(crate) place: Place,
     pub(crate) config: Config,
-    pub(crate) links: Mutex<BTreeMap<PeerName, Arc<MemoryLink>>>,
+    pub(crate) sessions: Sessions,
     /// Whether the station has ended.
     pub(crate) ended: watch::Sender<bool>,
 }
 
 pub(crate) struct Station {
-    shared: Arc<Shared>,
-    receiver: Arc<dyn Receiver>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) receiver: Arc<dyn Receiver>,
     seed: u64,
-    ends: BTreeMap<u64, End>,
+    /// The living connections, by number.
+    pub(super) ends: BTreeMap<u64, End>,
     dials: BTreeMap<u64, Dial>,
     births: u64,
-}
-
-struct End {
-    link: Arc<MemoryLink>,
-    heard: Instant,
-    lanes: [Way; LANES],
-}
-
-/// One lane on its way out.
-#[derive(Default)]
-struct Way {
-    last: Option<Instant>,
-    held: Option<Bytes>,
 }
 
 struct Dial {
@@ -86,32 +72,24 @@ impl Station {
             Event::DialArrives(id) => self.dial_arrives(id),
             Event::DialFails(id, why) => self.dial_failed(id, TransportError::Unreachable(why)),
             Event::Refused(refusal) => self.refused(refusal),
-            Event::Opened(peer, session, frame_max) => self.opened(peer, session, frame_max),
-            Event::Flush(session, lane) => self.flush(session, lane),
-            Event::Arrive(session, lane, bytes) => self.arrive(session, lane, bytes),
-            Event::Written(session, lane, bytes) => self.written(session, lane, bytes),
-            Event::Datagram(session, payload) => {
-                if let Some(end) = self.heard(session) {
-                    let link: Arc<dyn Link> = end.link.clone();
-                    add(&self.shared.place.counters.datagrams_in, 1);
-                    self.receiver.datagram(&link, payload);
-                }
+            Event::Opened(peer, number, frame_max) => self.opened(peer, number, frame_max),
+            Event::Propose(number) => self.propose(number),
+            Event::Resume(number, theirs) => self.resume(number, theirs),
+            Event::Flush(number, lane) => self.flush(number, lane),
+            Event::Arrive(number, lane, bytes, count) => self.arrive(number, lane, bytes, count),
+            Event::Written(number, lane, bytes) => self.written(number, lane, bytes),
+            Event::Acknowledge(number) => self.acknowledge(number),
+            Event::Acknowledged(number, received) => self.acknowledged(number, received),
+            Event::Datagram(number, payload) => self.datagram(number, payload),
+            Event::Bulk(number, header, pipe) => self.bulk(number, header, pipe),
+            Event::Heard(number) => {
+                self.heard(number);
             }
-            Event::Bulk(session, header, pipe) => match self.heard(session) {
-                Some(end) => {
-                    end.link.adopt(&pipe);
-                    let link: Arc<dyn Link> = end.link.clone();
-                    add(&self.shared.place.counters.bulk_in, 1);
-                    self.receiver.bulk(&link, header, Box::new(MemoryBulkReceiver { pipe }));
-                }
-                None => pipe.fail("the link is gone"),
-            },
-            Event::Heard(session) => {
-                self.heard(session);
-            }
-            Event::KeepAlive(session) => self.keep_alive(session),
-            Event::IdleCheck(session) => self.idle_check(session),
-            Event::End(session, reason, told) => self.end(session, reason, told),
+            Event::KeepAlive(number) => self.keep_alive(number),
+            Event::IdleCheck(number) => self.idle_check(number),
+            Event::End(number, reason, told) => self.end(number, reason, told),
+            Event::Close(peer, session) => self.close(&peer, session),
+            Event::Lapse(peer, session) => self.lapse(&peer, session),
             Event::Retire => self.dials.clear(),
             Event::Stop(reason) => self.stop(reason),
         }
@@ -139,17 +117,14 @@ impl Station {
             }
             !forgotten
         });
-        let session = peer.and_then(|name| self.links().get(&name).map(|link| link.session()));
-        if let Some(session) = session {
-            self.end(session, CloseReason::Forgotten, Told::Peer);
+        if let Some(name) = peer {
+            self.forgotten(&name);
         }
     }
 
     fn dial(&mut self, id: u64) {
         let Some(dial) = self.dials.get_mut(&id) else { return };
-        let linked = |name: &PeerName| {
-            self.shared.links.lock().unwrap_or_else(PoisonError::into_inner).contains_key(name)
-        };
+        let linked = |name: &PeerName| self.ends.values().any(|end| end.link.peer().name == *name);
         if dial.peer.as_ref().is_some_and(linked) {
             dial.under_way = false;
             return;
@@ -192,138 +167,26 @@ impl Station {
         self.receiver.refused(refusal);
     }
 
-    fn opened(&mut self, peer: Peer, session: u64, frame_max: usize) {
-        let place = self.shared.place.clone();
-        let now = Instant::now();
-        place.inbox.post(now + self.shared.config.keep_alive, Event::KeepAlive(session));
-        place.inbox.post(now + self.shared.config.idle_timeout, Event::IdleCheck(session));
-        add(&place.counters.links_opened, 1);
-        let name = peer.name.clone();
-        let link = Arc::new(MemoryLink::new(peer, session, frame_max, &self.shared.config, place));
-        self.links().insert(name, link.clone());
-        self.ends.insert(session, End { link: link.clone(), heard: now, lanes: Default::default() });
-        self.receiver.connected(link);
-    }
-
-    fn flush(&mut self, session: u64, lane: Lane) {
-        let Some(end) = self.ends.get_mut(&session) else { return };
-        let place = &self.shared.place;
-        let way = &mut end.lanes[usize::from(lane.number())];
-        let bytes = match way.held.take() {
-            Some(bytes) => bytes,
-            // Like a congestion window: what is taken and has not arrived is bounded by the lane's limit.
-            None if end.link.batch(lane).leaving() >= self.shared.config.lane_bytes_max => return,
-            None => match end.link.batch(lane).take() {
-                Taken::Frames(bytes, count) => {
-                    add(&place.counters.frames_out, count);
-                    bytes
-                }
-                Taken::Nothing | Taken::End => return,
-            },
-        };
-        match place.hub.route(session, place.station, bytes.len()) {
-            Routed::Deliver(at, inbox) => {
-                end.link.measured(at.saturating_duration_since(Instant::now()));
-                let at = way.last.map_or(at, |last| last.max(at));
-                way.last = Some(at);
-                add(&place.counters.batches_out, 1);
-                add(&place.counters.bytes_out, bytes.len());
-                inbox.post(at, Event::Arrive(session, lane, bytes));
-                // What was appended while this batch was held.
-                place.inbox.post_now(Event::Flush(session, lane));
-            }
-            Routed::Held => {
-                way.held = Some(bytes);
-                place.inbox.post(Instant::now() + RETRY, Event::Flush(session, lane));
-            }
-            Routed::Broken => {}
-        }
-    }
-
-    fn arrive(&mut self, session: u64, lane: Lane, bytes: Bytes) {
-        let Some(end) = self.heard(session) else { return };
-        let link: Arc<dyn Link> = end.link.clone();
-        let place = &self.shared.place;
-        add(&place.counters.batches_in, 1);
-        add(&place.counters.bytes_in, bytes.len());
-        let arrived = Event::Written(session, lane, bytes.len());
-        self.receiver.frames(&link, lane, Frames::new(bytes));
-        place.hub.acknowledge(session, place.station, arrived);
-    }
-
-    fn written(&mut self, session: u64, lane: Lane, bytes: usize) {
-        // Not a sign of life: it came beside all conditions.
-        if let Some(end) = self.ends.get(&session) {
-            end.link.batch(lane).written(bytes);
-            self.flush(session, lane);
-        }
-    }
-
-    fn keep_alive(&mut self, session: u64) {
-        let Some(end) = self.ends.get(&session) else { return };
-        let place = &self.shared.place;
-        let now = Instant::now();
-        if let Routed::Deliver(at, inbox) = place.hub.route(session, place.station, 0) {
-            end.link.measured(at.saturating_duration_since(now));
-            inbox.post(at, Event::Heard(session));
-        }
-        place.inbox.post(now + self.shared.config.keep_alive, Event::KeepAlive(session));
-    }
-
-    fn idle_check(&mut self, session: u64) {
-        let Some(end) = self.ends.get(&session) else { return };
-        let dead_at = end.heard + self.shared.config.idle_timeout;
-        if dead_at <= Instant::now() {
-            self.end(session, CloseReason::Idle, Told::Nobody);
-        } else {
-            self.shared.place.inbox.post(dead_at, Event::IdleCheck(session));
-        }
-    }
-
-    fn end(&mut self, session: u64, reason: CloseReason, told: Told) {
-        let Some(end) = self.ends.remove(&session) else { return };
-        let peer = end.link.peer().clone();
-        let place = self.shared.place.clone();
-        if told == Told::Peer
-            && let Routed::Deliver(at, inbox) = place.hub.route(session, place.station, 0)
-        {
-            inbox.post(at, Event::End(session, reason.clone(), Told::Nobody));
-        }
-        place.hub.end(session, place.station, &peer.name);
-        end.link.cut("the link is gone");
-        {
-            let mut links = self.links();
-            if links.get(&peer.name).is_some_and(|link| link.session() == session) {
-                links.remove(&peer.name);
-            }
-        }
-        add(&place.counters.links_closed, 1);
+    /// The connection to a peer is gone: whoever keeps one dials again.
+    pub(super) fn dial_again(&mut self, name: &PeerName) {
         for (id, dial) in &mut self.dials {
-            if dial.peer.as_ref() == Some(&peer.name) && !dial.under_way {
+            if dial.peer.as_ref() == Some(name) && !dial.under_way {
                 dial.under_way = true;
-                place.inbox.post(Instant::now() + dial.backoff.next_wait(), Event::Dial(*id));
+                let at = Instant::now() + dial.backoff.next_wait();
+                self.shared.place.inbox.post(at, Event::Dial(*id));
             }
         }
-        self.receiver.disconnected(&peer, session, reason);
     }
 
     fn stop(&mut self, reason: CloseReason) {
-        let sessions: Vec<u64> = self.ends.keys().copied().collect();
-        for session in sessions {
-            self.end(session, reason.clone(), Told::Peer);
+        for session in self.shared.sessions.all() {
+            self.finish(&session, &reason, Told::Peer);
+        }
+        let numbers: Vec<u64> = self.ends.keys().copied().collect();
+        for number in numbers {
+            self.end(number, reason.clone(), Told::Peer);
         }
         self.shared.place.hub.remove(self.shared.place.station);
-    }
-
-    /// The end of a link that just gave a sign of life.
-    fn heard(&mut self, session: u64) -> Option<&mut End> {
-        let end = self.ends.get_mut(&session)?;
-        end.heard = Instant::now();
-        Some(end)
-    }
-
-    fn links(&self) -> MutexGuard<'_, BTreeMap<PeerName, Arc<MemoryLink>>> {
-        self.shared.links.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -334,7 +197,10 @@ impl Drop for Station {
         for end in self.ends.values() {
             end.link.cut("the process ended");
         }
-        self.links().clear();
+        for session in self.shared.sessions.all() {
+            session.finish();
+            self.shared.sessions.remove(&session);
+        }
         self.shared.ended.send_replace(true);
     }
 }

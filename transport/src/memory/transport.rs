@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::event::{Event, Inbox};
-use super::link::{MemoryLink, Place};
+use super::link::Place;
 use super::network::{Entry, Network};
 use super::station::{Shared, Station, ended};
 use crate::config::Config;
@@ -18,6 +18,7 @@ use crate::contract::{CloseReason, Link, Receiver, Transport};
 use crate::error::StartError;
 use crate::metrics::{Counters, Metrics};
 use crate::peer::{Address, Peer, PeerName};
+use crate::session::Sessions;
 
 /// Who a process on the simulated network is.
 #[derive(Clone, Debug)]
@@ -65,14 +66,14 @@ impl MemoryTransport {
         let (station, address) = network.hub.register(config.bind, entry)?;
         let counters = Arc::<Counters>::default();
         let place = Place { hub: network.hub.clone(), station, inbox, counters };
-        let shared =
-            Arc::new(Shared { place, config, links: Mutex::default(), ended: watch::Sender::new(false) });
+        let shared = Arc::new(Shared {
+            place,
+            config,
+            sessions: Sessions::default(),
+            ended: watch::Sender::new(false),
+        });
         spawn(Box::pin(Station::new(shared.clone(), receiver, seed).run()));
         Ok(Arc::new(Self { shared, address }))
-    }
-
-    fn links(&self) -> Vec<Arc<MemoryLink>> {
-        self.shared.links.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 }
 
@@ -90,8 +91,7 @@ impl Transport for MemoryTransport {
     }
 
     fn link(&self, peer: &PeerName) -> Option<Arc<dyn Link>> {
-        let links = self.shared.links.lock().unwrap_or_else(PoisonError::into_inner);
-        links.get(peer).filter(|link| !link.is_gone()).map(|link| link.clone() as Arc<dyn Link>)
+        self.shared.sessions.living(peer).map(|session| session.handle())
     }
 
     fn metrics(&self) -> Metrics {
@@ -99,17 +99,17 @@ impl Transport for MemoryTransport {
     }
 
     fn close(&self, reason: CloseReason, grace: Duration) -> BoxFuture<'static, ()> {
-        let (shared, links) = (self.shared.clone(), self.links());
+        let (shared, sessions) = (self.shared.clone(), self.shared.sessions.all());
         Box::pin(async move {
             shared.place.hub.deafen(shared.place.station);
             shared.place.inbox.post_now(Event::Retire);
-            links.iter().for_each(|link| link.drain());
+            sessions.iter().for_each(|session| session.drain());
             let drained = async {
-                for link in &links {
-                    link.drained().await;
+                for session in &sessions {
+                    session.drained().await;
                 }
             };
-            // What has not left within the grace is lost with its link, as the contract says.
+            // What has not left within the grace is given back with its link.
             let _ = timeout(grace, drained).await;
             shared.place.inbox.post_now(Event::Stop(reason));
             ended(&shared).await;

@@ -30,6 +30,7 @@ use crate::error::StartError;
 use crate::identity::Identity;
 use crate::metrics::{Counters, Metrics};
 use crate::peer::{Address, PeerName};
+use crate::session::Sessions;
 
 /// How long the last packets of closed connections may take to leave.
 const FAREWELL: Duration = Duration::from_millis(150);
@@ -40,6 +41,7 @@ pub struct QuicTransport {
     address: SocketAddr,
     counters: Arc<Counters>,
     table: Arc<Table>,
+    sessions: Arc<Sessions>,
     orders: mpsc::UnboundedSender<Order>,
 }
 
@@ -111,8 +113,9 @@ impl QuicTransport {
     /// The handle on what these parts will be, and where its orders arrive.
     fn of(parts: &Parts, address: SocketAddr) -> (Self, mpsc::UnboundedReceiver<Order>) {
         let (orders, inbox) = mpsc::unbounded_channel();
-        let (counters, table) = (parts.counters.clone(), parts.table.clone());
-        (Self { address, counters, table, orders }, inbox)
+        let (counters, table, sessions) =
+            (parts.counters.clone(), parts.table.clone(), parts.sessions.clone());
+        (Self { address, counters, table, sessions, orders }, inbox)
     }
 }
 
@@ -130,7 +133,7 @@ impl Transport for QuicTransport {
     }
 
     fn link(&self, peer: &PeerName) -> Option<Arc<dyn Link>> {
-        self.table.living(peer).map(|link| link as Arc<dyn Link>)
+        self.sessions.living(peer).map(|session| session.handle())
     }
 
     fn metrics(&self) -> Metrics {
@@ -172,6 +175,7 @@ pub(crate) struct Parts {
     connection: Arc<TransportConfig>,
     counters: Arc<Counters>,
     table: Arc<Table>,
+    sessions: Arc<Sessions>,
 }
 
 impl Parts {
@@ -190,6 +194,7 @@ impl Parts {
             connection: settings::connection(&config)?,
             table: Table::new(incarnation, config.links_max),
             counters: Arc::default(),
+            sessions: Arc::default(),
             config,
             incarnation,
             seed,
@@ -215,6 +220,7 @@ impl Parts {
             receiver: self.receiver,
             counters: self.counters,
             table: self.table,
+            sessions: self.sessions,
             tls: self.tls,
             endpoint,
             connection: self.connection,
@@ -230,16 +236,16 @@ impl Parts {
 
 /// The thread.
 fn run(runtime: Runtime, hub: Arc<Hub>, inbox: mpsc::UnboundedReceiver<Order>) {
-    let table = hub.table.clone();
+    let (table, sessions) = (hub.table.clone(), hub.sessions.clone());
     let done = runtime.block_on(serve(hub, inbox));
     // With the runtime and the connections goes the socket: the address is free.
     drop(runtime);
-    over(&table, done);
+    over(&table, &sessions, done);
 }
 
 /// The same in one future: what it starts runs in a local set of its own, and ends with it.
 async fn live(parts: Parts, footing: Footing, inbox: mpsc::UnboundedReceiver<Order>) {
-    let table = parts.table.clone();
+    let (table, sessions) = (parts.table.clone(), parts.sessions.clone());
     let local = LocalSet::new();
     let done = local
         .run_until(async move {
@@ -248,12 +254,15 @@ async fn live(parts: Parts, footing: Footing, inbox: mpsc::UnboundedReceiver<Ord
         })
         .await;
     drop(local);
-    over(&table, done);
+    over(&table, &sessions, done);
 }
 
 /// Lets go of what users of ended links still hold, and tells the one who closed the transport.
-fn over(table: &Table, done: Option<oneshot::Sender<()>>) {
+fn over(table: &Table, sessions: &Sessions, done: Option<oneshot::Sender<()>>) {
     table.links().iter().for_each(|link| drop(link.release()));
+    for session in sessions.all() {
+        session.finish();
+    }
     if let Some(done) = done {
         // It may have stopped waiting.
         let _ = done.send(());
@@ -271,9 +280,8 @@ async fn serve(hub: Arc<Hub>, mut inbox: mpsc::UnboundedReceiver<Order>) -> Opti
             }
             Order::Forget(address) => {
                 let known = dialling.remove(&key(&address)).and_then(|dialling| dialling.stop());
-                let link = address.name.or(known).and_then(|name| hub.table.living(&name));
-                if let Some(link) = link {
-                    hub.end(&link, CloseReason::Forgotten);
+                if let Some(name) = address.name.or(known) {
+                    forget(&hub, &name);
                 }
             }
             Order::Close(reason, grace, done) => {
@@ -287,18 +295,31 @@ async fn serve(hub: Arc<Hub>, mut inbox: mpsc::UnboundedReceiver<Order>) -> Opti
     None
 }
 
+/// Ends the session with a peer and the connection to it, if there are any.
+fn forget(hub: &Hub, name: &PeerName) {
+    if let Some(session) = hub.sessions.living(name) {
+        hub.finish(&session, CloseReason::Forgotten);
+    }
+    if let Some(link) = hub.table.living(name) {
+        hub.end(&link, CloseReason::Forgotten);
+    }
+}
+
 /// Lets queued frames out, then ends every link.
 async fn farewell(hub: &Hub, reason: CloseReason, grace: Duration) {
     hub.endpoint.set_server_config(None);
-    let links = hub.table.links();
-    links.iter().for_each(|link| link.drain());
+    let sessions = hub.sessions.all();
+    sessions.iter().for_each(|session| session.drain());
     let drained = async {
-        for link in &links {
-            link.drained().await;
+        for session in &sessions {
+            session.drained().await;
         }
     };
-    // What has not left within the grace is lost with its link, as the contract says.
+    // What has not left within the grace is given back with its link.
     let _ = timeout(grace, drained).await;
+    for session in hub.sessions.all() {
+        hub.finish(&session, reason.clone());
+    }
     for link in hub.table.links() {
         hub.end(&link, reason.clone());
     }

@@ -75,14 +75,14 @@ impl<'a> Exchange<'a> {
         if peer.name == self.hub.name {
             return Err(Halt::Refuse(self.namesake(&peer)));
         }
-        let session = self.hub.table.birth();
+        let number = self.hub.table.birth();
         if self.is_arbiter() {
             let reservation = self.reserve(&peer, &hello)?;
-            send.write_all(&session.to_le_bytes()).await?;
+            send.write_all(&number.to_le_bytes()).await?;
             if !self.hub.table.holds(&reservation) {
                 return Err(Halt::Duplicate);
             }
-            let link = self.link(peer, &hello, session, (self.hub.incarnation, session));
+            let link = self.link(peer, &hello, number, (self.hub.incarnation, number));
             return Ok(Outcome::Open(link, send, recv));
         }
         if let Admission::Refuse(error) = self.hub.table.judge(&peer, &hello) {
@@ -90,7 +90,7 @@ impl<'a> Exchange<'a> {
         }
         let id = (peer.incarnation, read_link_id(&mut recv).await?);
         send.write_all(&id.1.to_le_bytes()).await?;
-        Ok(Outcome::Open(self.link(peer, &hello, session, id), send, recv))
+        Ok(Outcome::Open(self.link(peer, &hello, number, id), send, recv))
     }
 
     async fn accept(&self) -> Result<Outcome, Halt> {
@@ -106,25 +106,25 @@ impl<'a> Exchange<'a> {
                 error => Halt::Refuse(error),
             });
         }
-        let session = self.hub.table.birth();
+        let number = self.hub.table.birth();
         if !self.is_arbiter() {
             if let Admission::Refuse(error) = self.hub.table.judge(&peer, &hello) {
                 return Err(Halt::Refuse(error));
             }
             self.say_hello(&mut send, None).await?;
             let id = (peer.incarnation, read_link_id(&mut recv).await?);
-            return Ok(Outcome::Open(self.link(peer, &hello, session, id), send, recv));
+            return Ok(Outcome::Open(self.link(peer, &hello, number, id), send, recv));
         }
         let reservation = self.reserve(&peer, &hello)?;
-        self.say_hello(&mut send, Some(session)).await?;
-        if read_link_id(&mut recv).await? != session {
+        self.say_hello(&mut send, Some(number)).await?;
+        if read_link_id(&mut recv).await? != number {
             let error = TransportError::Handshake("the link's number came back changed".to_owned());
             return Err(Halt::Refuse(error));
         }
         if !self.hub.table.holds(&reservation) {
             return Err(Halt::Duplicate);
         }
-        let link = self.link(peer, &hello, session, (self.hub.incarnation, session));
+        let link = self.link(peer, &hello, number, (self.hub.incarnation, number));
         Ok(Outcome::Open(link, send, recv))
     }
 
@@ -210,17 +210,16 @@ impl<'a> Exchange<'a> {
         self.hub.name < self.subject.name
     }
 
-    fn link(&self, peer: Peer, hello: &Hello, session: u64, id: (u64, u64)) -> Arc<QuicLink> {
+    fn link(&self, peer: Peer, hello: &Hello, number: u64, id: (u64, u64)) -> Arc<QuicLink> {
         let config = &self.hub.config;
         let birth = Birth {
             peer,
-            session,
+            number,
             id,
             frame_max: config.frame_bytes_max.min(hello.frame_max as usize),
             header_max: config.bulk_header_bytes_max,
         };
-        let (connection, counters) = (self.connection.clone(), self.hub.counters.clone());
-        Arc::new(QuicLink::new(birth, connection, counters, config.lane_bytes_max))
+        Arc::new(QuicLink::new(birth, self.connection.clone(), self.hub.counters.clone()))
     }
 }
 

@@ -2,14 +2,15 @@
 //!
 //! The dialer speaks first, the acceptor answers, the dialer goes: `Hello`, `Hello` and link id, link id. The one with the smaller
 //! name is the arbiter: it alone decides whether a new connection becomes the link, so that two that dial each other keep the
-//! same one, and it names the link by a number. Everything has a fixed bound, whatever the peer claims.
+//! same one, and it names the connection by a number. Everything has a fixed bound, whatever the peer claims. The first word on either
+//! control stream after that is which session the end holds, and what it has received of it (`crate::session`).
 
 use quinn::{ReadExactError, RecvStream};
 
 use crate::contract::TransportError;
 
 /// The version of the link protocol that this crate speaks.
-pub(crate) const VERSION: u16 = 1;
+pub(crate) const VERSION: u16 = 2;
 
 const MAGIC: [u8; 6] = *b"synod\n";
 /// Magic, version, length of the rest.
@@ -130,7 +131,7 @@ mod tests {
             assert!(matches!(read(&bytes), Err(TransportError::Handshake(_))), "byte {at}");
         }
         let mut bytes = HELLO.encode();
-        bytes[MAGIC.len()] = 2;
-        assert_eq!(read(&bytes), Err(TransportError::Version { found: 2, supported: 1 }));
+        bytes[MAGIC.len()] = 1;
+        assert_eq!(read(&bytes), Err(TransportError::Version { found: 1, supported: 2 }));
     }
 }

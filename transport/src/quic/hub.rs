@@ -1,4 +1,5 @@
-//! What all parts of one QUIC transport share. Holds no logic but the end of a link, which has to happen once.
+//! What all parts of one QUIC transport share. Holds no logic but the end of a connection and of a
+//! session, each of which has to happen once.
 
 use std::sync::Arc;
 
@@ -11,9 +12,10 @@ use super::link::QuicLink;
 use super::table::Table;
 use super::tls::Tls;
 use crate::config::Config;
-use crate::contract::{CloseReason, Receiver, Refusal};
+use crate::contract::{CloseReason, Link, Receiver, Refusal};
 use crate::metrics::{Counters, add};
 use crate::peer::PeerName;
+use crate::session::{Session, Sessions, is_final};
 
 pub(crate) struct Hub {
     pub(crate) config: Config,
@@ -22,7 +24,10 @@ pub(crate) struct Hub {
     pub(crate) seed: u64,
     pub(crate) receiver: Arc<dyn Receiver>,
     pub(crate) counters: Arc<Counters>,
+    /// The connections.
     pub(crate) table: Arc<Table>,
+    /// What they carry, or will.
+    pub(crate) sessions: Arc<Sessions>,
     pub(crate) tls: Tls,
     pub(crate) endpoint: Endpoint,
     /// For those whom we dial.
@@ -37,17 +42,42 @@ pub(crate) struct Hub {
 }
 
 impl Hub {
-    /// Ends a link: once, after everything else that the receiver hears of it. Only on the transport's own thread.
+    /// Ends a connection: once. What it carried waits for another one, or ends with it. Only on the transport's own thread.
     pub(crate) fn end(&self, link: &Arc<QuicLink>, reason: CloseReason) {
         let Some(connection) = link.release() else { return };
         let path = connection.stats().path;
         add(&self.counters.packets_lost, usize::try_from(path.lost_packets).unwrap_or(usize::MAX));
         add(&self.counters.packets_sent, usize::try_from(path.sent_packets).unwrap_or(usize::MAX));
-        add(&self.counters.links_closed, 1);
         self.goodbyes.say(connection, reason.clone());
         self.table.remove(link);
         link.ended();
-        self.receiver.disconnected(&link.birth.peer, link.birth.session, reason);
+        let number = link.birth.number;
+        let session = self.sessions.find(&link.birth.peer.name);
+        let Some(session) = session.filter(|session| session.connection_in_use() == Some(number)) else {
+            return;
+        };
+        let carried = session.interrupt(number, &reason);
+        if is_final(&reason) {
+            self.finish(&session, reason);
+        } else if carried {
+            self.receiver.interrupted(&session.handle(), &reason);
+        }
+    }
+
+    /// Ends a session: once, after everything else that the receiver hears of it. Only on the transport's own thread.
+    pub(crate) fn finish(&self, session: &Arc<Session>, reason: CloseReason) {
+        let connection = session.connection_in_use();
+        if !session.finish() {
+            return;
+        }
+        let carrier = self.table.present(session.name_of_peer());
+        if let Some(link) = carrier.filter(|link| Some(link.birth.number) == connection) {
+            self.end(&link, reason.clone());
+        }
+        self.sessions.remove(session);
+        add(&self.counters.links_closed, 1);
+        session.give_back(&*self.receiver, &self.counters, &reason);
+        self.receiver.disconnected(session.peer(), session.session(), reason);
     }
 
     /// Counts a refusal and tells the receiver.

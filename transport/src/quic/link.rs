@@ -1,29 +1,28 @@
-//! One link over one QUIC connection, as its users hold it.
+//! One QUIC connection between two ends that have shaken hands, as the session that it carries uses it.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use quinn::{Connection, SendDatagramError};
 use tokio::sync::{Notify, watch};
 
 use super::bulk::open_bulk;
-use crate::batch::Batch;
-use crate::contract::{BulkSender, CloseReason, Link, LinkError};
-use crate::lane::{LANES, Lane};
+use crate::contract::{BulkSender, CloseReason, LinkError};
+use crate::lane::Lane;
 use crate::metrics::{Counters, add};
 use crate::peer::Peer;
+use crate::session::Carrier;
 
 pub(crate) struct QuicLink {
     pub(crate) birth: Birth,
     /// Taken out at the end: it holds the socket, and so the address, which users of ended links must not keep.
     connection: RwLock<Option<Connection>>,
     pub(crate) counters: Arc<Counters>,
-    lanes: [Arc<Batch>; LANES],
     closed_by_us: Mutex<Option<CloseReason>>,
-    /// Told when this end closes the link: for the link's own task.
+    /// Told when this end closes the connection: for the connection's own task.
     pub(crate) closing: Notify,
     closed_by_peer: OnceLock<CloseReason>,
     lanes_seen: AtomicU8,
@@ -34,26 +33,20 @@ pub(crate) struct QuicLink {
 #[derive(Clone, Debug)]
 pub(crate) struct Birth {
     pub(crate) peer: Peer,
-    /// This end's number for the link.
-    pub(crate) session: u64,
-    /// The arbiter's incarnation and its number for the link: the same at both ends.
+    /// This end's number for the connection.
+    pub(crate) number: u64,
+    /// The arbiter's incarnation and its number for the connection: the same at both ends.
     pub(crate) id: (u64, u64),
     pub(crate) frame_max: usize,
     pub(crate) header_max: usize,
 }
 
 impl QuicLink {
-    pub(crate) fn new(
-        birth: Birth,
-        connection: Connection,
-        counters: Arc<Counters>,
-        lane_bytes_max: usize,
-    ) -> Self {
+    pub(crate) fn new(birth: Birth, connection: Connection, counters: Arc<Counters>) -> Self {
         Self {
             birth,
             connection: RwLock::new(Some(connection)),
             counters,
-            lanes: std::array::from_fn(|_| Arc::new(Batch::new(lane_bytes_max))),
             closed_by_us: Mutex::new(None),
             closing: Notify::new(),
             closed_by_peer: OnceLock::new(),
@@ -62,34 +55,25 @@ impl QuicLink {
         }
     }
 
-    pub(crate) fn batch(&self, lane: Lane) -> &Arc<Batch> {
-        &self.lanes[usize::from(lane.number())]
-    }
-
-    /// Whether this is the first stream of the peer for this lane.
-    pub(crate) fn first_of(&self, lane: Lane) -> bool {
-        let bit = 1 << lane.number();
+    /// Whether this is the first stream of the peer of a kind: the lane's number, or the one after the lanes for acknowledgements.
+    pub(crate) fn first_of(&self, kind: u8) -> bool {
+        let bit = 1 << kind;
         self.lanes_seen.fetch_or(bit, Ordering::Relaxed) & bit == 0
     }
 
-    /// Takes no more frames; those queued still leave.
-    pub(crate) fn drain(&self) {
-        self.lanes.iter().for_each(|batch| batch.drain());
-    }
-
-    /// Completes when the peer's transport has all frames of a link that drains.
-    pub(crate) async fn drained(&self) {
-        for batch in &self.lanes {
-            batch.closed().await;
+    /// Closes the connection; the peer is told the reason.
+    pub(crate) fn close(&self, reason: CloseReason) {
+        {
+            let mut note = self.close_note();
+            if note.is_some() {
+                return;
+            }
+            *note = Some(reason);
         }
+        self.closing.notify_one();
     }
 
-    /// Takes nothing more, at either end of the lanes.
-    pub(crate) fn shut(&self) {
-        self.lanes.iter().for_each(|batch| batch.close());
-    }
-
-    /// Why this end closed the link, if it did.
+    /// Why this end closed the connection, if it did.
     pub(crate) fn closed_by_us(&self) -> Option<CloseReason> {
         self.close_note().clone()
     }
@@ -112,28 +96,27 @@ impl QuicLink {
 
     /// Lets the connection go; gives it the first time.
     pub(crate) fn release(&self) -> Option<Connection> {
-        self.shut();
         self.connection.write().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Says that the receiver has heard of the end.
+    /// Says that nothing more of it is heard.
     pub(crate) fn ended(&self) {
         self.over.send_replace(true);
     }
 
-    /// Whether the receiver has heard of the end.
+    /// Whether nothing more of it is heard.
     pub(crate) fn is_over(&self) -> bool {
         *self.over.borrow()
     }
 
-    /// Completes when the receiver has heard of the end.
+    /// Completes when nothing more of it is heard.
     pub(crate) async fn until_over(&self) {
         let mut over = self.over.subscribe();
         // The sender lives in `self`.
         let _ = over.wait_for(|over| *over).await;
     }
 
-    /// The connection, until this end closes the link.
+    /// The connection, until this end closes it.
     fn usable(&self) -> Option<Connection> {
         self.connection().filter(|_| self.closed_by_us().is_none())
     }
@@ -143,23 +126,13 @@ impl QuicLink {
     }
 }
 
-impl Link for QuicLink {
-    fn peer(&self) -> &Peer {
-        &self.birth.peer
+impl Carrier for QuicLink {
+    fn number(&self) -> u64 {
+        self.birth.number
     }
 
-    fn session(&self) -> u64 {
-        self.birth.session
-    }
-
-    fn send(&self, lane: Lane, encode: &mut dyn FnMut(&mut BytesMut)) -> Result<(), LinkError> {
-        self.batch(lane).push(self.birth.frame_max, encode).map(|_| ())
-    }
-
-    fn ready(&self, lane: Lane) -> BoxFuture<'static, Result<(), LinkError>> {
-        let batch = self.batch(lane).clone();
-        Box::pin(async move { batch.ready().await })
-    }
+    /// The writer was woken by the lane itself.
+    fn nudge(&self, _lane: Lane) {}
 
     fn datagram(&self, payload: Bytes) -> Result<(), LinkError> {
         let (size, limit) = (payload.len(), self.max_datagram());
@@ -192,27 +165,7 @@ impl Link for QuicLink {
         Box::pin(async move { open_bulk(connection.ok_or(LinkError::Closed)?, counters, header).await })
     }
 
-    fn max_frame(&self) -> usize {
-        self.birth.frame_max
-    }
-
     fn round_trip(&self) -> Duration {
         self.connection().map_or(Duration::ZERO, |connection| connection.rtt())
-    }
-
-    fn queued(&self) -> usize {
-        self.lanes.iter().map(|batch| batch.queued()).sum()
-    }
-
-    fn close(&self, reason: CloseReason) {
-        {
-            let mut note = self.close_note();
-            if note.is_some() {
-                return;
-            }
-            *note = Some(reason);
-        }
-        self.shut();
-        self.closing.notify_one();
     }
 }

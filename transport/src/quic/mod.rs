@@ -1,10 +1,12 @@
 //! The transport over QUIC (RFC 9000) with mutual TLS 1.3: quinn and rustls, configured by us.
 //!
-//! Each direction of a lane is one unidirectional stream, opened once, that begins with the lane's number; a bulk stream begins
-//! with 0x10, a last word with 0x11. A link begins with the exchange in `hello`. Rooms: `tls`, `verify` and `settings` make the
-//! configurations; `dial` and `handshake` lead to a link; `connection` and `lane_io` run it; `table` knows them all; `footing` is
+//! Each direction of a lane is one unidirectional stream of each connection, opened once, that begins with the lane's number; a bulk
+//! stream begins with 0x10, a last word with 0x11, the stream of acknowledgements with 0x12. A connection begins with the exchange in
+//! `hello`, then the two ends settle which session it carries. Rooms: `tls`, `verify` and `settings` make the configurations; `dial`
+//! and `handshake` lead to a connection; `agreement`, `connection` and `lane_io` run it; `table` knows them all; `footing` is
 //! what it all stands on.
 
+mod agreement;
 mod bulk;
 mod close;
 mod connection;

@@ -20,7 +20,7 @@ const STRANGER_BYTES: u64 = 64 << 10;
 /// How much all strangers together may.
 const STRANGERS_BYTES: u64 = 4 << 20;
 
-/// The settings of each connection: streams for the lanes, for bulk, and one for the last word.
+/// The settings of each connection: streams for the lanes, for bulk, one for acknowledgements and one for the last word.
 pub(crate) fn connection(config: &Config) -> Result<Arc<TransportConfig>, StartError> {
     let idle = IdleTimeout::try_from(config.idle_timeout)
         .map_err(|_| crate::config::ConfigError { field: "idle_timeout", rule: "below 2^62 ms" })?;
@@ -34,7 +34,7 @@ pub(crate) fn connection(config: &Config) -> Result<Arc<TransportConfig>, StartE
         .max_idle_timeout(Some(idle))
         .keep_alive_interval(Some(config.keep_alive))
         .max_concurrent_bidi_streams(VarInt::from_u32(0))
-        .max_concurrent_uni_streams(VarInt::from_u32(LANES as u32 + config.bulk_streams_max + 1))
+        .max_concurrent_uni_streams(VarInt::from_u32(LANES as u32 + config.bulk_streams_max + 2))
         .stream_receive_window(VarInt::from_u32(config.stream_window))
         .receive_window(VarInt::from_u32(config.link_window))
         .send_window(u64::from(config.send_window))

@@ -1,4 +1,4 @@
-//! The links of one transport by name, and who is about to become one. Calls nobody.
+//! The connections of one transport by name, and who is about to become one. Calls nobody.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -55,6 +55,14 @@ impl Table {
         match self.lock().places.get(name) {
             Some(Place::Link(link)) if link.closed_by_us().is_none() => Some(link.clone()),
             Some(Place::Link(_) | Place::Reserved(..)) | None => None,
+        }
+    }
+
+    /// The link to a name, closed or not.
+    pub(crate) fn present(&self, name: &PeerName) -> Option<Arc<QuicLink>> {
+        match self.lock().places.get(name) {
+            Some(Place::Link(link)) => Some(link.clone()),
+            Some(Place::Reserved(..)) | None => None,
         }
     }
 
@@ -134,7 +142,7 @@ impl Table {
         let name = &link.birth.peer.name;
         let mut state = self.lock();
         state.over.insert(name.clone(), link.birth.id);
-        if matches!(state.places.get(name), Some(Place::Link(found)) if found.birth.session == link.birth.session)
+        if matches!(state.places.get(name), Some(Place::Link(found)) if found.birth.number == link.birth.number)
         {
             state.places.remove(name);
         }

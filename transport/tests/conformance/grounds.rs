@@ -3,11 +3,11 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use synod_transport::memory::{Calm, MemoryTransport, Network, Process};
+use synod_transport::memory::{Conditions, MemoryTransport, Network, Process, Verdict};
 use synod_transport::quic::QuicTransport;
 use synod_transport::simulated;
 use synod_transport::{
@@ -15,6 +15,7 @@ use synod_transport::{
     Validity,
 };
 
+use crate::proxy::{Faults, Proxy, Relay};
 use crate::recorder::{Node, Recorder};
 
 /// What starts processes.
@@ -23,13 +24,81 @@ pub(crate) struct Ground {
 }
 
 enum Kind {
-    Memory(Network),
+    Memory(Network, Weather),
     Quic(Box<Authority>),
-    Simulated(simulated::Network),
+    Simulated(simulated::Network, Weather),
+}
+
+/// The faults of a network on which everything takes a millisecond otherwise.
+#[derive(Clone, Default)]
+pub(crate) struct Weather(Arc<Mutex<(Faults, Relay)>>);
+
+impl Weather {
+    fn set(&self, faults: Faults) {
+        self.0.lock().expect("no test panics here").0 = faults;
+    }
+}
+
+impl Conditions for Weather {
+    fn route(&mut self, _from: &PeerName, _to: &PeerName, _bytes: usize) -> Verdict {
+        let (faults, _) = &*self.0.lock().expect("no test panics here");
+        if faults.cut { Verdict::Held } else { Verdict::Deliver(Duration::from_millis(1)) }
+    }
+}
+
+impl simulated::Conditions for Weather {
+    fn carry(
+        &mut self,
+        _from: &PeerName,
+        _to: &PeerName,
+        datagram: &[u8],
+        deliver: &mut dyn FnMut(Duration, &[u8]),
+    ) {
+        let (faults, relay) = &mut *self.0.lock().expect("no test panics here");
+        for late in relay.copies(*faults) {
+            deliver(Duration::from_millis(1) + late, datagram);
+        }
+    }
+}
+
+/// A way to a node on which faults can be set.
+pub(crate) enum Way {
+    Simulated(Address, Weather),
+    Quic(PeerName, Proxy),
+}
+
+impl Way {
+    /// The node, to be dialled over this way.
+    pub(crate) fn address(&self) -> Address {
+        match self {
+            Self::Simulated(address, _) => address.clone(),
+            Self::Quic(name, proxy) => {
+                Address { endpoint: proxy.address().to_string(), name: Some(name.clone()) }
+            }
+        }
+    }
+
+    /// Lets nothing through, or everything again.
+    pub(crate) fn cut(&self, cut: bool) {
+        self.set(Faults { cut, rough: false });
+    }
+
+    /// Loses, repeats, delays and reorders packets where there are some.
+    pub(crate) fn rough(&self) {
+        self.set(Faults { cut: false, rough: true });
+    }
+
+    fn set(&self, faults: Faults) {
+        match self {
+            Self::Simulated(_, weather) => weather.set(faults),
+            Self::Quic(_, proxy) => proxy.set(faults),
+        }
+    }
 }
 
 pub(crate) fn memory() -> Ground {
-    Ground { kind: Kind::Memory(Network::new(Calm(Duration::from_millis(1)))) }
+    let weather = Weather::default();
+    Ground { kind: Kind::Memory(Network::new(weather.clone()), weather) }
 }
 
 pub(crate) fn quic() -> Ground {
@@ -38,7 +107,8 @@ pub(crate) fn quic() -> Ground {
 }
 
 pub(crate) fn simulated() -> Ground {
-    Ground { kind: Kind::Simulated(simulated::Network::new(7, simulated::Calm(Duration::from_millis(1)))) }
+    let weather = Weather::default();
+    Ground { kind: Kind::Simulated(simulated::Network::new(7, weather.clone()), weather) }
 }
 
 /// Runs one test: simulations under a paused clock, QUIC on loopback under the real one.
@@ -74,6 +144,7 @@ pub(crate) fn member(node: &str) -> Who {
     config.keep_alive = Duration::from_millis(300);
     config.backoff_min = Duration::from_millis(10);
     config.backoff_max = Duration::from_millis(100);
+    config.reconnect_window = Duration::from_millis(1500);
     Who { name: name(node), role: Role::Member, cluster: "shop", incarnation: 1, config }
 }
 
@@ -85,7 +156,7 @@ impl Ground {
         let config = who.config.clone();
         let (transport, metrics): (Arc<dyn Transport>, Arc<dyn Fn() -> Metrics + Send + Sync>) =
             match &self.kind {
-                Kind::Memory(network) => {
+                Kind::Memory(network, _) => {
                     let process = Process {
                         peer: Peer { name: who.name.clone(), role: who.role, incarnation: who.incarnation },
                         cluster: who.cluster.to_owned(),
@@ -106,7 +177,7 @@ impl Ground {
                     let metrics = metrics_of(&transport);
                     (transport, metrics)
                 }
-                Kind::Simulated(network) => {
+                Kind::Simulated(network, _) => {
                     let process = simulated::Process {
                         name: who.name.clone(),
                         role: who.role,
@@ -133,8 +204,8 @@ impl Ground {
     pub(crate) async fn kill(&self, who: &Who, node: Node) -> SocketAddr {
         let address = node.transport.local_address();
         match &self.kind {
-            Kind::Memory(network) => assert!(network.kill(&who.name)),
-            Kind::Simulated(network) => assert!(network.kill(&who.name)),
+            Kind::Memory(network, _) => assert!(network.kill(&who.name)),
+            Kind::Simulated(network, _) => assert!(network.kill(&who.name)),
             Kind::Quic(_) => {
                 drop(node);
                 // The socket closes with its thread; there is no event for that.
@@ -155,6 +226,16 @@ impl Ground {
         link.send(Lane::Control, &mut |out| out.extend_from_slice(b"wait")).expect("an idle lane has room");
         a.recorder.holds().await;
         Some(held)
+    }
+
+    /// A way to a node on which faults can be set.
+    pub(crate) fn way(&self, to: &str, at: &Node) -> Way {
+        match &self.kind {
+            Kind::Memory(_, weather) | Kind::Simulated(_, weather) => {
+                Way::Simulated(named(to, at), weather.clone())
+            }
+            Kind::Quic(_) => Way::Quic(name(to), Proxy::start(at.transport.local_address())),
+        }
     }
 
     /// Two members, the first of which has dialled the second; and the two ends of their link.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use synod_transport::{
     BulkReceiver, CloseReason, Frames, Lane, Link, Metrics, Peer, Receiver, Refusal, Transport,
-    TransportError,
+    TransportError, Undelivered,
 };
 use tokio::sync::Notify;
 
@@ -18,6 +18,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) enum Heard {
     Connected(Peer, u64),
     Disconnected(Peer, u64, CloseReason),
+    Interrupted(u64, CloseReason),
+    Resumed(u64),
+    /// One call: session, bodies, what is known of them, why.
+    Returned(u64, Vec<Bytes>, Undelivered, CloseReason),
     /// One call: session, lane, bodies.
     Frames(u64, Lane, Vec<Bytes>),
     Datagram(u64, Bytes),
@@ -102,6 +106,40 @@ impl Recorder {
         .await
     }
 
+    /// Waits until a link was without a connection for the `nth` time, counted from 1.
+    pub(crate) async fn interrupted(&self, nth: usize) -> CloseReason {
+        self.until("a break", |heard| {
+            let mut breaks = heard.iter().filter_map(|event| match event {
+                Heard::Interrupted(_, reason) => Some(reason.clone()),
+                _ => None,
+            });
+            breaks.nth(nth - 1)
+        })
+        .await
+    }
+
+    /// Waits until a link got another connection for the `nth` time, counted from 1.
+    pub(crate) async fn resumed(&self, nth: usize) {
+        self.until("another connection", |heard| {
+            (heard.iter().filter(|event| matches!(event, Heard::Resumed(_))).count() >= nth).then_some(())
+        })
+        .await;
+    }
+
+    /// The bodies of all frames that came back, with what is known of them.
+    pub(crate) fn returned(heard: &[Heard]) -> Vec<(Bytes, Undelivered)> {
+        heard
+            .iter()
+            .filter_map(|event| match event {
+                Heard::Returned(_, bodies, known, _) => {
+                    Some(bodies.iter().map(|body| (body.clone(), *known)))
+                }
+                _ => None,
+            })
+            .flatten()
+            .collect()
+    }
+
     pub(crate) async fn refused(&self, what: &str, matches: impl Fn(&TransportError) -> bool) -> Refusal {
         self.until(what, |heard| {
             heard.iter().find_map(|event| match event {
@@ -160,6 +198,20 @@ impl Receiver for Recorder {
     fn connected(&self, link: Arc<dyn Link>) {
         self.links.lock().expect("no test panics here").push(link.clone());
         self.record(Heard::Connected(link.peer().clone(), link.session()));
+    }
+
+    fn interrupted(&self, link: &Arc<dyn Link>, reason: &CloseReason) {
+        assert_eq!(link.connection(), None);
+        self.record(Heard::Interrupted(link.session(), reason.clone()));
+    }
+
+    fn resumed(&self, link: &Arc<dyn Link>) {
+        assert!(link.connection().is_some());
+        self.record(Heard::Resumed(link.session()));
+    }
+
+    fn returned(&self, link: &Arc<dyn Link>, frames: Frames, known: Undelivered, reason: &CloseReason) {
+        self.record(Heard::Returned(link.session(), frames.collect(), known, reason.clone()));
     }
 
     fn disconnected(&self, peer: &Peer, session: u64, reason: CloseReason) {

@@ -9,15 +9,15 @@ use synod_transport::{Address, CloseReason, Lane, Link, LinkError, Role, StartEr
 use crate::grounds::{Ground, member, name, named, seed};
 use crate::recorder::{Heard, Recorder};
 
-const LANES: [Lane; 5] =
+pub(crate) const LANES: [Lane; 5] =
     [Lane::Control, Lane::Ordered(0), Lane::Ordered(1), Lane::Ordered(2), Lane::Ordered(3)];
 
-fn put(body: &[u8]) -> impl FnMut(&mut BytesMut) + '_ {
+pub(crate) fn put(body: &[u8]) -> impl FnMut(&mut BytesMut) + '_ {
     move |out| out.extend_from_slice(body)
 }
 
 /// Sends, waiting for room as long as it takes.
-async fn send(link: &dyn Link, lane: Lane, body: &[u8]) {
+pub(crate) async fn send(link: &dyn Link, lane: Lane, body: &[u8]) {
     loop {
         match link.send(lane, &mut put(body)) {
             Ok(()) => return,
@@ -27,7 +27,7 @@ async fn send(link: &dyn Link, lane: Lane, body: &[u8]) {
     }
 }
 
-fn numbered(number: u32, size: usize) -> Vec<u8> {
+pub(crate) fn numbered(number: u32, size: usize) -> Vec<u8> {
     let mut body = number.to_le_bytes().to_vec();
     body.resize(size.max(4), number as u8);
     body

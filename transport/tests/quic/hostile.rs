@@ -6,7 +6,9 @@ use quinn::{Connection, ConnectionError};
 use synod_transport::{Address, CloseReason, Identity, Lane, TransportError};
 
 use crate::recorder::{Heard, Node, Recorder};
-use crate::stranger::{authority, config, credential, hello, link, member, run, start_with, stranger};
+use crate::stranger::{
+    authority, config, credential, hello, link, link_with, member, run, start_with, stranger,
+};
 
 const CLAIM: [u8; 4] = u32::MAX.to_le_bytes();
 
@@ -35,13 +37,13 @@ fn a_frame_that_claims_four_gigabytes_ends_the_link_and_takes_no_memory() {
     run(async {
         let authority = authority();
         let before = peak();
-        for lane in [Lane::Control, Lane::Ordered(0)] {
+        for lane in [Lane::Control, Lane::Ordered(0), Lane::Fleeting] {
             let a = member(&authority, "a");
             let endpoint = stranger(Some(&credential(&authority, "b")));
             let (connection, mut control) = link(&endpoint, &a).await;
             match lane {
                 Lane::Control => control.write_all(&CLAIM).await.expect("written"),
-                Lane::Ordered(_) => {
+                Lane::Ordered(_) | Lane::Fleeting => {
                     let mut stream = connection.open_uni().await.expect("a stream");
                     stream.write_all(&[&[lane.number()], &CLAIM[..]].concat()).await.expect("written");
                 }
@@ -84,6 +86,52 @@ fn streams_of_unknown_kinds_second_lanes_and_large_headers_end_the_link() {
             stream.write_all(&bytes).await.expect("written");
             is_violation(&a, &connection, rule).await;
         }
+    });
+}
+
+#[test]
+fn acknowledgements_of_what_was_never_sent_end_the_link() {
+    run(async {
+        let authority = authority();
+        let ack = |lane: u8, count: u64| [&[0x12, lane][..], &count.to_le_bytes()].concat();
+        for (bytes, rule) in [
+            (ack(0, 1), "1 frames are claimed"),
+            (ack(4, u64::MAX), "frames are claimed"),
+            (ack(Lane::Fleeting.number(), 0), "lane 5"),
+            (ack(200, 0), "lane 200"),
+        ] {
+            let a = member(&authority, "a");
+            let endpoint = stranger(Some(&credential(&authority, "b")));
+            let (connection, _control) = link(&endpoint, &a).await;
+            let mut stream = connection.open_uni().await.expect("a stream");
+            stream.write_all(&bytes).await.expect("written");
+            is_violation(&a, &connection, rule).await;
+        }
+    });
+}
+
+#[test]
+fn a_peer_that_claims_what_it_cannot_have_received_is_not_gone_on_with() {
+    run(async {
+        let authority = authority();
+        let a = member(&authority, "a");
+        let endpoint = stranger(Some(&credential(&authority, "b")));
+        let (first, _control, session) = link_with(&endpoint, &a, |own| own).await;
+        let link = a.recorder.link(0).await;
+        link.send(Lane::Control, &mut |out| out.extend_from_slice(b"one")).expect("taken");
+        first.close(quinn::VarInt::from_u32(5), b"as if it broke");
+        a.recorder.interrupted(1).await;
+        // The same session, and two frames of the one that was sent.
+        let claim = move |_| session.claiming(2);
+        let (again, _control, _) = link_with(&endpoint, &a, claim).await;
+        let reason = a.recorder.disconnected(link.session()).await;
+        assert!(
+            matches!(&reason, CloseReason::Violation(text) if text.contains("2 frames are claimed")),
+            "{reason:?}"
+        );
+        assert!(matches!(again.closed().await, ConnectionError::ApplicationClosed(_)));
+        let back = Recorder::returned(&a.recorder.heard());
+        assert_eq!(back.len(), 1, "{back:?}");
     });
 }
 
@@ -137,7 +185,7 @@ fn hellos_that_are_none_are_refused() {
                 })
                 .await;
         }
-        let version = TransportError::Version { found: 7, supported: 1 };
+        let version = TransportError::Version { found: 7, supported: 2 };
         a.recorder.refused("another version", |error| *error == version).await;
         assert!(a.recorder.is_untouched());
     });
