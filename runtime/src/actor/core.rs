@@ -117,10 +117,15 @@ impl Core {
 
     /// Says to a peer that its message was not delivered.
     pub(crate) fn refuse(&self, session: &Arc<Session>, head: &Head, body: &Bytes, error: AskError) {
-        self.counters.refused.get_or_create(&vec![("cause", error.cause.as_str().to_owned())]).inc();
+        self.count_refusal(error.cause);
         if let Some((lane, head, body)) = session.refuse(head, body, error) {
             self.send_later(session.clone(), lane, head, body);
         }
+    }
+
+    /// Counts a message of a peer that is not delivered.
+    pub(crate) fn count_refusal(&self, cause: Cause) {
+        self.counters.refused.get_or_create(&vec![("cause", cause.as_str().to_owned())]).inc();
     }
 
     /// Sends a frame with a ready body as soon as its lane has room.

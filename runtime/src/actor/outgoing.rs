@@ -17,7 +17,7 @@ use super::letter::DeadLetter;
 use super::message::{Fault, LocalAnswer, LocalCall};
 use super::remote_message::RemoteMessage;
 use super::route::{Destination, Route};
-use crate::cluster::{Agreement, SendError, Session};
+use crate::cluster::{Agreement, Parcel, SendError, Session};
 use crate::error::{AskError, Cause};
 use crate::scope::Decoder;
 use crate::wire::{Agreed, Call, Form, Head, encode};
@@ -181,8 +181,14 @@ impl<M: RemoteMessage> Passage<'_, M> {
             Err(SendError::Encode) => Err(AskError::not_executed(Cause::Encode)),
             Err(SendError::TooLarge) => {
                 let body = self.body()?;
-                self.bulk_later(head, body);
-                Ok(())
+                match self.session.try_place(self.to.lane(), &head, body.len()) {
+                    Ok(parcel) => {
+                        self.carry(&head, parcel, body);
+                        Ok(())
+                    }
+                    Err(SendError::Full) => Err(AskError::not_executed(Cause::LinkFull)),
+                    Err(_) => Err(LOST),
+                }
             }
         }
     }
@@ -197,11 +203,7 @@ impl<M: RemoteMessage> Passage<'_, M> {
                     let room = timeout(limit, self.session.link().ready(self.to.lane())).await;
                     room.map_err(|_| AskError::not_executed(Cause::LinkFull))?.map_err(|_| LOST)?;
                 }
-                Err(SendError::TooLarge) => {
-                    let body = self.body()?;
-                    let sent = self.session.send_bulk(head, body).await;
-                    return sent.map_err(|_| AskError::unknown(Cause::LinkLost));
-                }
+                Err(SendError::TooLarge) => return self.send_large(head, limit).await,
             }
         }
     }
@@ -235,21 +237,45 @@ impl<M: RemoteMessage> Passage<'_, M> {
         Ok(body.freeze())
     }
 
-    /// Sends a large message without making the caller wait; it comes back if it does not get through.
-    fn bulk_later(&self, head: Head, body: Bytes) {
+    /// Sends a large message, waiting for its place in the lane and, for a tell, until the peer has it: so that nobody tells faster
+    /// than the link carries.
+    async fn send_large(&mut self, head: &Head, limit: Duration) -> Result<(), AskError> {
+        let body = self.body()?;
+        let place = timeout(limit, self.session.place(self.to.lane(), head, body.len())).await;
+        let parcel = place.map_err(|_| AskError::not_executed(Cause::LinkFull))?.map_err(|_| LOST)?;
+        let done = self.carry(head, parcel, body);
+        if matches!(head, Head::Tell(_)) {
+            // Whatever became of it: if the peer does not have it, it comes back.
+            let _ = done.await;
+        }
+        Ok(())
+    }
+
+    /// Sends the body of a large message, whatever becomes of the caller; it comes back if it does not get through. Gives where the
+    /// end of that is told.
+    fn carry(&self, head: &Head, parcel: Parcel, body: Bytes) -> oneshot::Receiver<()> {
         let (core, session) = (self.core.clone(), self.session.clone());
-        let target = self.to.target.clone();
+        let (target, head) = (self.to.target.clone(), head.clone());
+        let (done, told) = oneshot::channel();
         self.core.run(0, async move {
-            if session.send_bulk(&head, body.clone()).await.is_err() {
-                core.dead_letter(DeadLetter {
-                    node: target.node,
-                    actor: target.actor,
-                    message: M::ID.to_owned(),
-                    error: AskError::unknown(Cause::LinkLost),
-                    body: Some(body),
-                });
+            if let Err(error) = session.carry(parcel, body.clone()).await {
+                match head {
+                    Head::Ask(correlation, _) => {
+                        session.pending.answer(correlation, Err(error));
+                    }
+                    _ => core.dead_letter(DeadLetter {
+                        node: target.node,
+                        actor: target.actor,
+                        message: M::ID.to_owned(),
+                        error,
+                        body: Some(body),
+                    }),
+                }
             }
+            // The caller may have given up waiting.
+            let _ = done.send(());
         });
+        told
     }
 }
 

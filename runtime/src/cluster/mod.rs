@@ -3,15 +3,20 @@
 //! Which bytes travel is the transport's business, what they mean that of [`crate::storage`]'s and the driver's neighbours; here a
 //! peer has a [`synod_protocols::NodeId`] and a frame has an addressee.
 
+mod arrivals;
 mod courier;
+mod delivery;
 mod links;
+mod parcels;
 mod pending;
 mod session;
 mod sweeper;
 mod switchboard;
+mod unpacking;
 
 pub use courier::{Courier, Inbox};
 pub(crate) use links::{Links, Way};
+pub(crate) use parcels::Parcel;
 pub(crate) use session::{Agreement, SendError, Session};
 pub(crate) use sweeper::sweep;
 pub(crate) use switchboard::Switchboard;

@@ -11,10 +11,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::{Bytes, BytesMut};
 use synod_protocols::{NodeId, SessionId};
 use synod_transport::{Lane, Link, LinkError, Peer};
+use tokio::sync::Notify;
 
+use super::arrivals::Arrivals;
+use super::parcels::{Parcel, Parcels, Settled};
 use super::pending::Pending;
 use crate::address::node_id;
-use crate::error::AskError;
+use crate::error::{AskError, Cause};
 use crate::wire::{Agreed, EncodeError, Head, Manifest, MessageShape, split_number};
 
 /// How much of a large message is handed to the transport at once, in bytes.
@@ -30,6 +33,10 @@ pub(crate) struct Session {
     link: Arc<dyn Link>,
     node: NodeId,
     pub(crate) pending: Pending,
+    /// Large messages on their way out.
+    pub(crate) parcels: Parcels,
+    /// Large messages on their way in, and what waits for them.
+    pub(crate) arrivals: Arrivals,
     known: Mutex<Known>,
     /// Bytes of large messages that are not complete.
     bulk_bytes: AtomicUsize,
@@ -37,6 +44,8 @@ pub(crate) struct Session {
     waiting: AtomicUsize,
     /// The connection that carries the link, as machines have been told; 0 for none.
     carrier: AtomicU64,
+    /// Told when another connection carries it.
+    moved: Notify,
 }
 
 /// The bytes of one large message that is not complete.
@@ -71,10 +80,13 @@ impl Session {
             link,
             node,
             pending: Pending::default(),
+            parcels: Parcels::default(),
+            arrivals: Arrivals::default(),
             known: Mutex::default(),
             bulk_bytes: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             carrier: AtomicU64::new(0),
+            moved: Notify::new(),
         }
     }
 
@@ -86,6 +98,7 @@ impl Session {
     /// Another connection carries the link, or none; gives the one before.
     pub(crate) fn set_carrier(&self, number: Option<u64>) -> Option<SessionId> {
         let before = self.carrier.swap(number.unwrap_or(0), Ordering::AcqRel);
+        self.moved.notify_waiters();
         Some(before).filter(|number| *number != 0).map(SessionId)
     }
 
@@ -127,7 +140,7 @@ impl Session {
         }
     }
 
-    /// Appends one frame with a ready body, waiting for room in the lane; goes in bulk when it is too large for a frame.
+    /// Appends one frame with a ready body, waiting for room in the lane; goes as a large message when it is too large for a frame.
     pub(crate) async fn send_patiently(&self, lane: Lane, head: &Head, body: Bytes) -> Result<(), SendError> {
         loop {
             let mut append = |out: &mut BytesMut| {
@@ -137,7 +150,8 @@ impl Session {
             match self.send(lane, head, &mut append) {
                 Err(SendError::Full) => self.link.ready(lane).await.map_err(|_| SendError::Closed)?,
                 Err(SendError::TooLarge) => {
-                    return self.send_bulk(head, body).await.map_err(|_| SendError::Closed);
+                    let parcel = self.place(lane, head, body.len()).await?;
+                    return self.carry(parcel, body).await.map_err(|_| SendError::Closed);
                 }
                 other => return other,
             }
@@ -165,15 +179,77 @@ impl Session {
         matches!(sent, Err(SendError::Full | SendError::TooLarge)).then_some((lane, head, body))
     }
 
-    /// Sends a frame that is too large for a lane on a stream of its own. Its place among the lane's frames is lost.
-    pub(crate) async fn send_bulk(&self, head: &Head, mut body: Bytes) -> Result<(), LinkError> {
-        let mut header = BytesMut::new();
-        head.write(&mut header);
-        let mut stream = self.link.open_bulk(header.freeze()).await?;
+    /// Takes a place in a lane for a message that is too large for a frame. Whoever has it sends the body: what comes behind it in
+    /// the lane waits there.
+    pub(crate) fn try_place(&self, lane: Lane, head: &Head, size: usize) -> Result<Parcel, SendError> {
+        let (mut number, mut header) = (0, BytesMut::new());
+        let told = self.parcels.enter(|next| {
+            number = next;
+            Head::Parcel { number, size: size as u64 }.write(&mut header);
+            head.write(&mut header);
+            self.link.send(lane, &mut |out| out.extend_from_slice(&header))
+        });
+        match told {
+            Ok(told) => Ok(Parcel { number, header: header.freeze(), told }),
+            Err(LinkError::Full) => Err(SendError::Full),
+            Err(LinkError::Closed | LinkError::Broken(_) | LinkError::TooLarge { .. }) => {
+                Err(SendError::Closed)
+            }
+        }
+    }
+
+    /// The same, waiting for room in the lane.
+    pub(crate) async fn place(&self, lane: Lane, head: &Head, size: usize) -> Result<Parcel, SendError> {
+        loop {
+            match self.try_place(lane, head, size) {
+                Err(SendError::Full) => self.link.ready(lane).await.map_err(|_| SendError::Closed)?,
+                other => return other,
+            }
+        }
+    }
+
+    /// Sends the body of a large message, over one connection after the other, until the peer says that it has it. Must not be given
+    /// up before.
+    pub(crate) async fn carry(&self, parcel: Parcel, body: Bytes) -> Settled {
+        const GONE: Settled = Err(AskError::unknown(Cause::LinkLost));
+        let Parcel { number, header, mut told } = parcel;
+        loop {
+            let carrier = self.carrier();
+            tokio::select! {
+                biased;
+                settled = &mut told => return settled.unwrap_or(GONE),
+                // What breaks is sent again, and a peer that stops reading says why.
+                _ = self.stream(number, header.clone(), body.clone()) => {}
+            }
+            tokio::select! {
+                biased;
+                settled = &mut told => return settled.unwrap_or(GONE),
+                () = self.carried_anew(carrier) => {}
+            }
+        }
+    }
+
+    async fn stream(&self, number: u64, header: Bytes, mut body: Bytes) -> Result<(), LinkError> {
+        let mut stream = self.link.open_bulk(header).await?;
         while !body.is_empty() {
             stream.write(body.split_to(body.len().min(CHUNK))).await?;
         }
+        self.parcels.is_whole(number);
         stream.finish().await
+    }
+
+    /// Completes when another connection than `before` carries the link.
+    async fn carried_anew(&self, before: Option<SessionId>) {
+        loop {
+            let moved = self.moved.notified();
+            tokio::pin!(moved);
+            // Registered before the look, so that a change in between is not missed.
+            moved.as_mut().enable();
+            if self.carrier().is_some_and(|carrier| Some(carrier) != before) {
+                return;
+            }
+            moved.await;
+        }
     }
 
     /// Lets one more answer wait for room; `false` when too many do.

@@ -3,23 +3,25 @@
 //!
 //! What it cannot read is counted and passed over; nothing a peer sends makes it panic.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use synod_protocols::{SessionId, Timestamp};
 use synod_transport::{
     BulkReceiver, CloseReason, Frames, Lane, Link, Peer, Receiver, Refusal, Role, TransportError, Undelivered,
 };
 
 use super::courier::Inbox;
+use super::delivery::Sorted;
 use super::links::Links;
 use super::session::Session;
-use crate::actor::{Core, DeadLetter, Feed, Watcher, answer_lookup, enter_watch, leave_watch};
+use super::unpacking::{answered, collect, dead_letter, let_go, place, sort};
+use crate::actor::{Core, Watcher, answer_lookup, enter_watch, leave_watch};
 use crate::address::ProtocolId;
-use crate::error::{AskError, Cause};
-use crate::wire::{Head, MANIFEST_BYTES_MAX, Manifest, decode, encode_body, split_number};
+use crate::error::{AskError, Cause, Outcome};
+use crate::wire::{Head, MANIFEST_BYTES_MAX, Manifest, decode, encode_body};
 
 /// The receiver of one actor system.
 pub(crate) struct Switchboard {
@@ -134,15 +136,14 @@ impl Receiver for Switchboard {
 
     fn bulk(&self, link: &Arc<dyn Link>, header: Bytes, stream: Box<dyn BulkReceiver>) {
         let Some((core, session)) = self.known(link) else { return };
-        let mut rest = header.clone();
+        let mut rest = header;
         match Head::read(&mut rest) {
             Ok(Head::Protocol(protocol)) => match inbox_of(&core.links, &session, protocol) {
                 Some((inbox, carrier)) => inbox.bulk(session.node(), carrier, rest, stream),
                 None => core.hostile(&session, "protocol"),
             },
-            Ok(head @ (Head::Tell(_) | Head::Ask(..) | Head::Reply { .. } | Head::Returned { .. })) => {
-                let whole = collect(core.clone(), session, head, header, stream);
-                core.run(0, whole);
+            Ok(Head::Parcel { number, .. }) => {
+                core.run(0, collect(core.clone(), session, number, rest, stream))
             }
             Ok(_) => core.hostile(&session, "bulk"),
             Err(error) => core.hostile(&session, error.fault()),
@@ -163,78 +164,22 @@ impl Receiver for Switchboard {
     }
 }
 
-/// The messages of one batch by target, in the order in which the targets were first met.
-#[derive(Default)]
-struct Sorted {
-    groups: Vec<(u64, Vec<Bytes>)>,
-    positions: HashMap<u64, usize>,
-    last: usize,
-}
-
-impl Sorted {
-    fn add(&mut self, target: u64, frame: Bytes) {
-        if self.groups.get(self.last).is_none_or(|(known, _)| *known != target) {
-            self.last = *self.positions.entry(target).or_insert(self.groups.len());
-            if self.last == self.groups.len() {
-                self.groups.push((target, Vec::new()));
-            }
-        }
-        self.groups[self.last].1.push(frame);
-    }
-
-    fn deliver(self, core: &Core, session: &Arc<Session>) {
-        let received = core.now();
-        for (target, frames) in self.groups {
-            match core.registry.find(target) {
-                Ok(feed) => feed_with(core, session, &feed, received, frames),
-                Err(cause) => refuse_all(core, session, frames, cause),
-            }
-        }
-    }
-}
-
-fn feed_with(core: &Core, session: &Arc<Session>, feed: &Feed, received: Timestamp, mut frames: Vec<Bytes>) {
-    if session.peer().role == Role::Client {
-        let (allowed, denied) = frames.into_iter().partition(|frame| is_for_clients(feed, frame));
-        frames = allowed;
-        refuse_all(core, session, denied, Cause::Denied);
-    }
-    if let Err((refused, cause)) = feed.push_frames(session, received, frames) {
-        refuse_all(core, session, refused, cause);
-    }
-}
-
-fn is_for_clients(feed: &Feed, frame: &[u8]) -> bool {
-    let Ok((Head::Tell(call) | Head::Ask(_, call), _)) = Head::peek(frame) else { return false };
-    let (interface, _) = split_number(call.message);
-    feed.interfaces.iter().any(|offered| offered.number == interface && offered.clients)
-}
-
-fn refuse_all(core: &Core, session: &Arc<Session>, frames: Vec<Bytes>, cause: Cause) {
-    for mut frame in frames {
-        let Ok(head) = Head::read(&mut frame) else { unreachable!("its header has been read before") };
-        core.refuse(session, &head, &frame, AskError::not_executed(cause));
-    }
-}
-
 /// A frame of this node's that did not get through: its message comes back to whoever sent it.
 fn give_back(core: &Core, session: &Session, mut frame: Bytes, error: AskError) {
     match Head::read(&mut frame) {
-        Ok(Head::Tell(call)) => returned(core, session, call.message, call.target, error, frame),
+        Ok(Head::Tell(call)) => dead_letter(core, session, call.message, call.target, error, frame),
         Ok(Head::Ask(correlation, _)) => {
             session.pending.answer(correlation, Err(error));
+        }
+        // One that was written may have its place there.
+        Ok(Head::Parcel { number, .. }) if error.outcome == Outcome::NotExecuted => {
+            session.parcels.settle(number, Err(error));
         }
         // An answer, or a message on its way back: its sender hears from its own end of the link. Other requests end with the link.
         Ok(_) => {}
         // What could not be encoded, of which its sender knows.
         Err(_) => debug_assert!(frame.is_empty(), "a frame of this node's own"),
     }
-}
-
-fn returned(core: &Core, session: &Session, message: u32, target: u64, error: AskError, body: Bytes) {
-    let message = session.message_id(message).unwrap_or_default();
-    let node = session.peer().name.clone();
-    core.dead_letter(DeadLetter { node, actor: target, message, error, body: Some(body) });
 }
 
 /// Deals with one frame; messages to actors wait in `sorted`.
@@ -248,22 +193,22 @@ fn take(core: &Core, session: &Arc<Session>, mut frame: Bytes, sorted: &mut Sort
         Err(error) => return core.hostile(session, error.fault()),
     };
     if let Head::Tell(call) | Head::Ask(_, call) = &head {
-        return sorted.add(call.target, frame);
+        return sort(core, session, call.target, frame, sorted);
     }
     let body = frame.split_off(size);
     let understood = match head {
         Head::Tell(_) | Head::Ask(..) => true,
-        Head::Reply { correlation, .. } => {
-            // Nobody waits for an answer that comes too late.
-            session.pending.answer(correlation, Ok(body));
+        Head::Reply { .. } | Head::Returned { .. } => {
+            answered(core, session, head, body);
+            true
+        }
+        Head::Parcel { number, size } => place(core, session, (number, size), &body, sorted),
+        Head::Settled { number, refused } => {
+            session.parcels.settle(number, refused.map_or(Ok(()), Err));
             true
         }
         Head::Failure { correlation, error } => {
             session.pending.answer(correlation, Err(error));
-            true
-        }
-        Head::Returned { message, target, error } => {
-            returned(core, session, message, target, error, body);
             true
         }
         Head::Lookup(correlation) => match answer_lookup(core, session.peer().role, &body) {
@@ -297,37 +242,11 @@ fn reply(core: &Core, session: &Arc<Session>, correlation: u64, body: Bytes) -> 
     true
 }
 
-/// Reads a large message to its end and deals with it as with a frame.
-async fn collect(
-    core: Arc<Core>,
-    session: Arc<Session>,
-    head: Head,
-    header: Bytes,
-    mut stream: Box<dyn BulkReceiver>,
-) {
-    let limits = core.settings.limits;
-    let mut whole = BytesMut::from(&header[..]);
-    let mut held = session.hold();
-    while let Ok(chunk) = stream.read().await {
-        let Some(chunk) = chunk else {
-            let mut sorted = Sorted::default();
-            take(&core, &session, whole.freeze(), &mut sorted);
-            return sorted.deliver(&core, &session);
-        };
-        if whole.len() + chunk.len() > limits.message_bytes_max + header.len() {
-            return core.refuse(&session, &head, &Bytes::new(), AskError::not_executed(Cause::TooLarge));
-        }
-        if !held.more(chunk.len(), limits.bulk_bytes_max) {
-            return core.refuse(&session, &head, &Bytes::new(), AskError::not_executed(Cause::LinkFull));
-        }
-        whole.extend_from_slice(&chunk);
-    }
-    // A stream that broke was not received, and its sender knows.
-}
-
 /// A link is gone: what waited on it fails, and nobody watches over it any longer.
 fn part(core: &Core, gone: &Arc<Session>) {
+    gone.parcels.close();
     gone.pending.close();
+    let_go(core, gone);
     core.registry
         .unwatch(|watcher| matches!(watcher, Watcher::Remote(session, _) if Arc::ptr_eq(session, gone)));
 }

@@ -49,6 +49,21 @@ pub enum Head {
     Announce,
     /// A frame between protocol machines; the number names the protocol.
     Protocol(u64),
+    /// A message that is too large for a frame keeps its place in its lane with this, and its stream begins with it. The header of
+    /// the message itself follows.
+    Parcel {
+        /// The message's number on this link, counted by its sender from 1.
+        number: u64,
+        /// The bytes of its body.
+        size: u64,
+    },
+    /// The receiver has a large message as a whole, or will not take it.
+    Settled {
+        /// The message's number.
+        number: u64,
+        /// Why it is not taken.
+        refused: Option<AskError>,
+    },
 }
 
 /// What a message to an actor carries beside its body.
@@ -108,6 +123,8 @@ const SEQUENCE: u8 = 1 << 2;
 const EPOCH: u8 = 1 << 3;
 const TRACE: u8 = 1 << 4;
 const STREAM: u8 = 1 << 5;
+/// A large message is not taken; the cause follows.
+const REFUSED: u8 = 1;
 const CALL_FLAGS: u8 = NAMED | DEADLINE | SEQUENCE | EPOCH | TRACE | STREAM;
 
 impl Head {
@@ -135,6 +152,16 @@ impl Head {
             Self::Describe(correlation) => numbered(9, 0, *correlation, out),
             Self::Announce => out.put_slice(&[10, 0]),
             Self::Protocol(protocol) => numbered(11, 0, *protocol, out),
+            Self::Parcel { number, size } => {
+                numbered(12, 0, *number, out);
+                out.put_u64_le(*size);
+            }
+            Self::Settled { number, refused } => {
+                numbered(13, if refused.is_some() { REFUSED } else { 0 }, *number, out);
+                if let Some(error) = refused {
+                    out.put_slice(&[error.cause.code(), outcome_code(error.outcome)]);
+                }
+            }
         }
     }
 
@@ -164,6 +191,7 @@ impl Head {
         let allowed = match kind {
             1 | 2 => CALL_FLAGS,
             3 => STREAM,
+            13 => REFUSED,
             _ => 0,
         };
         if flags & !allowed != 0 {
@@ -184,6 +212,12 @@ impl Head {
             9 => Self::Describe(rest.long()?),
             10 => Self::Announce,
             11 => Self::Protocol(rest.long()?),
+            12 => Self::Parcel { number: rest.long()?, size: rest.long()? },
+            13 => {
+                let number = rest.long()?;
+                let refused = (flags & REFUSED != 0).then(|| rest.error()).transpose()?;
+                Self::Settled { number, refused }
+            }
             kind => return Err(EnvelopeError::Kind(kind)),
         })
     }
@@ -308,6 +342,9 @@ mod tests {
             Head::Describe(3),
             Head::Announce,
             Head::Protocol(4),
+            Head::Parcel { number: 6, size: 1 << 40 },
+            Head::Settled { number: 6, refused: None },
+            Head::Settled { number: 6, refused: Some(error) },
         ]
     }
 
@@ -323,6 +360,10 @@ mod tests {
         let failure = Head::Failure { correlation: 1, error: AskError::not_executed(Cause::MailboxFull) };
         assert_eq!(written(&failure), [4, 0, 1, 0, 0, 0, 0, 0, 0, 0, 3, 0]);
         assert_eq!(written(&Head::Announce), [10, 0]);
+        let parcel = Head::Parcel { number: 1, size: 2 };
+        assert_eq!(written(&parcel), [12, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0]);
+        let refused = Some(AskError::unknown(Cause::TooLarge));
+        assert_eq!(written(&Head::Settled { number: 1, refused }), [13, 1, 1, 0, 0, 0, 0, 0, 0, 0, 14, 1]);
     }
 
     #[test]
