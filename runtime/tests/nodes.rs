@@ -1,5 +1,8 @@
 //! Whole nodes in virtual time: nothing acknowledged is lost, and a seed is one run.
 
+#[path = "nodes/talk.rs"]
+mod talk;
+
 use synod::Node;
 use synod::protocols::sim::FaultKind;
 use synod::sim::simulate;
