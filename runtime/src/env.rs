@@ -37,13 +37,24 @@ pub trait Clock: Send + Sync + 'static {
     fn wall(&self) -> Duration;
 }
 
+/// What begins work on a thread.
+pub type Start = Box<dyn FnOnce() + Send>;
+
 /// Where work runs.
 pub trait Spawner: Send + Sync + 'static {
     /// How many places for actors there are, at least one. Work of one place runs on one thread.
     fn places(&self) -> usize;
 
     /// Runs `start` on the thread of place `place % places()`, where it may spawn local tasks and start actors.
-    fn start_at(&self, place: usize, start: Box<dyn FnOnce() + Send>);
+    fn start_at(&self, place: usize, start: Start);
+
+    /// Runs `start` on the thread that carries the node's links, if that is shared with protocols; gives it back if not.
+    ///
+    /// # Errors
+    /// Links have a thread of their own, or run with everything else.
+    fn start_by_links(&self, start: Start) -> Result<(), Start> {
+        Err(start)
+    }
 
     /// A worker of its own for disk work.
     ///

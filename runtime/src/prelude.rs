@@ -9,7 +9,7 @@ pub use crate::actor::{ActorRef, ActorSystem, LookupError, Reason, Scope, SpawnE
 pub use crate::error::{AskError, Cause, Outcome};
 
 // A node, and who it is.
-pub use crate::node::{Machine, Node, NodeBuilder, ServiceError, StartError};
+pub use crate::node::{LinkThread, Machine, Node, NodeBuilder, ServiceError, StartError};
 pub use synod_transport::{Authority, Identity, IdentityError, PeerName, Validity};
 
 // A replicated state machine.

@@ -31,6 +31,7 @@ macro_rules! suite {
     ($($room:ident::$rule:ident),* $(,)?) => {
         held_to!(memory, grounds::memory(), $($room::$rule),*);
         held_to!(quic, grounds::quic(), $($room::$rule),*);
+        held_to!(quic_on_a_shared_thread, grounds::quic_on_a_shared_thread(), $($room::$rule),*);
         held_to!(simulated, grounds::simulated(), $($room::$rule),*);
     };
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use synod::node::{Group, HttpConfig, KV, Node, NodeBuilder, NodeConfig, Override};
+use synod::node::{Group, HttpConfig, KV, LinkThread, Node, NodeBuilder, NodeConfig, Override};
 use synod::services::kv::Kv;
 use synod::transport::PeerName;
 use synod_gateway::{Config, Gateway, Member};
@@ -50,7 +50,10 @@ impl NodeCommand {
         actix_rt::System::new().block_on(async {
             let uncaught = |error| Failure::new(format!("cannot catch signals: {error}"));
             let mut ends = Ends::listen(input).map_err(uncaught)?;
-            let node = NodeBuilder::from_config(&config).map_err(sentence)?.start().await.map_err(sentence)?;
+            // The map is all that runs here, and quick.
+            let builder =
+                NodeBuilder::from_config(&config).map_err(sentence)?.link_thread(LinkThread::WithProtocols);
+            let node = builder.start().await.map_err(sentence)?;
             let end = async {
                 tokio::select! {
                     reason = ends.next() => {

@@ -19,6 +19,7 @@ use super::supervisor::Supervisor;
 use super::system::ActorSystem;
 use super::terminated::Reason;
 use crate::address::stable_hash;
+use crate::env::{Spawner, Start};
 use crate::error::{AskError, Cause};
 use crate::wire::{Head, encode_body};
 
@@ -89,7 +90,21 @@ impl ActorSystem {
         }
         let name = name.into();
         let place = stable_hash(name.as_bytes()) as usize;
-        self.bring(Some(name), place, factory).await
+        self.bring(Some(name), Spot::Place(place), factory).await
+    }
+
+    /// As [`ActorSystem::spawn`], beside the links where they share their thread with protocols: for actors that only hand on what arrives.
+    pub(crate) async fn spawn_by_links<A, S>(
+        &self,
+        name: String,
+        factory: impl Factory<A, S>,
+    ) -> Result<Spawned<A>, SpawnError>
+    where
+        A: Remote,
+        S: 'static,
+    {
+        let place = stable_hash(name.as_bytes()) as usize;
+        self.bring(Some(name), Spot::ByLinks(place), factory).await
     }
 
     /// Brings an actor to life that only holders of its reference reach. Such actors take places in turn.
@@ -101,13 +116,13 @@ impl ActorSystem {
         A: Remote,
         S: 'static,
     {
-        self.bring(None, self.next_place(), factory).await
+        self.bring(None, Spot::Place(self.next_place()), factory).await
     }
 
     async fn bring<A, S>(
         &self,
         name: Option<String>,
-        place: usize,
+        spot: Spot,
         factory: impl Factory<A, S>,
     ) -> Result<Spawned<A>, SpawnError>
     where
@@ -128,11 +143,13 @@ impl ActorSystem {
         };
         let (born, birth) = oneshot::channel();
         let cradle = feed.clone();
-        let start = move || {
-            // Whoever spawns may have given up waiting; the actor lives all the same.
-            let _ = born.send(launch(cradle, served, scope, factory));
-        };
-        core.settings.env.spawner.start_at(place, Box::new(start));
+        spot.start(
+            &*core.settings.env.spawner,
+            Box::new(move || {
+                // Whoever spawns may have given up waiting; the actor lives all the same.
+                let _ = born.send(launch(cradle, served, scope, factory));
+            }),
+        );
         let failed = match birth.await {
             Ok(Ok(address)) => return Ok(Spawned { core: core.clone(), target, address }),
             Ok(Err(panic)) => SpawnError::Panicked(panic),
@@ -157,6 +174,28 @@ impl ActorSystem {
             }
         }
         Ok(Offered { key: key.id, name: key.name, number, clients: served.clients })
+    }
+}
+
+/// Where an actor is to live.
+#[derive(Clone, Copy, Debug)]
+enum Spot {
+    /// At this place.
+    Place(usize),
+    /// Beside the links, or at this place where they have a thread of their own.
+    ByLinks(usize),
+}
+
+impl Spot {
+    fn start(self, spawner: &dyn Spawner, start: Start) {
+        match self {
+            Self::Place(place) => spawner.start_at(place, start),
+            Self::ByLinks(place) => {
+                if let Err(start) = spawner.start_by_links(start) {
+                    spawner.start_at(place, start);
+                }
+            }
+        }
     }
 }
 

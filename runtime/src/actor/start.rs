@@ -1,12 +1,15 @@
 //! Starts an actor system: opens its network, lets the switchboard hear it, keeps links to its peers.
 
 use std::sync::Arc;
+use std::sync::mpsc::channel;
+
+use synod_transport::Transport;
 
 use super::core::Core;
 use super::settings::Settings;
 use super::system::ActorSystem;
 use crate::cluster::{Switchboard, sweep};
-use crate::env::{NetworkError, Open};
+use crate::env::{Env, NetworkError, Open};
 
 /// Why an actor system did not start; nothing runs.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +32,7 @@ impl ActorSystem {
             return Err(SystemError::PanicAborts);
         }
         let core = Arc::new(Core::new(settings));
-        let transport = core.settings.env.network.open(Open {
+        let request = Open {
             name: core.settings.name.clone(),
             cluster: core.settings.cluster.clone(),
             role: core.settings.role,
@@ -37,7 +40,8 @@ impl ActorSystem {
             bind: core.settings.bind,
             seed: core.settings.env.seed,
             receiver: Arc::new(Switchboard::new(Arc::downgrade(&core))),
-        })?;
+        };
+        let transport = open(&core.settings.env, request)?;
         core.settings.metrics.show(&transport);
         core.links.attach(transport);
         core.run(0, sweep(Arc::downgrade(&core)));
@@ -46,4 +50,19 @@ impl ActorSystem {
         }
         Ok(Self::around(core))
     }
+}
+
+/// Opens the network on the thread that will carry the links: here, unless protocols share it.
+fn open(env: &Env, request: Open) -> Result<Arc<dyn Transport>, NetworkError> {
+    let (sender, opened) = channel();
+    let network = env.network.clone();
+    let start = Box::new(move || {
+        // It is waited for below.
+        let _ = sender.send(network.open(request));
+    });
+    if let Err(start) = env.spawner.start_by_links(start) {
+        start();
+    }
+    let gone = |_| NetworkError::Unusable("the thread that was to carry the links has ended".to_owned());
+    opened.recv().map_err(gone)?
 }

@@ -105,7 +105,9 @@ impl<P: Protocol> Driver<P> {
             };
             Actor::start(driver);
         };
-        spawner.start_at(place, Box::new(start));
+        if let Err(start) = spawner.start_by_links(Box::new(start)) {
+            spawner.start_at(place, start);
+        }
         handle
     }
 }

@@ -18,6 +18,7 @@ use crate::node::config::{KV, NodeConfig, RaftConfig};
 use crate::node::drivers::Drivers;
 use crate::node::error::StartError;
 use crate::node::handle::Node;
+use crate::node::link_thread::LinkThread;
 use crate::node::network::QuicNetwork;
 use crate::node::production::{Arbiters, SystemClock, entropy};
 use crate::storage::{DamagedLog, LogOptions, OpenReport, OpenStore, RealDisk, SetAside, Store};
@@ -35,6 +36,7 @@ pub struct NodeBuilder {
     directory: Option<PathBuf>,
     env: Option<Env>,
     places: Option<NonZeroUsize>,
+    links: LinkThread,
     raft: RaftConfig,
     open: BTreeSet<String>,
     log: LogOptions,
@@ -55,6 +57,7 @@ impl NodeBuilder {
             directory: None,
             env: None,
             places: None,
+            links: LinkThread::Own,
             raft: RaftConfig::default(),
             open: BTreeSet::new(),
             log: LogOptions::default(),
@@ -136,6 +139,12 @@ impl NodeBuilder {
         self
     }
 
+    /// Which thread carries the links; by default one of its own.
+    pub fn link_thread(mut self, links: LinkThread) -> Self {
+        self.links = links;
+        self
+    }
+
     /// Timing and sizes of consensus.
     pub fn raft(mut self, raft: RaftConfig) -> Self {
         self.raft = raft;
@@ -214,9 +223,9 @@ impl NodeBuilder {
         };
         Ok(Env {
             clock: Arc::new(SystemClock::default()),
-            spawner: Arc::new(Arbiters::start(self.places).map_err(StartError::Threads)?),
+            spawner: Arc::new(Arbiters::start(self.places, self.links).map_err(StartError::Threads)?),
             seed: entropy().map_err(StartError::Threads)?,
-            network: Arc::new(QuicNetwork::new(identity)),
+            network: Arc::new(QuicNetwork::new(identity, self.links)),
             disk: disk.map(|disk| Arc::new(disk) as _),
         })
     }

@@ -8,16 +8,18 @@ use synod_transport::quic::QuicTransport;
 use synod_transport::{Config, Identity, StartError, Transport};
 
 use crate::env::{Network, NetworkError, Open};
+use crate::node::link_thread::LinkThread;
 
 /// Opens QUIC endpoints that show one identity.
 pub(crate) struct QuicNetwork {
     identity: Identity,
+    links: LinkThread,
 }
 
 impl QuicNetwork {
     /// A network on which this identity is shown.
-    pub(crate) fn new(identity: Identity) -> Self {
-        Self { identity }
+    pub(crate) fn new(identity: Identity, links: LinkThread) -> Self {
+        Self { identity, links }
     }
 }
 
@@ -32,7 +34,15 @@ impl Network for QuicNetwork {
             )));
         }
         let config = Config::lan(bind);
-        match QuicTransport::start(config, self.identity.clone(), incarnation.0, seed, receiver) {
+        let started = match self.links {
+            LinkThread::Own => {
+                QuicTransport::start(config, self.identity.clone(), incarnation.0, seed, receiver)
+            }
+            LinkThread::WithProtocols | LinkThread::Callers => {
+                QuicTransport::start_here(config, &self.identity, incarnation.0, seed, receiver)
+            }
+        };
+        match started {
             Ok(transport) => Ok(transport),
             Err(StartError::Bind { address, source }) => Err(NetworkError::Bind { address, source }),
             Err(error) => Err(NetworkError::Unusable(error.to_string())),

@@ -11,7 +11,8 @@ use actix_rt::{Arbiter, System};
 use synod_protocols::Timestamp;
 use tokio::time::Instant;
 
-use crate::env::{Clock, Spawner};
+use crate::env::{Clock, Spawner, Start};
+use crate::node::link_thread::LinkThread;
 use crate::storage::{ThreadWorker, Worker};
 
 /// Monotonic time since this clock was made; follows tokio's clock, which a simulation may pause.
@@ -19,9 +20,10 @@ pub(crate) struct SystemClock {
     origin: Instant,
 }
 
-/// Places for actors: one arbiter, that is one thread, each.
+/// Places for actors: one arbiter, that is one thread, each; and one for the links, if they share it with protocols.
 pub(crate) struct Arbiters {
     arbiters: Vec<Arbiter>,
+    links: Option<Arbiter>,
 }
 
 impl Default for SystemClock {
@@ -42,17 +44,18 @@ impl Clock for SystemClock {
 }
 
 impl Arbiters {
-    /// Starts `count` arbiters, or one per core.
+    /// Starts `count` arbiters, or one per core, and the one that links may need.
     ///
     /// # Errors
     /// When no actix system runs on this thread, or the operating system gives no thread.
-    pub(crate) fn start(count: Option<NonZeroUsize>) -> io::Result<Self> {
+    pub(crate) fn start(count: Option<NonZeroUsize>, links: LinkThread) -> io::Result<Self> {
         if System::try_current().is_none() {
             return Err(io::Error::other("a node starts inside an actix system: use #[actix::main]"));
         }
         let count = count.or_else(|| available_parallelism().ok()).map_or(1, NonZeroUsize::get);
         let arbiters = (0..count).map(|_| Arbiter::try_new()).collect::<io::Result<_>>()?;
-        Ok(Self { arbiters })
+        let links = (links == LinkThread::WithProtocols).then(Arbiter::try_new).transpose()?;
+        Ok(Self { arbiters, links })
     }
 }
 
@@ -61,9 +64,15 @@ impl Spawner for Arbiters {
         self.arbiters.len()
     }
 
-    fn start_at(&self, place: usize, start: Box<dyn FnOnce() + Send>) {
+    fn start_at(&self, place: usize, start: Start) {
         // An arbiter that has stopped takes nothing: the node is shutting down, and so is whoever asked.
         self.arbiters[place % self.arbiters.len()].spawn_fn(start);
+    }
+
+    fn start_by_links(&self, start: Start) -> Result<(), Start> {
+        let Some(links) = &self.links else { return Err(start) };
+        links.spawn_fn(start);
+        Ok(())
     }
 
     fn worker(&self, name: &str) -> io::Result<Arc<dyn Worker>> {
@@ -73,7 +82,7 @@ impl Spawner for Arbiters {
 
 impl Drop for Arbiters {
     fn drop(&mut self) {
-        for arbiter in &self.arbiters {
+        for arbiter in self.arbiters.iter().chain(&self.links) {
             arbiter.stop();
         }
     }

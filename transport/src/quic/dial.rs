@@ -9,7 +9,6 @@ use tokio::time::{sleep, timeout};
 
 use super::close::handshake_error;
 use super::connection::open;
-use super::footing::Tasks;
 use super::handshake::{Outcome, accepted, dialled};
 use super::hub::Hub;
 use super::verify::Examiner;
@@ -76,7 +75,7 @@ async fn resolve(hub: &Hub, endpoint: &str) -> Result<Vec<SocketAddr>, Transport
     if let Ok(address) = endpoint.parse() {
         return Ok(vec![address]);
     }
-    if let Tasks::Local = hub.tasks {
+    if !hub.names {
         return Err(TransportError::Unreachable("a simulated network has no names".to_owned()));
     }
     let found = tokio::net::lookup_host(endpoint)

@@ -1,7 +1,8 @@
 //! The QUIC implementation of the transport contract: a socket, a thread of its own with a current-thread runtime, and the handle
 //! that users hold.
 //!
-//! One thread moves several times more messages than a pool of them (measured), and user code cannot stall it.
+//! One thread moves several times more messages than a pool of them (measured), and user code cannot stall it; unless its user says
+//! that the transport is to share a thread with what talks most to it.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,11 +15,11 @@ use futures_util::future::{BoxFuture, LocalBoxFuture};
 use quinn::{Endpoint, TransportConfig, VarInt};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, mpsc, oneshot};
-use tokio::task::{AbortHandle, LocalSet};
+use tokio::task::{AbortHandle, LocalSet, spawn_local};
 use tokio::time::timeout;
 
 use super::dial::{accept_all, keep};
-use super::footing::{Footing, World};
+use super::footing::{Footing, Tasks, World};
 use super::goodbye::Goodbyes;
 use super::hub::Hub;
 use super::settings;
@@ -80,7 +81,7 @@ impl QuicTransport {
         let (transport, inbox) = Self::of(&parts, address);
         let started = {
             let _within = runtime.enter();
-            Footing::real(socket).map_err(failed).and_then(|footing| parts.assemble(footing))
+            Footing::real(socket, Tasks::Thread).map_err(failed).and_then(|footing| parts.assemble(footing))
         };
         let hub = match started {
             Ok(started) => started,
@@ -95,6 +96,27 @@ impl QuicTransport {
             .spawn(move || run(runtime, hub, inbox))
             .map_err(StartError::Thread)?;
         Ok(Arc::new(transport))
+    }
+
+    /// As [`QuicTransport::start`], on the calling thread instead of one of its own: within a local set on a runtime with time and
+    /// network, where it runs as one local task. What blocks that thread blocks the links.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing runs then and the address is free.
+    pub fn start_here(
+        config: Config,
+        identity: &Identity,
+        incarnation: u64,
+        seed: u64,
+        receiver: Arc<dyn Receiver>,
+    ) -> Result<Arc<Self>, StartError> {
+        let parts = Parts::new(config, identity, World::real(), incarnation, seed, receiver)?;
+        let bind = parts.config.bind;
+        let failed = |source: io::Error| StartError::Bind { address: bind, source };
+        let socket = settings::socket(&parts.config)?;
+        let address = socket.local_addr().map_err(failed)?;
+        let footing = Footing::real(socket, Tasks::Local).map_err(failed)?;
+        Ok(Self::start_within(parts, footing, address, |body| drop(spawn_local(body()))))
     }
 
     /// Starts a transport whose tasks are all of one future, which `spawn` is given to run where it likes; dropping that future is
@@ -207,7 +229,7 @@ impl Parts {
         let bind = self.config.bind;
         let failed = |source: io::Error| StartError::Bind { address: bind, source };
         let unusable = |reason| StartError::Identity { name: self.name.to_string(), reason };
-        let Footing { socket, runtime, tasks, endpoint, server, client } = footing;
+        let Footing { socket, runtime, tasks, names, endpoint, server, client } = footing;
         let (crypto, _) = self.tls.for_dialer().map_err(unusable)?;
         let server = settings::server(server(crypto), &self.config, self.connection.clone());
         let endpoint = settings::endpoint(endpoint, &self.config)?;
@@ -229,6 +251,7 @@ impl Parts {
             handshakes: Arc::new(Semaphore::new(self.config.handshakes_max)),
             goodbyes: Goodbyes::new(tasks),
             tasks,
+            names,
             config: self.config,
         }))
     }

@@ -8,6 +8,7 @@ use std::io;
 use std::net::UdpSocket;
 use std::sync::Arc;
 
+use super::local_runtime::LocalRuntime;
 use quinn::{AsyncUdpSocket, ClientConfig, EndpointConfig, Runtime, ServerConfig, TokioRuntime};
 use rustls::crypto::CryptoProvider;
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
@@ -21,6 +22,8 @@ pub(crate) struct Footing {
     pub(crate) runtime: Arc<dyn Runtime>,
     /// Where our tasks run.
     pub(crate) tasks: Tasks,
+    /// Whether addresses may bear names, which the operating system resolves.
+    pub(crate) names: bool,
     /// Settings of an endpoint: connection ids and resets draw on the chance in them.
     pub(crate) endpoint: EndpointConfig,
     /// Makes the settings for those who dial us: address validation has a key and a clock.
@@ -46,17 +49,21 @@ pub(crate) struct World {
 pub(crate) enum Tasks {
     /// On the runtime of the transport's own thread.
     Thread,
-    /// In the local set of the task that starts them, with the rest of a simulated process.
+    /// In the local set of the task that starts them, with whatever else runs on that thread.
     Local,
 }
 
 impl Footing {
     /// The operating system's socket, clock and chance; within the runtime that is to watch the socket.
-    pub(crate) fn real(socket: UdpSocket) -> io::Result<Self> {
+    pub(crate) fn real(socket: UdpSocket, tasks: Tasks) -> io::Result<Self> {
         Ok(Self {
             socket: TokioRuntime.wrap_udp_socket(socket)?,
-            runtime: Arc::new(TokioRuntime),
-            tasks: Tasks::Thread,
+            runtime: match tasks {
+                Tasks::Thread => Arc::new(TokioRuntime),
+                Tasks::Local => Arc::new(LocalRuntime),
+            },
+            tasks,
+            names: true,
             endpoint: EndpointConfig::default(),
             server: Box::new(ServerConfig::with_crypto),
             client: Box::new(ClientConfig::new),

@@ -39,6 +39,8 @@ pub(crate) struct Hub {
     pub(crate) handshakes: Arc<Semaphore>,
     pub(crate) goodbyes: Goodbyes,
     pub(crate) tasks: Tasks,
+    /// Whether addresses may bear names.
+    pub(crate) names: bool,
 }
 
 impl Hub {

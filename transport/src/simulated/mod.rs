@@ -17,7 +17,6 @@ mod host;
 mod identity;
 mod network;
 mod process;
-mod quinn_runtime;
 mod socket;
 mod tokens;
 

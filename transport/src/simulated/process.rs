@@ -7,14 +7,13 @@ use futures_util::future::LocalBoxFuture;
 use super::chance::Chance;
 use super::clock::{Wall, WallClock};
 use super::network::Network;
-use super::quinn_runtime::LocalRuntime;
 use super::socket::Socket;
 use super::tokens;
 use crate::config::Config;
 use crate::contract::Receiver;
 use crate::error::StartError;
 use crate::peer::{PeerName, Role};
-use crate::quic::{Footing, Parts, QuicTransport, Tasks, World};
+use crate::quic::{Footing, LocalRuntime, Parts, QuicTransport, Tasks, World};
 
 /// Who a process on the simulated network is.
 #[derive(Clone)]
@@ -72,6 +71,7 @@ pub fn start(
         socket: Arc::new(Socket::new(network.clone(), place)),
         runtime: Arc::new(LocalRuntime),
         tasks: Tasks::Local,
+        names: false,
     };
     Ok(QuicTransport::start_within(parts, footing, address, spawn))
 }

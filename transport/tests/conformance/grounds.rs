@@ -1,5 +1,5 @@
-//! The grounds on which the suite runs: the in-memory network in virtual time, QUIC on loopback in real time, and QUIC over simulated
-//! datagrams in virtual time.
+//! The grounds on which the suite runs: the in-memory network in virtual time, QUIC on loopback in real time, on threads of its own and
+//! on the test's, and QUIC over simulated datagrams in virtual time.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -25,7 +25,7 @@ pub(crate) struct Ground {
 
 enum Kind {
     Memory(Network, Weather),
-    Quic(Box<Authority>),
+    Quic(Box<Authority>, Thread),
     Simulated(simulated::Network, Weather),
 }
 
@@ -96,14 +96,29 @@ impl Way {
     }
 }
 
+/// Where QUIC runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Thread {
+    Own,
+    Shared,
+}
+
 pub(crate) fn memory() -> Ground {
     let weather = Weather::default();
     Ground { kind: Kind::Memory(Network::new(weather.clone()), weather) }
 }
 
 pub(crate) fn quic() -> Ground {
+    on_loopback(Thread::Own)
+}
+
+pub(crate) fn quic_on_a_shared_thread() -> Ground {
+    on_loopback(Thread::Shared)
+}
+
+fn on_loopback(thread: Thread) -> Ground {
     let authority = Authority::create("shop", Validity::days(1)).expect("an authority");
-    Ground { kind: Kind::Quic(Box::new(authority)) }
+    Ground { kind: Kind::Quic(Box::new(authority), thread) }
 }
 
 pub(crate) fn simulated() -> Ground {
@@ -113,9 +128,9 @@ pub(crate) fn simulated() -> Ground {
 
 /// Runs one test: simulations under a paused clock, QUIC on loopback under the real one.
 pub(crate) fn run<F: Future<Output = ()>>(ground: Ground, test: impl FnOnce(Ground) -> F) {
-    let paused = !matches!(ground.kind, Kind::Quic(_));
+    let paused = !matches!(ground.kind, Kind::Quic(..));
     let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
+        .enable_all()
         .start_paused(paused)
         .build()
         .expect("a runtime");
@@ -168,12 +183,18 @@ impl Ground {
                     let counted = transport.clone();
                     (transport, Arc::new(move || counted.metrics()))
                 }
-                Kind::Quic(authority) => {
+                Kind::Quic(authority, thread) => {
                     let credential = authority
                         .issue_in(who.cluster, &who.name, who.role, Validity::days(1))
                         .expect("a credential");
                     let identity = Identity::from_credential(&credential).expect("an identity");
-                    let transport = QuicTransport::start(config, identity, who.incarnation, seed, receiver)?;
+                    let incarnation = who.incarnation;
+                    let transport = match thread {
+                        Thread::Own => QuicTransport::start(config, identity, incarnation, seed, receiver)?,
+                        Thread::Shared => {
+                            QuicTransport::start_here(config, &identity, incarnation, seed, receiver)?
+                        }
+                    };
                     let metrics = metrics_of(&transport);
                     (transport, metrics)
                 }
@@ -206,9 +227,9 @@ impl Ground {
         match &self.kind {
             Kind::Memory(network, _) => assert!(network.kill(&who.name)),
             Kind::Simulated(network, _) => assert!(network.kill(&who.name)),
-            Kind::Quic(_) => {
+            Kind::Quic(..) => {
                 drop(node);
-                // The socket closes with its thread; there is no event for that.
+                // The socket closes with its thread or task; there is no event for that.
                 while std::net::UdpSocket::bind(address).is_err() {
                     tokio::task::yield_now().await;
                 }
@@ -217,10 +238,10 @@ impl Ground {
         address
     }
 
-    /// Keeps the transport of `a` from doing anything until what is returned is dropped. In a simulation it does nothing anyway
-    /// while the test does not wait. A frame from `b` on the control lane is what its thread is held with.
+    /// Keeps the transport of `a` from doing anything until what is returned is dropped. One that shares the test's thread does nothing
+    /// anyway while the test does not wait. A frame from `b` on the control lane is what its thread is held with.
     pub(crate) async fn hold(&self, a: &Node, b: &Node) -> Option<Sender<()>> {
-        let Kind::Quic(_) = self.kind else { return None };
+        let Kind::Quic(_, Thread::Own) = self.kind else { return None };
         let held = a.recorder.shut();
         let link = b.recorder.link(0).await;
         link.send(Lane::Control, &mut |out| out.extend_from_slice(b"wait")).expect("an idle lane has room");
@@ -234,7 +255,7 @@ impl Ground {
             Kind::Memory(_, weather) | Kind::Simulated(_, weather) => {
                 Way::Simulated(named(to, at), weather.clone())
             }
-            Kind::Quic(_) => Way::Quic(name(to), Proxy::start(at.transport.local_address())),
+            Kind::Quic(..) => Way::Quic(name(to), Proxy::start(at.transport.local_address())),
         }
     }
 

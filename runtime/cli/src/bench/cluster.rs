@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use synod::prelude::Node;
+use synod::node::{LinkThread, Node};
 use synod::services::kv::Kv;
 use synod_gateway::Status;
 use tempfile::TempDir;
@@ -61,7 +61,10 @@ impl Cluster {
     /// # Errors
     /// When the client does not start.
     pub(crate) async fn client(&self) -> Result<(Node, Kv), Failure> {
-        let mut builder = Node::client(CLUSTER, CLIENT).tls(client_identity(self.root.path())?);
+        // As the clients of others have it: what asks also reads the socket.
+        let mut builder = Node::client(CLUSTER, CLIENT)
+            .tls(client_identity(self.root.path())?)
+            .link_thread(LinkThread::Callers);
         for place in &self.places {
             builder = builder.peer(&place.name, place.quic.to_string()).map_err(failure)?;
         }

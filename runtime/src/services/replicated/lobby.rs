@@ -111,7 +111,7 @@ impl Lobby {
         if !desks.contains(&name) {
             let services = self.services.clone();
             let desk = move || Desk::<CLIENTS> { services: services.clone() };
-            self.system.spawn(name.clone(), desk).await?;
+            self.system.spawn_by_links(name.clone(), desk).await?;
             desks.insert(name);
         }
         Ok(())

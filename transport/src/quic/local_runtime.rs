@@ -1,4 +1,4 @@
-//! Where quinn's tasks run in a simulation: with the rest of their process, in virtual time.
+//! Where quinn's tasks run when they share a thread: in the local set of whoever starts them, in virtual time in a simulation.
 
 use std::future::Future;
 use std::io;
@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use quinn::{AsyncTimer, AsyncUdpSocket, Runtime, TokioRuntime};
 
-/// Tasks in the local set of whoever starts them, timers of tokio's clock, which simulations pause.
+/// Tasks in the local set of whoever starts them, timers of tokio's clock, which simulations pause. Sockets are made before.
 #[derive(Debug)]
 pub(crate) struct LocalRuntime;
 
@@ -23,7 +23,7 @@ impl Runtime for LocalRuntime {
     }
 
     fn wrap_udp_socket(&self, _socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
-        Err(io::Error::new(io::ErrorKind::Unsupported, "a simulation has no socket of the operating system"))
+        Err(io::Error::new(io::ErrorKind::Unsupported, "an endpoint here keeps the socket it was given"))
     }
 
     fn now(&self) -> Instant {
