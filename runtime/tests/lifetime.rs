@@ -1,11 +1,11 @@
 //! Whole nodes on the operating system's clock, network and disk: what they show, and that nothing of one is left when it has gone.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
-use synod::node::{Node, NodeBuilder, StartError};
+use synod::node::{LinkThread, Node, NodeBuilder, StartError};
 use synod::services::kv::{Call, Consistency, Expect, Put};
 use synod::storage::OpenError;
 use synod::transport::{Authority, Identity, PeerName, Role, Validity};
@@ -23,10 +23,14 @@ fn authority() -> Authority {
     Authority::create("test", Validity::days(1)).expect("an authority")
 }
 
-fn builder(authority: &Authority, name: &str) -> NodeBuilder {
+fn identity(authority: &Authority, name: &str, role: Role) -> Identity {
     let peer = PeerName::new(name).expect("a name");
-    let credential = authority.issue(&peer, Role::Member, Validity::days(1)).expect("a credential");
-    let identity = Identity::from_credential(&credential).expect("an identity");
+    let credential = authority.issue(&peer, role, Validity::days(1)).expect("a credential");
+    Identity::from_credential(&credential).expect("an identity")
+}
+
+fn builder(authority: &Authority, name: &str) -> NodeBuilder {
+    let identity = identity(authority, name, Role::Member);
     Node::builder("test", name).tls(identity).bind(SocketAddr::from(([127, 0, 0, 1], 0)))
 }
 
@@ -84,5 +88,33 @@ fn the_metrics_show_whom_the_network_refused() {
         }
         stranger.shutdown(GRACE).await;
         node.shutdown(GRACE).await;
+    });
+}
+
+#[test]
+fn links_work_on_whatever_thread_and_leave_their_address_free() {
+    run(async {
+        let authority = authority();
+        for links in [LinkThread::Own, LinkThread::WithProtocols, LinkThread::Callers] {
+            let directory = tempfile::tempdir().expect("a directory");
+            let node = builder(&authority, "a").link_thread(links).directory(directory.path());
+            let node = node.open_to_clients("kv").start().await.expect("a node");
+            let _served = node.kv("kv", ["a"]).await.expect("a map");
+            let address = node.system().transport().local_address();
+
+            let client = Node::client("test", "c").tls(identity(&authority, "c", Role::Client));
+            let client = client.link_thread(links).peer("a", address.to_string()).expect("a name");
+            let client = client.start().await.expect("a client");
+            let kv = client.remote_kv("kv", ["a"]).expect("a map");
+            let (key, value) = (format!("{links:?}"), Bytes::from_static(b"v"));
+            let put = Put { key: key.clone(), value: value.clone(), lease: None, expect: Expect::Absent };
+            kv.put(put, Call::default()).await.expect("written");
+            let read = kv.get(&key, Consistency::Linearizable).await.expect("read");
+            assert_eq!(read.value.expect("there").value, value, "{links:?}");
+
+            client.shutdown(GRACE).await;
+            node.shutdown(GRACE).await;
+            UdpSocket::bind(address).unwrap_or_else(|error| panic!("{links:?}: {address}: {error}"));
+        }
     });
 }
