@@ -317,6 +317,33 @@ fn members_come_and_go_and_the_leader_goes_too() {
 }
 
 #[test]
+fn leadership_is_handed_over_from_anywhere_and_never_to_who_cannot_lead() {
+    simulate(34, &NAMES, |simulation| async move {
+        let cluster = Cluster::new(simulation, RaftConfig::default()).await;
+        let replicas = run_by(&cluster, &Group::of(["a", "b"]).others(["c"])).await;
+        replicas["a"].execute(&5, DEADLINE).await.expect("two of two");
+        let number = |name: &str| synod::address::node_id(&named(name));
+        let leader = replicas["a"].leader().await;
+        let (first, second) = if leader == number("a") { ("a", "b") } else { ("b", "a") };
+        let asked = async |name: &str, to: Option<&str>| replicas[name].transfer(to.map(number), DEADLINE).await;
+        assert_eq!(asked(second, Some(second)).await, Ok(number(second)), "asked of who shall lead");
+        assert_eq!(asked("c", Some(first)).await, Ok(number(first)), "asked of who is no member");
+        assert_eq!(asked(second, Some(first)).await, Ok(number(first)), "who leads already");
+        assert_eq!(asked(first, None).await, Ok(number(second)));
+        let refused = |reason| Err(ReplicaError::not_executed(ReplicaCause::Successor(reason)));
+        assert_eq!(asked(first, Some("c")).await, refused(NoSuccessor::Stranger(number("c"))));
+        let change = Change { learners: numbers(&["c"]), ..voters(&["a", "b"]) };
+        replicas["a"].change_members(&change, PATIENCE).await.expect("c learns");
+        let learner = asked("c", Some("c")).await;
+        assert_eq!(learner, refused(NoSuccessor::Learner(number("c"))));
+        let alone = Change { learners: numbers(&[second, "c"]), ..voters(&[first]) };
+        replicas["a"].change_members(&alone, PATIENCE).await.expect("one decides");
+        assert_eq!(asked(second, None).await, refused(NoSuccessor::Nobody));
+        replicas["c"].execute(&7, DEADLINE).await.expect("the leader goes on");
+    });
+}
+
+#[test]
 fn whoever_is_no_member_passes_on_what_it_is_asked() {
     simulate(35, &NAMES, |simulation| async move {
         let cluster = Cluster::new(simulation, RaftConfig::default()).await;

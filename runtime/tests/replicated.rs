@@ -260,7 +260,7 @@ fn requests_at_survivors_take_effect_exactly_once_while_leaders_are_killed() {
                     for name in &survivors {
                         if node_id(name) == leading {
                             // A transfer that fails leaves the leader where it is, which is as good a victim's neighbour.
-                            let _ = cluster.at(name).counter.transfer(Some(node_id(&victim))).await;
+                            let _ = cluster.at(name).counter.transfer(Some(node_id(&victim)), DEADLINE).await;
                         }
                     }
                     sleep(Duration::from_millis(60)).await;
@@ -502,7 +502,7 @@ fn a_leader_that_came_back_is_found_at_once_by_a_client_that_knew_its_earlier_pr
             sleep(Duration::from_secs(6)).await;
             let kv = cluster.at(&second).kv;
             let service = kv.replicated().expect("a member has a replica");
-            assert_eq!(service.transfer(Some(node_id(&first))).await, Ok(node_id(&first)));
+            assert_eq!(service.transfer(Some(node_id(&first)), DEADLINE).await, Ok(node_id(&first)));
             assert_eq!(cluster.leader().await, first);
             *leads.borrow_mut() = false;
         };

@@ -10,6 +10,7 @@ use thiserror::Error;
 use crate::log::SessionTag;
 use crate::raft::membership::{Duty, MembersError};
 use crate::raft::status::Status;
+use crate::raft::successor::SuccessorError;
 use crate::types::{LogIndex, LogTime, NodeId, Outcome};
 
 /// A request; its token gets exactly one [`Reply`].
@@ -111,6 +112,9 @@ pub enum Refusal {
     /// Leadership is being handed over. Nothing changed.
     #[error("leadership is being handed over")]
     Transferring,
+    /// Leadership cannot be handed to whom it was asked for. Nothing changed.
+    #[error("{0}")]
+    Successor(SuccessorError),
     /// The transfer did not come about in time, or another node was elected. Leadership may still move.
     #[error("leadership was not taken over")]
     TransferFailed,
@@ -147,6 +151,7 @@ impl Refusal {
             | Self::TooLarge { .. }
             | Self::NoSpace
             | Self::Transferring
+            | Self::Successor(_)
             | Self::Members(_)
             | Self::ChangeInProgress
             | Self::SnapshotFailed

@@ -6,11 +6,29 @@ use crate::log::Position;
 use crate::protocol::Outbox;
 use crate::raft::command::{Refusal, Reply};
 use crate::raft::election::Campaign;
+use crate::raft::leadership::Leadership;
 use crate::raft::membership::Duty;
 use crate::raft::message::Message;
-use crate::raft::progress::Progress;
 use crate::raft::state::{Handover, Raft, Standing, Timer};
+use crate::raft::successor::SuccessorError;
 use crate::types::{NodeId, Term, Timestamp, Token};
+
+impl Leadership {
+    /// Who is to lead next: whoever is named, if it can, or the voter that is furthest along.
+    fn successor(&self, named: Option<NodeId>) -> Result<NodeId, SuccessorError> {
+        let Some(named) = named else {
+            let voters = self.progress.iter().filter(|(_, peer)| peer.member.duty == Duty::Voter);
+            let furthest = voters.max_by_key(|(_, peer)| (peer.matched, peer.contact));
+            return furthest.map(|(&peer, _)| peer).ok_or(SuccessorError::Nobody);
+        };
+        match self.progress.get(&named).map(|peer| peer.member.duty) {
+            Some(Duty::Voter) => Ok(named),
+            Some(Duty::Learner) => Err(SuccessorError::Learner(named)),
+            Some(Duty::Witness | Duty::JoiningWitness) => Err(SuccessorError::Witness(named)),
+            None => Err(SuccessorError::Stranger(named)),
+        }
+    }
+}
 
 impl Raft {
     /// Starts to hand leadership over. Proposals are refused until it is done or an election timeout has passed.
@@ -30,15 +48,10 @@ impl Raft {
         if to == Some(self.config.id) {
             return out.reply_early(token, Reply::Transferred { to: self.config.id });
         }
-        let may_lead = |peer: &Progress| peer.member.duty == Duty::Voter;
-        let voters = || lead.progress.iter().filter(|(_, peer)| may_lead(peer));
-        let furthest = || voters().max_by_key(|(_, peer)| (peer.matched, peer.contact));
-        let Some(to) = to.or_else(|| furthest().map(|(&peer, _)| peer)) else {
-            return Self::refuse(token, Refusal::TransferFailed, out);
+        let to = match lead.successor(to) {
+            Ok(to) => to,
+            Err(error) => return Self::refuse(token, Refusal::Successor(error), out),
         };
-        if !lead.progress.get(&to).is_some_and(may_lead) {
-            return Self::refuse(token, Refusal::TransferFailed, out);
-        }
         // Before anybody may be asked to break a promise (RT-13).
         lead.lease.revoke();
         self.handover = Some(Handover { token, to });

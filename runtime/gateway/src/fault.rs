@@ -52,7 +52,7 @@ pub(crate) enum Fault {
     /// The node cannot say how it stands, or is not ready.
     #[error("{0}")]
     NotReady(String),
-    /// The group did not change its members.
+    /// The group did not change its members, or its leader.
     #[error("{0}")]
     Members(#[from] Unchanged),
     /// The map did not do it.
@@ -97,7 +97,7 @@ impl ResponseError for Fault {
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Late(_) | Self::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Members(unchanged) => match unchanged.error.cause {
-                ReplicaCause::Members(_) => StatusCode::BAD_REQUEST,
+                ReplicaCause::Members(_) | ReplicaCause::Successor(_) => StatusCode::BAD_REQUEST,
                 ReplicaCause::ChangeInProgress => StatusCode::CONFLICT,
                 _ => StatusCode::SERVICE_UNAVAILABLE,
             },

@@ -14,7 +14,7 @@ use synod::protocols::{LogIndex, NodeId};
 use synod::services;
 use synod::services::Duty;
 use synod::services::kv::{Kv, KvError};
-use synod::services::replicated::{Change, ReplicaCause, ReplicaError, Unfit};
+use synod::services::replicated::{Change, NoSuccessor, ReplicaCause, ReplicaError, Unfit};
 use synod::telemetry::Metrics;
 use synod::transport::{PeerName, Transport};
 use tokio::time::Instant;
@@ -97,9 +97,9 @@ impl Member {
     /// The numbers of names, which have to be this node's or its peers'.
     fn change(&self, wanted: &Roster) -> Result<Change, ReplicaError> {
         let number = |name: &String| {
-            let known = self.peers.keys().chain([&self.node]).find(|peer| peer.as_str() == name);
             let stranger = || Unfit::Stranger { name: name.clone(), asked: self.node.to_string() };
-            known.map(node_id).ok_or_else(|| ReplicaError::not_executed(ReplicaCause::Members(stranger())))
+            self.number_of(name)
+                .ok_or_else(|| ReplicaError::not_executed(ReplicaCause::Members(stranger())))
         };
         let numbers = |names: &[String]| names.iter().map(number).collect::<Result<_, _>>();
         Ok(Change {
@@ -108,6 +108,17 @@ impl Member {
             learners: numbers(&wanted.learners)?,
             replace: numbers(&wanted.replace)?,
         })
+    }
+
+    fn number_of(&self, name: &str) -> Option<NodeId> {
+        self.peers.keys().chain([&self.node]).find(|peer| peer.as_str() == name).map(node_id)
+    }
+
+    /// The number of who shall lead.
+    fn successor(&self, name: String) -> Result<NodeId, ReplicaError> {
+        let number = self.number_of(&name);
+        let unknown = || NoSuccessor::Unknown { name, asked: self.node.to_string() };
+        number.ok_or_else(|| ReplicaError::not_executed(ReplicaCause::Successor(unknown())))
     }
 
     fn link(&self, peer: &PeerName, http: Option<String>) -> Link {
@@ -177,6 +188,25 @@ impl Service for Member {
                 (Ok(_), None) => Err(ReplicaError::not_executed(ReplicaCause::Stopped)),
             };
             change.map_err(|error| Unchanged::new(error, |node| member.name_of(node)))
+        }
+        .boxed_local()
+    }
+
+    fn transfer(
+        &self,
+        to: Option<String>,
+        deadline: Duration,
+    ) -> LocalBoxFuture<'static, Result<String, Unchanged>> {
+        let to = to.map(|name| self.successor(name)).transpose();
+        let member = self.clone();
+        async move {
+            let leader = match (to, member.kv.replicated()) {
+                (Ok(to), Some(replicated)) => replicated.transfer(to, deadline).await,
+                (Err(error), _) => Err(error),
+                (Ok(_), None) => Err(ReplicaError::not_executed(ReplicaCause::Stopped)),
+            };
+            let leader = leader.map(|leader| member.name_of(leader));
+            leader.map_err(|error| Unchanged::new(error, |node| member.name_of(node)))
         }
         .boxed_local()
     }

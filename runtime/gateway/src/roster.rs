@@ -1,4 +1,4 @@
-//! What stands in the bodies of `/members`, for those who write it and those who read it.
+//! What stands in the bodies of `/members` and `/leader`, for those who write it and those who read it.
 
 use serde::{Deserialize, Serialize};
 
@@ -37,4 +37,11 @@ pub struct Members {
 pub struct MembersChanged {
     /// The log index from which the members are those that were asked for.
     pub index: u64,
+}
+
+/// What a transfer of leadership has come to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leads {
+    /// Who leads.
+    pub leader: String,
 }

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, Resource};
 
 use crate::fault::Fault;
 use crate::gate::Gate;
-use crate::{backup, health, kv, members};
+use crate::{backup, health, kv, leader, members};
 
 /// Registers every route.
 pub(crate) fn configure(app: &mut ServiceConfig, gate: Data<Gate>) {
@@ -17,6 +17,7 @@ pub(crate) fn configure(app: &mut ServiceConfig, gate: Data<Gate>) {
         ))
         .service(others(web::resource("/backup").get(backup::backup), "GET"))
         .service(others(web::resource("/members").get(members::get).put(members::put), "GET, PUT"))
+        .service(others(web::resource("/leader").put(leader::put), "PUT"))
         .service(others(web::resource("/healthz").get(health::healthz), "GET"))
         .service(others(web::resource("/readyz").get(health::readyz), "GET"))
         .service(others(web::resource("/metrics").get(health::metrics), "GET"))

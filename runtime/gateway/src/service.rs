@@ -47,11 +47,18 @@ pub trait Service: Send + Sync + 'static {
         deadline: Duration,
     ) -> LocalBoxFuture<'static, Result<LogIndex, Unchanged>>;
 
+    /// Lets leadership be handed over, to the member of this name or to the one that is furthest along; gives the new leader.
+    fn transfer(
+        &self,
+        to: Option<String>,
+        deadline: Duration,
+    ) -> LocalBoxFuture<'static, Result<String, Unchanged>>;
+
     /// Where the gateway counts, and what `/metrics` prints.
     fn metrics(&self) -> &Metrics;
 }
 
-/// A change of members that was refused or cut short, told by the names of nodes.
+/// A change of members or of the leader that was refused or cut short, told by the names of nodes.
 #[derive(Debug, thiserror::Error)]
 #[error("{words}")]
 pub struct Unchanged {
@@ -66,6 +73,7 @@ impl Unchanged {
     pub fn new(error: ReplicaError, name: impl Fn(NodeId) -> String) -> Self {
         let words = match &error.cause {
             ReplicaCause::Members(unfit) => unfit.told(name),
+            ReplicaCause::Successor(reason) => reason.told(name),
             _ => error.to_string(),
         };
         Self { error, words }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
-use synod_gateway::{Members, MembersChanged, Roster};
+use synod_gateway::{Leads, Members, MembersChanged, Roster};
 use ureq::Agent;
 use ureq::http::Method;
 
@@ -19,7 +19,7 @@ const TURN: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Shows the members of the map's group, or leads the group to others.
+/// Shows the members of the map's group, leads the group to others, or hands leadership over.
 ///
 /// A change is made by joint consensus: whoever is new catches up first, and the group goes on meanwhile. Asking again does no harm. A
 /// node that is to be a member has to run, and has to know the others as its peers, as they have to know it.
@@ -56,6 +56,11 @@ enum Deed {
         /// The node's name.
         node: String,
     },
+    /// Hands leadership to a voter, or to the one that is furthest along.
+    Transfer {
+        /// The node's name.
+        node: Option<String>,
+    },
     /// Says who the members shall be, all of them.
     Set {
         /// Those who hold the data and vote.
@@ -78,9 +83,11 @@ impl MemberCommand {
     pub(crate) fn run(self, form: Form) -> Result<(), Failure> {
         let agent = self.connection.watcher()?;
         let until = Instant::now() + self.connection.timeout.unwrap_or(PATIENCE);
-        let present = || self.ask::<Members>(&agent, &Request::read(Path::new("/members")), until);
+        let members = Request::read(Path::new("/members"));
+        let present = || self.ask::<Members>(&agent, &members, Repeat::Always, until);
         let wanted = match &self.deed {
             Deed::List => return show(&present()?, form),
+            Deed::Transfer { node } => return self.transfer(&agent, node.as_deref(), until, form),
             Deed::Add { node, learner, witness } => {
                 let part = match (learner, witness) {
                     (true, _) => Part::Learner,
@@ -101,10 +108,32 @@ impl MemberCommand {
         let body = serde_json::to_vec(&wanted).map_err(|error| Failure::new(error.to_string()))?;
         let path = Path::new("/members").with("timeout_ms", TURN.as_millis());
         let change = Request { method: Method::PUT, path, idempotency_key: None, body };
-        let MembersChanged { index } = self.ask(&agent, &change, until)?;
+        let MembersChanged { index } = self.ask(&agent, &change, Repeat::Always, until)?;
         match form {
             Form::People => print(format!("done at index {index}\n{}", table(&present()?))),
             Form::Programs => print_json(&MembersChanged { index }),
+        }
+    }
+
+    /// Hands leadership over. A refusal for now may pass; a transfer of which it is not known what became is not repeated, for a leader
+    /// takes no writes while it hands over.
+    fn transfer(
+        &self,
+        agent: &Agent,
+        node: Option<&str>,
+        until: Instant,
+        form: Form,
+    ) -> Result<(), Failure> {
+        let path = Path::new("/leader").with("timeout_ms", TURN.as_millis());
+        let path = match node {
+            Some(node) => path.with("to", node),
+            None => path,
+        };
+        let request = Request { method: Method::PUT, path, idempotency_key: None, body: Vec::new() };
+        let Leads { leader } = self.ask(agent, &request, Repeat::UnlessInDoubt, until)?;
+        match form {
+            Form::People => print(format!("{leader} leads\n")),
+            Form::Programs => print_json(&Leads { leader }),
         }
     }
 
@@ -113,6 +142,7 @@ impl MemberCommand {
         &self,
         agent: &Agent,
         request: &Request,
+        repeat: Repeat,
         until: Instant,
     ) -> Result<T, Failure> {
         let mut last = String::from("nobody was asked");
@@ -123,9 +153,16 @@ impl MemberCommand {
                         Failure::new(format!("{endpoint} answered what cannot be read: {error}"))
                     });
                 }
-                Ok(answer) if answer.status == 503 => last = format!("{endpoint}: {}", answer.error()),
+                Ok(answer) if answer.status == 503 && repeat.is_worth(!answer.not_executed()) => {
+                    last = format!("{endpoint}: {}", answer.error());
+                }
                 Ok(answer) => return Err(Failure::new(format!("{endpoint}: {}", answer.error()))),
-                Err(NoAnswer { reason, .. }) => last = format!("{endpoint}: {reason}"),
+                Err(NoAnswer { reason, sent }) if repeat.is_worth(sent) => {
+                    last = format!("{endpoint}: {reason}");
+                }
+                Err(NoAnswer { reason, .. }) => {
+                    return Err(Failure::new(format!("{endpoint}: {reason}; it may yet be done")));
+                }
             }
             if Instant::now() + PAUSE >= until {
                 break;
@@ -133,6 +170,25 @@ impl MemberCommand {
             std::thread::sleep(PAUSE);
         }
         Err(Failure::new(format!("not done in time, and it may yet be done; the last answer was: {last}")))
+    }
+}
+
+/// Which requests that were not served are made again.
+#[derive(Clone, Copy, Debug)]
+enum Repeat {
+    /// All of them: asking again does no harm.
+    Always,
+    /// Those that surely did nothing.
+    UnlessInDoubt,
+}
+
+impl Repeat {
+    /// Whether to ask again after a failure that leaves what was done `in_doubt`, or does not.
+    fn is_worth(self, in_doubt: bool) -> bool {
+        match self {
+            Self::Always => true,
+            Self::UnlessInDoubt => !in_doubt,
+        }
     }
 }
 

@@ -366,3 +366,19 @@ async fn members_are_told_to_everybody_and_changed_by_whom_the_configuration_say
         assert_eq!(answer.json()["outcome"].as_str(), Some("not_executed"), "{body}");
     }
 }
+
+#[actix_web::test]
+async fn leadership_is_handed_over_by_whom_the_configuration_says_and_to_whom_can_lead() {
+    let node = Node::new();
+    let asked = |from: &str, uri: &str| TestRequest::put().uri(uri).peer_addr(from.parse().unwrap());
+    let (near, far) = ("127.0.0.1:9", "192.0.2.7:9");
+    assert_eq!(node.ask(asked(far, "/leader?to=node-2")).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(node.ask(asked(near, "/leader?to=node-3")).await.json()["leader"], "node-3");
+    assert_eq!(node.ask(asked(near, "/leader")).await.json()["leader"], "node-2", "whoever is furthest");
+    let refused = node.ask(asked(near, "/leader?to=learner")).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+    assert_eq!(refused.json()["error"], "node-4 is a learner: only a voter can lead");
+    assert_eq!(refused.json()["outcome"], "not_executed");
+    assert_eq!(node.ask(asked(near, "/leader?from=node-1")).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(node.get("/leader").await.status, StatusCode::METHOD_NOT_ALLOWED);
+}

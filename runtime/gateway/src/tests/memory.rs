@@ -8,12 +8,12 @@ use std::time::Duration;
 use futures_util::future::{LocalBoxFuture, ready};
 use futures_util::stream::{self, LocalBoxStream};
 use futures_util::{FutureExt, StreamExt};
-use synod::protocols::LogIndex;
+use synod::protocols::{LogIndex, NodeId};
 use synod::services::kv::{
     Call, Consistency, DeleteOutcome, Event, EventKind, Expect, KeyValue, KvCause, KvError, Put, PutOutcome,
     Range, Read, Versioned,
 };
-use synod::services::replicated::{ReplicaCause, ReplicaError, Unfit};
+use synod::services::replicated::{NoSuccessor, ReplicaCause, ReplicaError, Unfit};
 use synod::telemetry::Metrics;
 use tokio::sync::watch;
 
@@ -192,6 +192,20 @@ impl Service for Memory {
         }
         self.state.lock().unwrap().members = wanted;
         ready(Ok(LogIndex(8))).boxed_local()
+    }
+
+    /// Lets anybody lead but one, which is a learner.
+    fn transfer(
+        &self,
+        to: Option<String>,
+        _deadline: Duration,
+    ) -> LocalBoxFuture<'static, Result<String, Unchanged>> {
+        if to.as_deref() == Some("learner") {
+            let cause = ReplicaCause::Successor(NoSuccessor::Learner(NodeId(4)));
+            let unchanged = Unchanged::new(ReplicaError::not_executed(cause), |node| format!("node-{}", node.0));
+            return ready(Err(unchanged)).boxed_local();
+        }
+        ready(Ok(to.unwrap_or_else(|| "node-2".into()))).boxed_local()
     }
 
     fn metrics(&self) -> &Metrics {

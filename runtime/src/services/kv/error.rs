@@ -134,8 +134,10 @@ impl From<ReplicaError> for KvError {
             ReplicaCause::SessionExpired => KvCause::SessionExpired,
             ReplicaCause::Unsupported => KvCause::Unsupported,
             ReplicaCause::TagReused => KvCause::KeyReused,
-            // Answers to changes of members, which no operation on the map is.
-            ReplicaCause::Members(_) | ReplicaCause::ChangeInProgress => KvCause::Busy,
+            // Answers to changes of members and of the leader, which no operation on the map is.
+            ReplicaCause::Members(_) | ReplicaCause::Successor(_) | ReplicaCause::ChangeInProgress => {
+                KvCause::Busy
+            }
         };
         Self { cause, outcome: error.outcome }
     }

@@ -149,6 +149,37 @@ impl<S: StateMachine> Caller<S> {
         }
     }
 
+    /// As `Replicated::transfer`. A leader that hands over takes no commands meanwhile, so it is asked once.
+    pub(crate) async fn transfer(
+        &self,
+        to: Option<NodeId>,
+        deadline: Duration,
+    ) -> Result<NodeId, ReplicaError> {
+        let mut search = self.search(Instant::now() + deadline);
+        loop {
+            let (target, patience) = (search.target(), search.patience());
+            let attempt = async move {
+                match (target, self.replica()) {
+                    (Some(leader), _) => self.forward.transfer(leader, to, patience).await,
+                    (None, Some(replica)) => replica.transfer(to).await,
+                    (None, None) => Err(ReplicaError::not_executed(ReplicaCause::NoLeader)),
+                }
+            };
+            let failure = match search.attempt(target, attempt).await {
+                Ok(leader) => return Ok(leader),
+                Err(failure) => failure,
+            };
+            if failure.outcome == Outcome::Unknown {
+                // The new leader may have been heard here before the answer of the old one.
+                let wanted = |leader: NodeId| to.map_or(Some(leader) != target, |to| leader == to);
+                return search.leader().filter(|&leader| target.is_some() && wanted(leader)).ok_or(failure);
+            }
+            if !search.goes_on(target, &failure).await {
+                return Err(failure);
+            }
+        }
+    }
+
     /// An index that reflects everything acknowledged before, of whoever leads.
     pub(crate) async fn read_index(&self, until: Instant) -> Result<LogIndex, ReplicaError> {
         let mut search = self.search(until);

@@ -51,6 +51,15 @@ pub struct ChangeHere {
     pub(super) change: Change,
 }
 
+/// A wish for another leader, for the one there is.
+#[derive(Debug, Message, Serialize, Deserialize, Wire)]
+#[rtype(result = "Result<NodeId, ReplicaError>")]
+#[wire(id = "synod.replica.Transfer")]
+pub struct TransferHere {
+    pub(super) service: String,
+    pub(super) successor: Option<NodeId>,
+}
+
 /// A question to the leader: which index reflects everything acknowledged before?
 #[derive(Debug, Message, Serialize, Deserialize, Wire)]
 #[rtype(result = "Result<LogIndex, ReplicaError>")]
@@ -59,7 +68,9 @@ pub struct ReadIndexHere {
     pub(super) service: String,
 }
 
-interface!(pub ReplicaApi = "synod.replica" { ExecuteHere, QueryHere, ChangeHere, ReadIndexHere });
+interface!(
+    pub ReplicaApi = "synod.replica" { ExecuteHere, QueryHere, ChangeHere, TransferHere, ReadIndexHere }
+);
 
 /// The way to a service's replicas on other nodes.
 pub struct Doors {
@@ -179,6 +190,19 @@ impl Forward for Doors {
         let service = self.service.clone();
         self.ask(to, patience, move |door| {
             let message = ChangeHere { service: service.clone(), change: change.clone() };
+            Box::pin(async move { door.ask(message).deadline(patience).await })
+        })
+    }
+
+    fn transfer(
+        &self,
+        to: NodeId,
+        successor: Option<NodeId>,
+        patience: Duration,
+    ) -> BoxFuture<'static, Result<NodeId, ReplicaError>> {
+        let service = self.service.clone();
+        self.ask(to, patience, move |door| {
+            let message = TransferHere { service: service.clone(), successor };
             Box::pin(async move { door.ask(message).deadline(patience).await })
         })
     }

@@ -8,6 +8,7 @@ use synod_protocols::raft::Refusal;
 use synod_protocols::{NodeId, Outcome};
 
 use crate::driver::CommandError;
+use crate::services::replicated::no_successor::NoSuccessor;
 use crate::services::replicated::unfit::Unfit;
 
 /// A request that failed.
@@ -70,6 +71,9 @@ pub enum ReplicaCause {
     /// No group can have these members.
     #[error("{0}")]
     Members(Unfit),
+    /// Leadership cannot be handed to whom it was asked for.
+    #[error("{0}")]
+    Successor(NoSuccessor),
     /// Another change of members is under way, or took this one's place.
     #[error("another change of members is under way")]
     ChangeInProgress,
@@ -104,6 +108,7 @@ impl ReplicaError {
             | ReplicaCause::Unsupported
             | ReplicaCause::TagReused
             | ReplicaCause::Members(_)
+            | ReplicaCause::Successor(_)
             | ReplicaCause::ChangeInProgress => false,
         }
     }
@@ -117,6 +122,7 @@ impl ReplicaError {
             Refusal::Transferring | Refusal::TransferFailed | Refusal::LeadershipLost => {
                 ReplicaCause::LeadershipMoves
             }
+            Refusal::Successor(error) => ReplicaCause::Successor(error.into()),
             Refusal::Members(error) => ReplicaCause::Members(error.into()),
             Refusal::ChangeInProgress | Refusal::Superseded => ReplicaCause::ChangeInProgress,
             Refusal::SnapshotFailed | Refusal::StorageFailed | Refusal::Stopped => ReplicaCause::Stopped,

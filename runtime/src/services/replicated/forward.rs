@@ -40,6 +40,14 @@ pub trait Forward: Send + Sync + 'static {
         patience: Duration,
     ) -> BoxFuture<'static, Result<LogIndex, ReplicaError>>;
 
+    /// Lets the replica on `to` hand leadership over, to `successor` or to the one that is furthest along; gives the new leader.
+    fn transfer(
+        &self,
+        to: NodeId,
+        successor: Option<NodeId>,
+        patience: Duration,
+    ) -> BoxFuture<'static, Result<NodeId, ReplicaError>>;
+
     /// Lets the replica on `to` say which index reflects everything acknowledged before, for a read elsewhere.
     fn read_index(
         &self,

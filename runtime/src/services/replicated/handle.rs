@@ -170,12 +170,14 @@ impl<S: StateMachine> Replicated<S> {
         self.replica.status().await
     }
 
-    /// Hands leadership over, if this node leads; gives the new leader.
+    /// Lets whoever leads hand leadership over, to the voter `to` or to the one that is furthest along; gives the new leader. Asked of a
+    /// leader at most once, for it takes no commands meanwhile.
     ///
     /// # Errors
-    /// [`ReplicaError`]; leadership may move all the same when its outcome is unknown.
-    pub async fn transfer(&self, to: Option<NodeId>) -> Result<NodeId, ReplicaError> {
-        self.replica.transfer(to).await
+    /// [`ReplicaError`], with the cause `Successor` when nobody like that can lead; leadership may move all the same when its outcome is
+    /// unknown.
+    pub async fn transfer(&self, to: Option<NodeId>, deadline: Duration) -> Result<NodeId, ReplicaError> {
+        self.caller.transfer(to, deadline).await
     }
 
     /// Lets this node's replica write a snapshot; gives the last index it contains.

@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use actix::{Actor, Context, Handler, ResponseFuture, Supervised};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use synod_protocols::LogIndex;
+use synod_protocols::{LogIndex, NodeId};
 
 use crate::actor::{ActorSystem, Remote, Served, SpawnError};
 use crate::services::replicated::change::Change;
 use crate::services::replicated::door::{
-    ChangeHere, ExecuteHere, QueryHere, ReadIndexHere, ReplicaApi, desk,
+    ChangeHere, ExecuteHere, QueryHere, ReadIndexHere, ReplicaApi, TransferHere, desk,
 };
 use crate::services::replicated::error::{ReplicaCause, ReplicaError};
 use crate::services::replicated::forward::{Execute, Executed, Queried};
@@ -53,7 +53,7 @@ trait Answers: Send + Sync {
     fn query(&self, payload: Bytes) -> BoxFuture<'static, Result<Queried, ReplicaError>>;
     fn change(&self, change: Change) -> BoxFuture<'static, Result<LogIndex, ReplicaError>>;
     fn read_index(&self) -> BoxFuture<'static, Result<LogIndex, ReplicaError>>;
-    fn hand_over(&self) -> BoxFuture<'static, ()>;
+    fn transfer(&self, to: Option<NodeId>) -> BoxFuture<'static, Result<NodeId, ReplicaError>>;
 }
 
 impl Lobby {
@@ -100,7 +100,8 @@ impl Lobby {
     pub async fn hand_over(&self, service: &str) {
         let found = self.services.lock().get(service).cloned();
         if let Some(found) = found {
-            found.replica.hand_over().await;
+            // A node that does not lead has nothing to hand over, and one that nobody can follow keeps it.
+            drop(found.replica.transfer(None).await);
         }
     }
 
@@ -162,10 +163,9 @@ impl<S: StateMachine> Answers for Replica<S> {
         Box::pin(async move { Self::read_index(&replica).await })
     }
 
-    fn hand_over(&self) -> BoxFuture<'static, ()> {
+    fn transfer(&self, to: Option<NodeId>) -> BoxFuture<'static, Result<NodeId, ReplicaError>> {
         let replica = self.clone();
-        // A node that does not lead has nothing to hand over, and one that nobody can follow keeps it.
-        Box::pin(async move { drop(replica.transfer(None).await) })
+        Box::pin(async move { Self::transfer(&replica, to).await })
     }
 }
 
@@ -230,6 +230,20 @@ impl<const CLIENTS: bool> Handler<ChangeHere> for Desk<CLIENTS> {
         match self.find(&message.service) {
             Ok(_) if CLIENTS => Box::pin(std::future::ready(refused())),
             Ok(replica) => replica.change(message.change),
+            Err(error) => Box::pin(std::future::ready(Err(error))),
+        }
+    }
+}
+
+impl<const CLIENTS: bool> Handler<TransferHere> for Desk<CLIENTS> {
+    type Result = ResponseFuture<Result<NodeId, ReplicaError>>;
+
+    /// Who leads is no client's business either.
+    fn handle(&mut self, message: TransferHere, _context: &mut Context<Self>) -> Self::Result {
+        let refused = || Err(ReplicaError::not_executed(ReplicaCause::Unsupported));
+        match self.find(&message.service) {
+            Ok(_) if CLIENTS => Box::pin(std::future::ready(refused())),
+            Ok(replica) => replica.transfer(message.successor),
             Err(error) => Box::pin(std::future::ready(Err(error))),
         }
     }

@@ -16,6 +16,7 @@ mod host;
 mod lanes;
 mod lobby;
 mod names;
+mod no_successor;
 mod payload;
 mod remote;
 mod replica;
@@ -37,6 +38,7 @@ pub(crate) use host::ReplicaHost;
 pub use lobby::{Audience, Lobby};
 pub use names::Names;
 pub(crate) use names::Rosters;
+pub use no_successor::NoSuccessor;
 #[cfg(test)]
 pub(crate) use payload::pack;
 pub use remote::Remote;

@@ -108,7 +108,11 @@ impl<S: StateMachine> Replica<S> {
         }
     }
 
-    pub(crate) async fn transfer(&self, to: Option<NodeId>) -> Result<NodeId, ReplicaError> {
+    /// Hands leadership over, if this node leads; gives the new leader.
+    ///
+    /// # Errors
+    /// [`ReplicaError`]; leadership may move all the same when its outcome is unknown.
+    pub async fn transfer(&self, to: Option<NodeId>) -> Result<NodeId, ReplicaError> {
         match self.command(Command::Transfer { to }, 0).await? {
             Reply::Transferred { to } => Ok(to),
             reply => Err(unexpected(&reply)),

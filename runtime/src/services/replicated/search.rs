@@ -116,6 +116,11 @@ impl Search {
         }
     }
 
+    /// Who leads, as far as is known here.
+    pub(crate) fn leader(&self) -> Option<NodeId> {
+        self.standing.get().leader
+    }
+
     /// How long an attempt may take.
     pub(crate) fn patience(&self) -> Duration {
         self.until.saturating_duration_since(Instant::now())
