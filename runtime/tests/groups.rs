@@ -11,7 +11,10 @@ use std::time::Duration;
 use futures_util::future::{join_all, try_join_all};
 use synod::node::{Group, Node, RaftConfig, ServiceError};
 use synod::services::Outcome;
-use synod::services::replicated::{Change, DEADLINE, Replicated};
+use synod::services::kv::Consistency;
+use synod::services::replicated::{
+    Change, DEADLINE, NoSuccessor, ReplicaCause, ReplicaError, Replicated,
+};
 use synod::sim::{Simulation, simulate};
 use synod::storage::LogOptions;
 use synod::transport::PeerName;
@@ -340,6 +343,29 @@ fn leadership_is_handed_over_from_anywhere_and_never_to_who_cannot_lead() {
         replicas["a"].change_members(&alone, PATIENCE).await.expect("one decides");
         assert_eq!(asked(second, None).await, refused(NoSuccessor::Nobody));
         replicas["c"].execute(&7, DEADLINE).await.expect("the leader goes on");
+    });
+}
+
+#[test]
+fn a_read_is_confirmed_by_a_round_where_its_caller_wants_it_and_under_a_lease_otherwise() {
+    run(35, RaftConfig { lease_reads: true, ..RaftConfig::default() }, |cluster| async move {
+        let nodes: Vec<Node> = cluster.nodes.borrow().values().cloned().collect();
+        let maps = try_join_all(nodes.iter().map(|node| node.kv("map", NAMES))).await.expect("a map");
+        maps[0].get("k", Consistency::Linearizable).await.expect("a leader");
+        sleep(Duration::from_secs(2)).await;
+        let leader = maps[0].status().await.expect("a status").leader.expect("a leader");
+        let leads = NAMES.iter().position(|name| synod::address::node_id(&named(name)) == leader);
+        let (node, map) = leads.map(|at| (&nodes[at], &maps[at])).expect("one of them");
+        let said = async |consistency| {
+            let before = sent(node, "raft");
+            for _ in 0..50 {
+                map.get("k", consistency).await.expect("a read");
+            }
+            sent(node, "raft") - before
+        };
+        assert!(said(Consistency::Linearizable).await < 10, "nobody was asked but by heartbeats");
+        assert!(said(Consistency::Confirmed).await >= 100, "both others were asked each time");
+        assert_eq!(said(Consistency::Stale).await, 0);
     });
 }
 

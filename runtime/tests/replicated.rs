@@ -22,7 +22,7 @@ use synod::services::Outcome;
 use synod::services::kv::{
     Call, Consistency, DeleteOutcome, EventKind, Expect, Kv, KvCause, Put, PutOutcome, Range,
 };
-use synod::services::replicated::{DEADLINE, Doors, Forward, Replicated};
+use synod::services::replicated::{Ask, DEADLINE, Doors, Forward, Proof, Replicated};
 use synod::sim::{Simulation, simulate};
 use synod::storage::LogOptions;
 use synod::telemetry::Metrics;
@@ -602,7 +602,8 @@ fn clients_reach_a_service_only_where_it_is_opened_to_them() {
                 let members = BTreeMap::from([(node_id(&member), member.clone())]);
                 let doors = Doors::new(client.system().clone(), service, members);
                 // A query in its encoded form: the form's number, then nil.
-                doors.query(node_id(&member), Bytes::from_static(&[1, 0xC0]), DEADLINE).await
+                let ask = Ask { payload: Bytes::from_static(&[1, 0xC0]), proof: Proof::Either };
+                doors.query(node_id(&member), ask, DEADLINE).await
             };
             *teller.borrow_mut() = Some((ask("counter").await, ask("public").await));
         });

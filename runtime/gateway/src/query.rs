@@ -61,8 +61,9 @@ impl<'a> Query<'a> {
     pub(crate) fn consistency(&self) -> Result<Consistency, Fault> {
         match self.parameters.get("consistency").copied() {
             None | Some("linearizable") => Ok(Consistency::Linearizable),
+            Some("confirmed") => Ok(Consistency::Confirmed),
             Some("stale") => Ok(Consistency::Stale),
-            Some(_) => Err(malformed("consistency", "use linearizable or stale")),
+            Some(_) => Err(malformed("consistency", "use linearizable, confirmed or stale")),
         }
     }
 

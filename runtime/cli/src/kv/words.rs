@@ -11,8 +11,10 @@ use crate::table::{printable, shortened};
 /// What a read may miss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Consistency {
-    /// Nothing: every acknowledged write is seen.
+    /// Nothing: every acknowledged write is seen. Under a lease where the cluster reads by leases.
     Linearizable,
+    /// Nothing either, and no clock is trusted: a majority is asked even where there is a lease.
+    Confirmed,
     /// Whatever the node asked has not applied yet.
     Stale,
 }
@@ -37,6 +39,7 @@ impl Consistency {
     pub(crate) fn on(self, path: Path) -> Path {
         match self {
             Self::Linearizable => path,
+            Self::Confirmed => path.with("consistency", "confirmed"),
             Self::Stale => path.with("consistency", "stale"),
         }
     }

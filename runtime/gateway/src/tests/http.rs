@@ -140,6 +140,8 @@ async fn ranges_come_in_pages() {
     let rest = node.get("/kv?prefix=a/&limit=2&after=a/2&consistency=stale").await;
     assert_eq!(rest.json(), json!([{ "key": "a/3", "value": "dg==", "index": 3 }]));
     assert_eq!(node.memory.last_read(), Consistency::Stale);
+    node.get("/kv/a?consistency=confirmed").await;
+    assert_eq!(node.memory.last_read(), Consistency::Confirmed);
     assert_eq!(node.get("/kv").await.json().as_array().unwrap().len(), 4);
     assert_eq!(node.memory.last_read(), Consistency::Linearizable);
 }

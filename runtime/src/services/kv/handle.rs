@@ -18,7 +18,7 @@ use crate::services::kv::model::{
     TxnOutcome, Versioned,
 };
 use crate::services::kv::watch::WatchStream;
-use crate::services::replicated::{Backup, DEADLINE, Remote, ReplicaError, Replicated};
+use crate::services::replicated::{Backup, DEADLINE, Proof, Remote, ReplicaError, Replicated};
 
 /// A replicated ordered map from text to bytes. Any member answers, and any client of a cluster that opened it to clients.
 #[derive(Clone, Debug)]
@@ -196,15 +196,15 @@ impl Kv {
     }
 
     async fn query(&self, query: Query, consistency: Consistency) -> Result<Read<Answer>, KvError> {
-        let (value, index) = match (&self.service, consistency) {
-            (Service::Here(replicated), Consistency::Linearizable) => {
-                replicated.query(&query, DEADLINE).await?
-            }
-            (Service::Here(replicated), Consistency::Stale) => replicated.query_stale(query),
-            // There is no state here that could be stale; the present one serves whoever would take an old one.
-            (Service::Elsewhere(remote), Consistency::Linearizable | Consistency::Stale) => {
-                remote.query(&query, DEADLINE).await?
-            }
+        let proof = match consistency {
+            // At a client there is no state that could be stale; the present one serves whoever would take an old one.
+            Consistency::Linearizable | Consistency::Stale => Proof::Either,
+            Consistency::Confirmed => Proof::Round,
+        };
+        let (value, index) = match &self.service {
+            Service::Here(replicated) if consistency == Consistency::Stale => replicated.query_stale(query),
+            Service::Here(replicated) => replicated.query_by(proof, &query, DEADLINE).await?,
+            Service::Elsewhere(remote) => remote.query_by(proof, &query, DEADLINE).await?,
         };
         Ok(Read { value, index })
     }

@@ -120,9 +120,11 @@ pub enum DeleteOutcome {
 /// What a read may miss.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Consistency {
-    /// Nothing: every write acknowledged before the read began is seen.
+    /// Nothing: every write acknowledged before the read began is seen. Answered under a lease where there is one.
     #[default]
     Linearizable,
+    /// Nothing either, confirmed by a round of messages even where a lease would do: no clock is trusted.
+    Confirmed,
     /// Whatever this node has not applied yet. Answered without asking anybody.
     Stale,
 }

@@ -14,10 +14,11 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::services::replicated::change::Change;
 use crate::services::replicated::error::{ReplicaCause, ReplicaError};
-use crate::services::replicated::forward::{Execute, Executed, Forward, Queried};
+use crate::services::replicated::forward::{Ask, Execute, Executed, Forward, Queried};
 use crate::services::replicated::guess::Guess;
 use crate::services::replicated::lanes::Lanes;
 use crate::services::replicated::payload::{Settled, pack, read};
+use crate::services::replicated::proof::Proof;
 use crate::services::replicated::replica::Replica;
 use crate::services::replicated::search::{Others, Search};
 use crate::services::state_machine::StateMachine;
@@ -94,21 +95,22 @@ impl<S: StateMachine> Caller<S> {
         self.execute_by(None, &encode(command)?, Instant::now() + deadline).await
     }
 
-    /// As `Replicated::query`.
+    /// As `Replicated::query_by`.
     pub(crate) async fn query(
         &self,
+        proof: Proof,
         query: &S::Query,
         deadline: Duration,
     ) -> Result<(S::Answer, LogIndex), ReplicaError> {
-        let payload = encode(query)?;
+        let ask = Ask { payload: encode(query)?, proof };
         let mut search = self.search(Instant::now() + deadline);
         loop {
             let target = search.target();
-            let (payload, patience) = (payload.clone(), search.patience());
+            let (ask, patience) = (ask.clone(), search.patience());
             let attempt = async move {
                 match (target, self.replica()) {
-                    (Some(leader), _) => answered(self.forward.query(leader, payload, patience).await?),
-                    (None, Some(replica)) => replica.ask(&payload).await,
+                    (Some(leader), _) => answered(self.forward.query(leader, ask, patience).await?),
+                    (None, Some(replica)) => replica.ask(&ask).await,
                     (None, None) => Err(ReplicaError::not_executed(ReplicaCause::NoLeader)),
                 }
             };
@@ -181,14 +183,14 @@ impl<S: StateMachine> Caller<S> {
     }
 
     /// An index that reflects everything acknowledged before, of whoever leads.
-    pub(crate) async fn read_index(&self, until: Instant) -> Result<LogIndex, ReplicaError> {
+    pub(crate) async fn read_index(&self, proof: Proof, until: Instant) -> Result<LogIndex, ReplicaError> {
         let mut search = self.search(until);
         loop {
             let (target, patience) = (search.target(), search.patience());
             let attempt = async move {
                 match (target, self.replica()) {
-                    (Some(leader), _) => self.forward.read_index(leader, patience).await,
-                    (None, Some(replica)) => replica.read_index().await,
+                    (Some(leader), _) => self.forward.read_index(leader, proof, patience).await,
+                    (None, Some(replica)) => replica.read_index(proof).await,
                     (None, None) => Err(ReplicaError::not_executed(ReplicaCause::NoLeader)),
                 }
             };

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actix::Message;
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use synod_macros::{Wire, interface};
@@ -19,7 +18,8 @@ use crate::address::stable_hash;
 use crate::error::{AskError, Cause};
 use crate::services::replicated::change::Change;
 use crate::services::replicated::error::{ReplicaCause, ReplicaError};
-use crate::services::replicated::forward::{Execute, Executed, Forward, Queried};
+use crate::services::replicated::forward::{Ask, Execute, Executed, Forward, Queried};
+use crate::services::replicated::proof::Proof;
 
 /// How many actors of a node answer for all its replicas: enough for its threads, and for one busy service not to hold up all others.
 const DESKS: u64 = 8;
@@ -39,7 +39,7 @@ pub struct ExecuteHere {
 #[wire(id = "synod.replica.Query")]
 pub struct QueryHere {
     pub(super) service: String,
-    pub(super) payload: Bytes,
+    pub(super) query: Ask,
 }
 
 /// A change of members for the leader.
@@ -66,6 +66,7 @@ pub struct TransferHere {
 #[wire(id = "synod.replica.ReadIndex")]
 pub struct ReadIndexHere {
     pub(super) service: String,
+    pub(super) proof: Proof,
 }
 
 interface!(
@@ -171,12 +172,12 @@ impl Forward for Doors {
     fn query(
         &self,
         to: NodeId,
-        payload: Bytes,
+        query: Ask,
         patience: Duration,
     ) -> BoxFuture<'static, Result<Queried, ReplicaError>> {
         let service = self.service.clone();
         self.ask(to, patience, move |door| {
-            let message = QueryHere { service: service.clone(), payload: payload.clone() };
+            let message = QueryHere { service: service.clone(), query: query.clone() };
             Box::pin(async move { door.ask(message).deadline(patience).await })
         })
     }
@@ -210,11 +211,12 @@ impl Forward for Doors {
     fn read_index(
         &self,
         to: NodeId,
+        proof: Proof,
         patience: Duration,
     ) -> BoxFuture<'static, Result<LogIndex, ReplicaError>> {
         let service = self.service.clone();
         self.ask(to, patience, move |door| {
-            let message = ReadIndexHere { service: service.clone() };
+            let message = ReadIndexHere { service: service.clone(), proof };
             Box::pin(async move { door.ask(message).deadline(patience).await })
         })
     }

@@ -13,6 +13,7 @@ use synod_protocols::{LogIndex, NodeId};
 
 use crate::services::replicated::change::Change;
 use crate::services::replicated::error::ReplicaError;
+use crate::services::replicated::proof::Proof;
 
 /// Carries requests to the replica of the same service on another node.
 pub trait Forward: Send + Sync + 'static {
@@ -28,7 +29,7 @@ pub trait Forward: Send + Sync + 'static {
     fn query(
         &self,
         to: NodeId,
-        payload: Bytes,
+        query: Ask,
         patience: Duration,
     ) -> BoxFuture<'static, Result<Queried, ReplicaError>>;
 
@@ -52,6 +53,7 @@ pub trait Forward: Send + Sync + 'static {
     fn read_index(
         &self,
         to: NodeId,
+        proof: Proof,
         patience: Duration,
     ) -> BoxFuture<'static, Result<LogIndex, ReplicaError>>;
 }
@@ -72,6 +74,15 @@ pub struct Executed {
     pub index: LogIndex,
     /// The encoded result.
     pub result: Bytes,
+}
+
+/// A query on its way to the leader.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Wire)]
+pub struct Ask {
+    /// The encoded query.
+    pub payload: Bytes,
+    /// What is to show that the leader leads.
+    pub proof: Proof,
 }
 
 /// The answer to a query.

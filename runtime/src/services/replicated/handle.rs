@@ -21,6 +21,7 @@ use crate::services::replicated::error::{ReplicaCause, ReplicaError};
 use crate::services::replicated::forward::Forward;
 use crate::services::replicated::host::ReplicaHost;
 use crate::services::replicated::names::Names;
+use crate::services::replicated::proof::Proof;
 use crate::services::replicated::replica::Replica;
 use crate::services::replicated::shared::Shared;
 use crate::services::state_machine::StateMachine;
@@ -109,7 +110,8 @@ impl<S: StateMachine> Replicated<S> {
         self.caller.execute_unsessioned(command, deadline).await
     }
 
-    /// Answers a query from a state that reflects everything acknowledged before; with the last index it reflects.
+    /// Answers a query from a state that reflects everything acknowledged before; with the last index it reflects. What shows
+    /// that is a lease where there is one, otherwise a round of messages.
     ///
     /// # Errors
     /// [`ReplicaError`]; a query changes nothing.
@@ -118,7 +120,20 @@ impl<S: StateMachine> Replicated<S> {
         query: &S::Query,
         deadline: Duration,
     ) -> Result<(S::Answer, LogIndex), ReplicaError> {
-        self.caller.query(query, deadline).await
+        self.query_by(Proof::Either, query, deadline).await
+    }
+
+    /// As `query`, with the caller's choice of what shows that the answer misses nothing.
+    ///
+    /// # Errors
+    /// [`ReplicaError`]; a query changes nothing.
+    pub async fn query_by(
+        &self,
+        proof: Proof,
+        query: &S::Query,
+        deadline: Duration,
+    ) -> Result<(S::Answer, LogIndex), ReplicaError> {
+        self.caller.query(proof, query, deadline).await
     }
 
     /// Answers a query from this node's state as it is; with the last index it reflects.
@@ -137,8 +152,21 @@ impl<S: StateMachine> Replicated<S> {
         query: S::Query,
         deadline: Duration,
     ) -> Result<(S::Answer, LogIndex), ReplicaError> {
+        self.query_here_by(Proof::Either, query, deadline).await
+    }
+
+    /// As [`Replicated::query_here`], with the caller's choice of what shows that the answer misses nothing.
+    ///
+    /// # Errors
+    /// [`ReplicaError`]; a query changes nothing.
+    pub async fn query_here_by(
+        &self,
+        proof: Proof,
+        query: S::Query,
+        deadline: Duration,
+    ) -> Result<(S::Answer, LogIndex), ReplicaError> {
         let until = Instant::now() + deadline;
-        let seen = self.caller.read_index(until).await?;
+        let seen = self.caller.read_index(proof, until).await?;
         let reached = timeout_at(until, async {
             while self.replica.applied() < seen {
                 sleep(LOOK).await;

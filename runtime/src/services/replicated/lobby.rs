@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix::{Actor, Context, Handler, ResponseFuture, Supervised};
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use synod_protocols::{LogIndex, NodeId};
 
@@ -16,7 +15,8 @@ use crate::services::replicated::door::{
     ChangeHere, ExecuteHere, QueryHere, ReadIndexHere, ReplicaApi, TransferHere, desk,
 };
 use crate::services::replicated::error::{ReplicaCause, ReplicaError};
-use crate::services::replicated::forward::{Execute, Executed, Queried};
+use crate::services::replicated::forward::{Ask, Execute, Executed, Queried};
+use crate::services::replicated::proof::Proof;
 use crate::services::replicated::replica::Replica;
 use crate::services::state_machine::StateMachine;
 
@@ -50,9 +50,9 @@ struct Service {
 /// A replica without its type.
 trait Answers: Send + Sync {
     fn execute(&self, request: Execute) -> BoxFuture<'static, Result<Executed, ReplicaError>>;
-    fn query(&self, payload: Bytes) -> BoxFuture<'static, Result<Queried, ReplicaError>>;
+    fn query(&self, query: Ask) -> BoxFuture<'static, Result<Queried, ReplicaError>>;
     fn change(&self, change: Change) -> BoxFuture<'static, Result<LogIndex, ReplicaError>>;
-    fn read_index(&self) -> BoxFuture<'static, Result<LogIndex, ReplicaError>>;
+    fn read_index(&self, proof: Proof) -> BoxFuture<'static, Result<LogIndex, ReplicaError>>;
     fn transfer(&self, to: Option<NodeId>) -> BoxFuture<'static, Result<NodeId, ReplicaError>>;
 }
 
@@ -148,9 +148,9 @@ impl<S: StateMachine> Answers for Replica<S> {
         Box::pin(async move { Self::execute(&replica, request).await })
     }
 
-    fn query(&self, payload: Bytes) -> BoxFuture<'static, Result<Queried, ReplicaError>> {
+    fn query(&self, query: Ask) -> BoxFuture<'static, Result<Queried, ReplicaError>> {
         let replica = self.clone();
-        Box::pin(async move { Self::query(&replica, &payload).await })
+        Box::pin(async move { Self::query(&replica, &query).await })
     }
 
     fn change(&self, change: Change) -> BoxFuture<'static, Result<LogIndex, ReplicaError>> {
@@ -158,9 +158,9 @@ impl<S: StateMachine> Answers for Replica<S> {
         Box::pin(async move { Self::change(&replica, &change).await })
     }
 
-    fn read_index(&self) -> BoxFuture<'static, Result<LogIndex, ReplicaError>> {
+    fn read_index(&self, proof: Proof) -> BoxFuture<'static, Result<LogIndex, ReplicaError>> {
         let replica = self.clone();
-        Box::pin(async move { Self::read_index(&replica).await })
+        Box::pin(async move { Self::read_index(&replica, proof).await })
     }
 
     fn transfer(&self, to: Option<NodeId>) -> BoxFuture<'static, Result<NodeId, ReplicaError>> {
@@ -215,7 +215,7 @@ impl<const CLIENTS: bool> Handler<QueryHere> for Desk<CLIENTS> {
 
     fn handle(&mut self, message: QueryHere, _context: &mut Context<Self>) -> Self::Result {
         match self.find(&message.service) {
-            Ok(replica) => replica.query(message.payload),
+            Ok(replica) => replica.query(message.query),
             Err(error) => Box::pin(std::future::ready(Err(error))),
         }
     }
@@ -254,7 +254,7 @@ impl<const CLIENTS: bool> Handler<ReadIndexHere> for Desk<CLIENTS> {
 
     fn handle(&mut self, message: ReadIndexHere, _context: &mut Context<Self>) -> Self::Result {
         match self.find(&message.service) {
-            Ok(replica) => replica.read_index(),
+            Ok(replica) => replica.read_index(message.proof),
             Err(error) => Box::pin(std::future::ready(Err(error))),
         }
     }

@@ -12,6 +12,7 @@ use synod_protocols::{LogIndex, NodeId};
 use crate::services::replicated::caller::Caller;
 use crate::services::replicated::error::ReplicaError;
 use crate::services::replicated::forward::Forward;
+use crate::services::replicated::proof::Proof;
 use crate::services::state_machine::StateMachine;
 
 /// A replicated state machine as it is used from afar; clones share what they have learned of the leader.
@@ -62,7 +63,20 @@ impl<S: StateMachine> Remote<S> {
         query: &S::Query,
         deadline: Duration,
     ) -> Result<(S::Answer, LogIndex), ReplicaError> {
-        self.caller.query(query, deadline).await
+        self.query_by(Proof::Either, query, deadline).await
+    }
+
+    /// As `query`, with the caller's choice of what shows that the answer misses nothing.
+    ///
+    /// # Errors
+    /// [`ReplicaError`]; a query changes nothing.
+    pub async fn query_by(
+        &self,
+        proof: Proof,
+        query: &S::Query,
+        deadline: Duration,
+    ) -> Result<(S::Answer, LogIndex), ReplicaError> {
+        self.caller.query(proof, query, deadline).await
     }
 }
 

@@ -13,8 +13,9 @@ use crate::address::MachineId;
 use crate::driver::DriverHandle;
 use crate::services::replicated::change::Change;
 use crate::services::replicated::error::{ReplicaCause, ReplicaError};
-use crate::services::replicated::forward::{Execute, Executed, Queried};
+use crate::services::replicated::forward::{Ask, Execute, Executed, Queried};
 use crate::services::replicated::payload::unpack;
+use crate::services::replicated::proof::Proof;
 use crate::services::replicated::shared::Shared;
 use crate::services::replicated::unfit::Unfit;
 use crate::services::state_machine::StateMachine;
@@ -46,8 +47,8 @@ impl<S: StateMachine> Replica<S> {
     ///
     /// # Errors
     /// [`ReplicaError`]; a query changes nothing.
-    pub async fn query(&self, payload: &[u8]) -> Result<Queried, ReplicaError> {
-        let (answer, index) = self.ask(payload).await?;
+    pub async fn query(&self, query: &Ask) -> Result<Queried, ReplicaError> {
+        let (answer, index) = self.ask(query).await?;
         let mut out = BytesMut::new();
         encode(&answer, Form::Compact, &mut out).map_err(|error| {
             tracing::error!(%error, "an answer cannot be encoded");
@@ -57,11 +58,11 @@ impl<S: StateMachine> Replica<S> {
     }
 
     /// As [`Replica::query`], with the answer as it is.
-    pub(crate) async fn ask(&self, payload: &[u8]) -> Result<(S::Answer, LogIndex), ReplicaError> {
-        let query =
-            unpack::<S::Query>(payload).ok_or(ReplicaError::not_executed(ReplicaCause::Unsupported))?;
-        match self.command(Command::Read, 0).await? {
-            Reply::ReadReady { .. } => Ok(self.ask_stale(query)),
+    pub(crate) async fn ask(&self, query: &Ask) -> Result<(S::Answer, LogIndex), ReplicaError> {
+        let unreadable = ReplicaError::not_executed(ReplicaCause::Unsupported);
+        let asked = unpack::<S::Query>(&query.payload).ok_or(unreadable)?;
+        match self.command(query.proof.command(), 0).await? {
+            Reply::ReadReady { .. } => Ok(self.ask_stale(asked)),
             reply => Err(unexpected(&reply)),
         }
     }
@@ -84,8 +85,8 @@ impl<S: StateMachine> Replica<S> {
     ///
     /// # Errors
     /// [`ReplicaError`]; nothing changes.
-    pub async fn read_index(&self) -> Result<LogIndex, ReplicaError> {
-        match self.command(Command::Read, 0).await? {
+    pub async fn read_index(&self, proof: Proof) -> Result<LogIndex, ReplicaError> {
+        match self.command(proof.command(), 0).await? {
             Reply::ReadReady { index } => Ok(index),
             reply => Err(unexpected(&reply)),
         }

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::services::replicated::error::{ReplicaCause, ReplicaError};
 use crate::services::replicated::forward::Forward;
 use crate::services::replicated::guess::Guess;
+use crate::services::replicated::proof::Proof;
 use crate::services::replicated::shared::Standing;
 use crate::services::replicated::watched::Watcher;
 
@@ -65,7 +66,7 @@ impl Others {
         let mut node = self.guess.next(&mut self.round, |_| false);
         for _ in 0..=HOPS {
             let patience = until.saturating_duration_since(Instant::now());
-            match self.forward.read_index(node, patience).await.map_err(|failure| failure.cause) {
+            match self.forward.read_index(node, Proof::Either, patience).await.map_err(|failure| failure.cause) {
                 Ok(_) => return self.guess.learn(node),
                 Err(ReplicaCause::NotLeader { leader: Some(leader) }) if leader != me && leader != node => {
                     node = leader;
