@@ -79,6 +79,10 @@ pub struct Config {
     /// abstains from elections for an election timeout. Before it is turned off, or `election_timeout` made shorter, let a node be
     /// down for an election timeout.
     pub lease_reads: bool,
+    /// How much this node is preferred as a leader: one with a higher priority asks whoever leads to hand over, once it knows that a
+    /// quorum would follow it (`priority.rs`). Zero, the default, for a node that never asks. Elections take no notice of it: the last
+    /// node that can win leads, whatever its priority. Who shall never lead is a witness or a learner.
+    pub priority: u32,
     /// By how many millionths every node's clock may run faster or slower than true time, where reads trust leases. Crystals stay within
     /// 200 and what sets them by a time server within 500 more; the default is ten thousand, one part in a hundred.
     pub clock_drift_ppm: u32,
@@ -143,6 +147,7 @@ impl Config {
             catch_up: false,
             lend_snapshots: true,
             lease_reads: false,
+            priority: 0,
             clock_drift_ppm: 10_000,
         }
     }

@@ -239,7 +239,7 @@ impl Raft {
     }
 
     /// Whether a member speaks from another disk than the configuration in force names for it.
-    fn is_stranger(&self, from: NodeId, voice: Voice) -> bool {
+    pub(super) fn is_stranger(&self, from: NodeId, voice: Voice) -> bool {
         self.membership().member(from).is_some_and(|member| !member.recognises(voice))
     }
 

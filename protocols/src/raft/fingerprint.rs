@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
 use crate::log::{Body, Entry, MemoryLog};
+use crate::raft::ambition::Ambition;
 use crate::raft::leadership::{Leadership, Reads};
 use crate::raft::membership::Membership;
 use crate::raft::message::Epoch;
@@ -109,6 +110,7 @@ impl Raft {
             waiting,
             waiting_bytes,
             handover,
+            ambition,
             wake,
             loads,
             last_request: _,
@@ -132,6 +134,7 @@ impl Raft {
         waiting.iter().len().hash(into);
         waiting.iter().for_each(|(index, it)| (index, it.token, it.time, it.bytes).hash(into));
         handover.map(|it| (it.token, name(it.to))).hash(into);
+        hash_ambition(ambition.as_deref(), &self.voters(), &name, into);
         sorted(
             loads.values().map(|load| match load {
                 Load::Peer(peer, from) => (name(*peer), *from),
@@ -144,6 +147,19 @@ impl Raft {
         sorted(hibernation.sleepers().map(name), into);
         hash_standing(standing, &self.voters(), naming, into);
     }
+}
+
+fn hash_ambition(
+    ambition: Option<&Ambition>,
+    voters: &BTreeSet<NodeId>,
+    name: &impl Fn(NodeId) -> u64,
+    into: &mut impl Hasher,
+) {
+    let Some(Ambition { about: (term, leader), heard, outranks, claims }) = ambition else { return };
+    (term, leader.map(name), outranks, claims).hash(into);
+    let said = |votes: &Votes| voters.iter().filter(|voter| votes.of(**voter).is_some()).copied().map(name);
+    heard.is_some().hash(into);
+    sorted(heard.iter().flat_map(|votes| said(votes).collect::<Vec<_>>()), into);
 }
 
 fn sorted<T: Ord + Hash>(items: impl Iterator<Item = T>, into: &mut impl Hasher) {

@@ -229,12 +229,14 @@ impl Raft {
     fn disturbs(&self, now: Timestamp, input: &Input<Self>) -> bool {
         match input {
             Input::Message { message, .. } => match message {
-                Message::Sleep { .. } => false,
+                // A question to whoever is awake.
+                Message::Sleep { .. } | Message::Canvass { .. } => false,
                 Message::PreVoteReply { .. }
                 | Message::VoteReply { .. }
                 | Message::AppendReply { .. }
                 | Message::HeartbeatReply { .. }
                 | Message::Lent { .. }
+                | Message::CanvassReply { .. }
                 | Message::SleepReply { .. } => message.term().is_some_and(|term| term > self.term),
                 Message::PreVote { .. }
                 | Message::Vote { .. }
@@ -246,6 +248,7 @@ impl Raft {
                 | Message::Ahead { .. }
                 | Message::Pull { .. }
                 | Message::PullReply { .. }
+                | Message::Claim { .. }
                 | Message::TimeoutNow { .. } => true,
             },
             Input::Command { command, .. } => match command {

@@ -49,6 +49,7 @@ impl Protocol for Raft {
         self.rouse(now, &input, out);
         self.dispatch(now, input, out);
         self.settle_rest(out);
+        self.aspire(now);
         self.announce(out);
     }
 
@@ -122,10 +123,13 @@ impl Raft {
                 self.on_lend(now, Heading { from, term, epoch }, Plea { to, attempt }, least, out);
             }
             Message::Pull { term: _, after } => self.on_pull(now, from, after, out),
+            Message::Canvass { term, voice } => self.on_canvass(from, term, voice, out),
+            Message::Claim { term, priority } => self.on_claim(now, from, term, priority, out),
             Message::PreVoteReply { .. }
             | Message::Ahead { .. }
             | Message::PullReply { .. }
             | Message::Lent { .. }
+            | Message::CanvassReply { .. }
             | Message::VoteReply { .. }
             | Message::AppendReply { .. }
             | Message::HeartbeatReply { .. }
@@ -145,7 +149,9 @@ impl Raft {
         }
         match message {
             // A voter of a lower term may answer a pre-vote: its term is not what was asked.
-            Message::PreVoteReply { voice, .. } | Message::VoteReply { voice, .. }
+            Message::PreVoteReply { voice, .. }
+            | Message::VoteReply { voice, .. }
+            | Message::CanvassReply { voice, .. }
                 if !self.membership().recognises(from, voice) =>
             {
                 out.reached("vote of another disk ignored");
@@ -171,8 +177,12 @@ impl Raft {
             Message::Lent { epoch, to, attempt, delivered, .. } if term == self.term => {
                 self.on_lent(now, from, epoch, Plea { to, attempt }, delivered);
             }
+            Message::CanvassReply { priority, .. } if term == self.term => {
+                self.on_canvass_reply(from, priority, out);
+            }
             Message::AppendReply { .. }
             | Message::HeartbeatReply { .. }
+            | Message::CanvassReply { .. }
             | Message::Lent { .. }
             | Message::SleepReply { .. } => {
                 out.reached("answer of an earlier term ignored");
@@ -186,6 +196,8 @@ impl Raft {
             | Message::Lend { .. }
             | Message::Pull { .. }
             | Message::Sleep { .. }
+            | Message::Canvass { .. }
+            | Message::Claim { .. }
             | Message::TimeoutNow { .. } => {}
         }
     }
@@ -218,6 +230,7 @@ impl Raft {
                 Timer::Handover => self.fail_handover(out),
                 Timer::Orphans => self.orphan_waiting(LogIndex::ZERO, Refusal::LeadershipLost, out),
                 Timer::Tick => self.on_tick(now),
+                Timer::Claim => self.on_claim_timeout(out),
                 Timer::Reload => self.apply_committed(out),
                 Timer::Flush => self.flush(now, out),
             }
@@ -240,7 +253,7 @@ impl Raft {
         };
         let askers = std::mem::take(&mut self.snapshots.askers);
         for token in
-            reads.into_iter().chain(askers).chain(self.handover.take().map(|handover| handover.token))
+            reads.into_iter().chain(askers).chain(self.handover.take().and_then(|handover| handover.token))
         {
             Self::refuse(token, Refusal::StorageFailed, out);
         }

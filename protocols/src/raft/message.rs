@@ -213,6 +213,30 @@ pub enum Message {
         /// Consecutive entries after `previous`.
         entries: Entries,
     },
+    /// A follower that is preferred to its leader asks every other voter whether it follows the same one (`priority.rs`). Promises
+    /// nothing. Owed: [`Message::CanvassReply`], by whoever does.
+    Canvass {
+        /// The sender's term.
+        term: Term,
+        /// The sender's disk.
+        voice: Voice,
+    },
+    /// The answer to [`Message::Canvass`]: the sender leads, or follows a leader, in that term.
+    CanvassReply {
+        /// The sender's term, which is that of the question.
+        term: Term,
+        /// The sender's priority.
+        priority: u32,
+        /// The sender's disk.
+        voice: Voice,
+    },
+    /// A follower that a quorum hears asks its leader, whose priority is lower, for its place. Owed: nothing.
+    Claim {
+        /// The sender's term.
+        term: Term,
+        /// The sender's priority.
+        priority: u32,
+    },
     /// The leader asks a peer whose log is complete to campaign at once (dissertation §3.10). Owed: nothing.
     TimeoutNow {
         /// The leader's term.
@@ -262,6 +286,9 @@ impl Message {
             | Self::Ahead { term, .. }
             | Self::Pull { term, .. }
             | Self::PullReply { term, .. }
+            | Self::Canvass { term, .. }
+            | Self::CanvassReply { term, .. }
+            | Self::Claim { term, .. }
             | Self::TimeoutNow { term, .. } => Some(*term),
         }
     }

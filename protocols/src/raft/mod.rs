@@ -8,6 +8,7 @@
 //! What is proposed between two drains of the driver's feed goes out together: a proposal only marks the machine, and the
 //! timer `Flush`, due at once, writes and sends it.
 
+mod ambition;
 mod apply;
 mod catch_up;
 mod command;
@@ -28,6 +29,7 @@ mod machine;
 mod members;
 mod membership;
 mod message;
+mod priority;
 mod progress;
 mod promises;
 mod read;

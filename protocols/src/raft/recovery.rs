@@ -86,6 +86,7 @@ impl Raft {
             waiting: Waiters::default(),
             waiting_bytes: 0,
             handover: None,
+            ambition: (config.priority > 0).then(Box::default),
             wake: None,
             loads: BTreeMap::new(),
             last_request: RequestId::ZERO,

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use crate::log::{Entry, MemoryLog};
 use crate::prng::Prng;
 use crate::protocol::{Outbox, Records};
+use crate::raft::ambition::Ambition;
 use crate::raft::command::{Refusal, Reply};
 use crate::raft::config::Config;
 use crate::raft::configurations::Configurations;
@@ -67,6 +68,8 @@ pub struct Raft {
     pub(super) waiting: Waiters,
     pub(super) waiting_bytes: usize,
     pub(super) handover: Option<Handover>,
+    /// Of a node with a priority.
+    pub(super) ambition: Option<Box<Ambition>>,
     /// The log time at which the application wants to be called again.
     pub(super) wake: Option<LogTime>,
     pub(super) loads: BTreeMap<RequestId, Load>,
@@ -89,6 +92,8 @@ pub(super) enum Timer {
     Tick,
     /// Entries could not be read back; try again.
     Reload,
+    /// Another leader, or this one, has been left in peace for long: see to priorities.
+    Claim,
     /// Write and send what has gathered. Last by name: it takes along what the others did.
     Flush,
 }
@@ -152,7 +157,8 @@ pub(super) struct Loan {
 /// A transfer of leadership that was not answered.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Handover {
-    pub(super) token: Token,
+    /// Who waits for it; nobody when a node with a higher priority asked.
+    pub(super) token: Option<Token>,
     pub(super) to: NodeId,
 }
 

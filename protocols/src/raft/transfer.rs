@@ -52,6 +52,18 @@ impl Raft {
             Ok(to) => to,
             Err(error) => return Self::refuse(token, Refusal::Successor(error), out),
         };
+        self.hand_over(now, Some(token), to, out);
+    }
+
+    /// Begins to hand over to a voter that can lead.
+    pub(super) fn hand_over(
+        &mut self,
+        now: Timestamp,
+        token: Option<Token>,
+        to: NodeId,
+        out: &mut Outbox<Self>,
+    ) {
+        let Standing::Leader(lead) = &mut self.standing else { return };
         // Before anybody may be asked to break a promise (RT-13).
         lead.lease.revoke();
         self.handover = Some(Handover { token, to });
@@ -92,7 +104,9 @@ impl Raft {
         self.timers.clear(Timer::Handover);
         if let Some(handover) = self.handover.take() {
             out.reached("transfer abandoned");
-            Self::refuse(handover.token, Refusal::TransferFailed, out);
+            if let Some(token) = handover.token {
+                Self::refuse(token, Refusal::TransferFailed, out);
+            }
         }
     }
 
@@ -102,8 +116,10 @@ impl Raft {
             Some(handover) if handover.to == leader => {
                 self.handover = None;
                 self.timers.clear(Timer::Handover);
-                // Early: the other node's term is what it is, whatever this disk does.
-                out.reply_early(handover.token, Reply::Transferred { to: leader });
+                if let Some(token) = handover.token {
+                    // Early: the other node's term is what it is, whatever this disk does.
+                    out.reply_early(token, Reply::Transferred { to: leader });
+                }
             }
             Some(_) => self.fail_handover(out),
             None => {}

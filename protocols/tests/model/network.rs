@@ -103,6 +103,9 @@ pub(crate) fn is_past(message: &Message, term: Term) -> bool {
         | Message::Anchor { term: own, .. }
         | Message::Sleep { term: own, .. }
         | Message::SleepReply { term: own, .. }
+        | Message::Canvass { term: own, .. }
+        | Message::CanvassReply { term: own, .. }
+        | Message::Claim { term: own, .. }
         | Message::TimeoutNow { term: own, .. } => *own < term,
     }
 }
@@ -128,6 +131,9 @@ pub(crate) fn digest(message: &Message) -> u64 {
         | Message::PullReply { .. }
         | Message::Vote { .. }
         | Message::VoteReply { .. }
+        | Message::Canvass { .. }
+        | Message::CanvassReply { .. }
+        | Message::Claim { .. }
         | Message::TimeoutNow { .. } => {}
     }
     let mut hasher = DefaultHasher::new();

@@ -72,6 +72,7 @@ fn set(config: &mut Config, name: &str, value: &str) -> Result<(), Misread> {
         "lend_snapshots" => config.lend_snapshots = Words::parse_switch(value)?,
         "catch_up" => config.catch_up = Words::parse_switch(value)?,
         "check_quorum" => config.check_quorum = Words::parse_switch(value)?,
+        "priority" => config.priority = Words::parse_number(value)? as u32,
         "lease_reads" => config.lease_reads = Words::parse_switch(value)?,
         "clock_drift_ppm" => config.clock_drift_ppm = Words::parse_number(value)? as u32,
         _ => return Err(Misread::Not { wanted: "setting", word: name.to_owned() }),

@@ -22,6 +22,9 @@ pub(super) const KINDS: &[&str] = &[
     "PullReply",
     "Sleep",
     "SleepReply",
+    "Canvass",
+    "CanvassReply",
+    "Claim",
     "TimeoutNow",
 ];
 
@@ -44,6 +47,9 @@ pub(super) fn kind(message: &Message) -> &'static str {
         Message::PullReply { .. } => "PullReply",
         Message::Sleep { .. } => "Sleep",
         Message::SleepReply { .. } => "SleepReply",
+        Message::Canvass { .. } => "Canvass",
+        Message::CanvassReply { .. } => "CanvassReply",
+        Message::Claim { .. } => "Claim",
         Message::TimeoutNow { .. } => "TimeoutNow",
     }
 }
@@ -104,6 +110,10 @@ pub(super) fn message(message: &Message) -> String {
         Message::Sleep { term, last, .. } => format!("{kind} term {term}, log ends {}", position(*last)),
         Message::SleepReply { term, asleep, .. } => {
             format!("{kind} term {term}: {}", if *asleep { "asleep" } else { "awake" })
+        }
+        Message::Canvass { term, .. } => format!("{kind} term {term}"),
+        Message::CanvassReply { term, priority, .. } | Message::Claim { term, priority } => {
+            format!("{kind} term {term}, priority {priority}")
         }
         Message::TimeoutNow { term, last } => format!("{kind} term {term}, log ends {}", position(*last)),
     }

@@ -3,11 +3,13 @@
 //! A test compares this list with the machine's sources.
 
 /// Every rare path that a run may take.
-pub const RARE_PATHS: [&str; 45] = [
+pub const RARE_PATHS: [&str; 48] = [
     "answer of a node that is no member ignored",
     "answer of an earlier term ignored",
     "answer to an earlier replication ignored",
+    "canvass not answered",
     "caught up before a campaign",
+    "claim to leadership not heeded",
     "committed entries could not be read",
     "committed entries read back",
     "configuration taken back",
@@ -20,6 +22,7 @@ pub const RARE_PATHS: [&str; 45] = [
     "late piece of another log ignored",
     "late pre-vote ignored",
     "leader that is no voter stepped down",
+    "leadership handed to a higher priority",
     "lease ran out before the answer",
     "lender of a snapshot waited for no longer",
     "log on disk made to follow the snapshot",

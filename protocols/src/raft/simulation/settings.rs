@@ -40,6 +40,8 @@ pub(super) fn settings(seed: u64, profile: Profile, nodes: u64, world: &WorldCon
         if many && witnesses.is_empty() && chance.chance(0.2) { chance.between(1, nodes - 1) } else { nodes };
     let voters: BTreeSet<_> = (1..=founders).map(NodeId).collect();
     let lease_reads = Prng::fork(seed, 0x1EA5).chance(0.5);
+    let mut rank = Prng::fork(seed, 0x9A0C);
+    let ranked = rank.chance(0.25);
     let clock_drift_ppm = world.drift_ppm.unsigned_abs();
     let shared = Config {
         witnesses: witnesses.clone(),
@@ -53,7 +55,8 @@ pub(super) fn settings(seed: u64, profile: Profile, nodes: u64, world: &WorldCon
         .map(NodeId)
         .map(|id| {
             let voters = if voters.contains(&id) { voters.clone() } else { BTreeSet::new() };
-            Config { id, voters, witness: witnesses.contains(&id), ..shared.clone() }
+            let priority = if ranked { rank.below(3) as u32 } else { 0 };
+            Config { id, voters, witness: witnesses.contains(&id), priority, ..shared.clone() }
         })
         .collect()
 }
