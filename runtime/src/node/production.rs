@@ -8,17 +8,25 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{io, sync::Arc};
 
 use actix_rt::{Arbiter, System};
+use rustix::time::{ClockId, clock_gettime};
 use synod_protocols::Timestamp;
-use tokio::time::Instant;
 
 use crate::env::{Clock, Spawner, Start};
 use crate::node::link_thread::LinkThread;
 use crate::storage::{ThreadWorker, Worker};
 
-/// Monotonic time since this clock was made; follows tokio's clock, which a simulation may pause.
+/// Monotonic time since this clock was made. On Linux it goes on while the machine is suspended (`CLOCK_BOOTTIME`), so that nobody who wakes
+/// holds a lease or a leader for younger than it is.
 pub(crate) struct SystemClock {
-    origin: Instant,
+    origin: Duration,
 }
+
+/// What deadlines and leases go by.
+#[cfg(target_os = "linux")]
+const CLOCK: ClockId = ClockId::Boottime;
+/// What deadlines and leases go by; whether it goes on in suspension is the operating system's to say.
+#[cfg(not(target_os = "linux"))]
+const CLOCK: ClockId = ClockId::Monotonic;
 
 /// Places for actors: one arbiter, that is one thread, each; and one for the links, if they share it with protocols.
 pub(crate) struct Arbiters {
@@ -28,19 +36,27 @@ pub(crate) struct Arbiters {
 
 impl Default for SystemClock {
     fn default() -> Self {
-        Self { origin: Instant::now() }
+        Self { origin: since_boot() }
     }
 }
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        Timestamp(u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX))
+        let elapsed = since_boot().saturating_sub(self.origin);
+        Timestamp(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX))
     }
 
     #[expect(clippy::disallowed_methods, reason = "the seam to the operating system's clock")]
     fn wall(&self) -> Duration {
         SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
     }
+}
+
+/// Monotonic time since some moment before this process began.
+fn since_boot() -> Duration {
+    let time = clock_gettime(CLOCK);
+    let (seconds, nanos) = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec));
+    Duration::new(seconds.unwrap_or_default(), nanos.unwrap_or_default())
 }
 
 impl Arbiters {
