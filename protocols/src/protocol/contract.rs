@@ -41,6 +41,13 @@ pub trait Protocol: Clone + Debug + Send + Sized + 'static {
 
     /// When the machine wants [`Input::Timeout`] next; `None` while it waits for the world only.
     fn next_deadline(&self) -> Option<Timestamp>;
+
+    /// Whether a peer that hears one message need not hear the other. Asked of messages to one peer that wait for the same write, so that
+    /// what waits for a disk that takes long has a bound; never so unless said otherwise.
+    #[must_use]
+    fn covers(_one: &Self::Message, _other: &Self::Message) -> bool {
+        false
+    }
 }
 
 /// Something that happened.

@@ -60,6 +60,10 @@ impl Protocol for Raft {
             (false, true) => self.timers.next_deadline(),
         }
     }
+
+    fn covers(one: &Message, other: &Message) -> bool {
+        one.covers(other)
+    }
 }
 
 impl Raft {

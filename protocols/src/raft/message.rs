@@ -264,7 +264,36 @@ pub enum AppendResult {
     Stale,
 }
 
+impl AppendResult {
+    /// Whether this says all that the other one does.
+    fn includes(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Matched(index), Self::Matched(less)) | (Self::NoSpace(index), Self::NoSpace(less)) => {
+                index >= less
+            }
+            (Self::Conflict { .. } | Self::Stale | Self::Matched(_) | Self::NoSpace(_), _) => self == other,
+        }
+    }
+}
+
 impl Message {
+    /// Whether a peer that hears this need not hear the other: acknowledgements are cumulative, and any message may be lost or come twice.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        let mut like = other.clone();
+        match (self, &mut like) {
+            (Self::AppendReply { result: mine, .. }, Self::AppendReply { result, .. })
+                if mine.includes(*result) =>
+            {
+                *result = *mine;
+            }
+            (Self::HeartbeatReply { round: mine, .. }, Self::HeartbeatReply { round, .. }) if mine >= round => {
+                *round = *mine;
+            }
+            _ => {}
+        }
+        *self == like
+    }
+
     /// The term the sender is in, where the message says it.
     #[must_use]
     pub const fn term(&self) -> Option<Term> {

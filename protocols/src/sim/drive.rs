@@ -8,6 +8,7 @@ use crate::log::{Body, Entry};
 use crate::protocol::{Effect, Input, Place, Placed};
 use crate::sim::application::Application;
 use crate::sim::event::{Arrival, Job};
+use crate::sim::gate;
 use crate::sim::image::{Misuse, Snapshot, Write};
 use crate::sim::invariant::{Answer, Happening};
 use crate::sim::subject::Subject;
@@ -25,7 +26,7 @@ impl<P: Subject, A: Application> World<P, A> {
             Effect::Send { after, .. } | Effect::Reply { after, .. } | Effect::Emit { after, .. } => {
                 let process = self.process(node);
                 if after > process.durable {
-                    process.gated.push_back(effect);
+                    gate::hold(&mut process.gated, effect);
                 } else {
                     self.speak(node, effect);
                 }
@@ -238,12 +239,7 @@ impl<P: Subject, A: Application> World<P, A> {
 
     fn next_released(&mut self, node: usize) -> Option<Effect<P>> {
         let process = self.process(node);
-        let after = match process.gated.front()? {
-            Effect::Send { after, .. } | Effect::Reply { after, .. } | Effect::Emit { after, .. } => *after,
-            // Nothing else is ever held back.
-            _ => WriteId::ZERO,
-        };
-        if after <= process.durable { process.gated.pop_front() } else { None }
+        gate::released(&mut process.gated, process.durable)
     }
 
     fn broken(&self, node: usize, details: String) -> Violation {

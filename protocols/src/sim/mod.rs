@@ -14,6 +14,7 @@ mod drive;
 mod event;
 mod fault;
 mod heal;
+mod gate;
 mod history;
 mod image;
 mod inject;
