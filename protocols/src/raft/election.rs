@@ -6,6 +6,7 @@ use crate::log::Position;
 use crate::protocol::Outbox;
 use crate::quorum::Tally;
 use crate::raft::command::Refusal;
+use crate::raft::dismissal::Reserve;
 use crate::raft::membership::Voice;
 use crate::raft::message::Message;
 use crate::raft::state::{Raft, Standing, Timer};
@@ -26,6 +27,10 @@ impl Raft {
         if !self.space {
             // A leader has to append an entry, for which there is no room; whoever has room may lead.
             out.reached("no campaign without space");
+            return;
+        }
+        if self.reserve.holds_back() {
+            out.reached("removed voter holds back");
             return;
         }
         if self.durable_write < self.ballot_write {
@@ -102,6 +107,7 @@ impl Raft {
         if free && !granted {
             self.tell_ahead(now, from, proposed, last, out);
         }
+        self.dismiss(from, out);
     }
 
     /// Takes the answer to a pre-vote. A term ahead of this node's was adopted before (RT-35).
@@ -206,6 +212,7 @@ impl Raft {
         self.leader_contact = Some(now);
         self.pledged = Some(now);
         self.rounds.end();
+        self.reserve = Reserve::default();
         self.hibernation.reassure();
         self.arm_election(now);
         self.settle_handover(leader, out);

@@ -97,6 +97,7 @@ impl Raft {
             leader_contact,
             pledged,
             rounds,
+            reserve,
             announced: _,
             log,
             unwritten,
@@ -121,7 +122,7 @@ impl Raft {
             index.hash(into);
             hash_membership(membership, naming, into);
         }
-        (founding, repair, started, dead, space, reverted).hash(into);
+        (founding, repair, started, dead, space, reverted, reserve).hash(into);
         (term, vote.map(name), since(*ballot_write)).hash(into);
         (leader.map(name), leader_contact.is_some(), pledged.is_some(), clock, commit, wake).hash(into);
         timers.names().for_each(|timer| (timer as u8).hash(into));

@@ -230,7 +230,7 @@ impl Raft {
         match input {
             Input::Message { message, .. } => match message {
                 // A question to whoever is awake.
-                Message::Sleep { .. } | Message::Canvass { .. } => false,
+                Message::Sleep { .. } | Message::Canvass { .. } | Message::Dismissed { .. } => false,
                 Message::PreVoteReply { .. }
                 | Message::VoteReply { .. }
                 | Message::AppendReply { .. }

@@ -127,6 +127,7 @@ impl Raft {
                 self.on_lend(now, Heading { from, term, epoch }, Plea { to, attempt }, least, out);
             }
             Message::Pull { term: _, after } => self.on_pull(now, from, after, out),
+            Message::Dismissed { index } => self.on_dismissed(from, index, out),
             Message::Canvass { term, voice } => self.on_canvass(from, term, voice, out),
             Message::Claim { term, priority } => self.on_claim(now, from, term, priority, out),
             Message::PreVoteReply { .. }
@@ -202,6 +203,7 @@ impl Raft {
             | Message::Sleep { .. }
             | Message::Canvass { .. }
             | Message::Claim { .. }
+            | Message::Dismissed { .. }
             | Message::TimeoutNow { .. } => {}
         }
     }

@@ -39,6 +39,12 @@ pub enum Message {
         /// The sender's disk.
         voice: Voice,
     },
+    /// A member that knows a committed configuration without whoever asks for a pre-vote, and none with it, says so (`dismissal.rs`).
+    /// Owed: nothing.
+    Dismissed {
+        /// Where that configuration stands in the log.
+        index: LogIndex,
+    },
     /// A candidate asks every voter for its vote, once its own is durable (Raft §5.2). Owed: [`Message::VoteReply`].
     Vote {
         /// The candidate's term.
@@ -298,7 +304,7 @@ impl Message {
     #[must_use]
     pub const fn term(&self) -> Option<Term> {
         match self {
-            Self::PreVote { .. } => None,
+            Self::PreVote { .. } | Self::Dismissed { .. } => None,
             Self::PreVoteReply { term, .. }
             | Self::Vote { term, .. }
             | Self::VoteReply { term, .. }

@@ -14,6 +14,7 @@ mod catch_up;
 mod command;
 mod config;
 mod configurations;
+mod dismissal;
 mod election;
 mod encoding;
 mod feeder;

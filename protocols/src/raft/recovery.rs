@@ -64,6 +64,7 @@ impl Raft {
             leader_contact: None,
             pledged: None,
             rounds: Rounds::default(),
+            reserve: Reserve::default(),
             announced: (Role::Follower, term, None),
             unwritten: log.last().index.next(),
             writes: VecDeque::new(),

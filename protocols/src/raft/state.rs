@@ -11,6 +11,7 @@ use crate::raft::ambition::Ambition;
 use crate::raft::command::{Refusal, Reply};
 use crate::raft::config::Config;
 use crate::raft::configurations::Configurations;
+use crate::raft::dismissal::Reserve;
 use crate::raft::leadership::Leadership;
 use crate::raft::membership::{Membership, Voice};
 use crate::raft::message::Epoch;
@@ -49,6 +50,7 @@ pub struct Raft {
     /// When this node last promised a leader to help nobody else, or may have done so before it started.
     pub(super) pledged: Option<Timestamp>,
     pub(super) rounds: Rounds,
+    pub(super) reserve: Reserve,
     pub(super) announced: (Role, Term, Option<NodeId>),
 
     pub(super) log: MemoryLog,

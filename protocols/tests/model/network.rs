@@ -90,7 +90,7 @@ pub(crate) fn is_past(message: &Message, term: Term) -> bool {
             *proposed <= term && *own <= term
         }
         // What was given may be taken in a later term too.
-        Message::Pull { .. } | Message::PullReply { .. } => false,
+        Message::Pull { .. } | Message::PullReply { .. } | Message::Dismissed { .. } => false,
         Message::Vote { term: own, .. }
         | Message::VoteReply { term: own, .. }
         | Message::Append { term: own, .. }
@@ -131,6 +131,7 @@ pub(crate) fn digest(message: &Message) -> u64 {
         | Message::PullReply { .. }
         | Message::Vote { .. }
         | Message::VoteReply { .. }
+        | Message::Dismissed { .. }
         | Message::Canvass { .. }
         | Message::CanvassReply { .. }
         | Message::Claim { .. }

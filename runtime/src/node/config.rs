@@ -117,6 +117,9 @@ pub struct RaftConfig {
     pub lease_reads: bool,
     /// By how many millionths the clock of any member may run faster or slower than true time; counts with `lease_reads` only.
     pub clock_drift_ppm: u32,
+    /// How much this node is preferred as a leader: with a higher priority than the leader's it asks for the leader's place, once a majority
+    /// would follow it. Zero for a node that never asks. Elections take no notice of it.
+    pub priority: u32,
 }
 
 /// Why a configuration was refused. Nothing was started.
@@ -185,6 +188,7 @@ impl Default for RaftConfig {
             hibernate_after: None,
             lease_reads: false,
             clock_drift_ppm: 10_000,
+            priority: 0,
         }
     }
 }

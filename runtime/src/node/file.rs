@@ -148,6 +148,7 @@ struct Raft {
     hibernate_after_ms: u64,
     lease_reads: bool,
     clock_drift_ppm: u32,
+    priority: u32,
 }
 
 impl Default for Raft {
@@ -163,6 +164,7 @@ impl Default for Raft {
             hibernate_after,
             lease_reads,
             clock_drift_ppm,
+            priority,
         } = RaftConfig::default();
         let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Self {
@@ -176,6 +178,7 @@ impl Default for Raft {
             hibernate_after_ms: hibernate_after.map_or(0, millis),
             lease_reads,
             clock_drift_ppm,
+            priority,
         }
     }
 }
@@ -295,6 +298,7 @@ impl Raft {
                 .then(|| Duration::from_millis(self.hibernate_after_ms)),
             lease_reads: self.lease_reads,
             clock_drift_ppm: self.clock_drift_ppm,
+            priority: self.priority,
         })
     }
 }
@@ -381,6 +385,8 @@ mod tests {
         let leases = [change("raft.lease_reads", "true"), change("raft.clock_drift_ppm", "500")];
         let leased = parse(TEXT, &leases).expect("good").raft;
         assert_eq!((leased.lease_reads, leased.clock_drift_ppm), (true, 500));
+        let preferred = parse(TEXT, &[change("raft.priority", "7")]).expect("good").raft;
+        assert_eq!((raft.priority, preferred.priority), (0, 7));
         assert_eq!((raft.snapshot_rate, raft.keep_entries, raft.snapshot_bytes), (1_000_000, 7, 256 << 20));
     }
 

@@ -36,6 +36,7 @@ const KEYS: [&str; 30] = [
     "raft.hibernate_after_ms",
     "raft.lease_reads",
     "raft.clock_drift_ppm",
+    "raft.priority",
     "kv.clients",
     "peers",
 ];

@@ -73,6 +73,7 @@ impl Node {
         }
         config.hibernate_after = raft.hibernate_after;
         (config.lease_reads, config.clock_drift_ppm) = (raft.lease_reads, raft.clock_drift_ppm);
+        config.priority = raft.priority;
         config.validate().map_err(|error| ServiceError::Settings(error.to_string()))?;
         let system = &self.inner.system;
         let started = Replicated::start(Start {

@@ -7,6 +7,7 @@ use crate::raft::{AppendResult, Event, Membership, Message, Record, Reply};
 pub(super) const KINDS: &[&str] = &[
     "PreVote",
     "PreVoteReply",
+    "Dismissed",
     "Vote",
     "VoteReply",
     "Append",
@@ -32,6 +33,7 @@ pub(super) fn kind(message: &Message) -> &'static str {
     match message {
         Message::PreVote { .. } => "PreVote",
         Message::PreVoteReply { .. } => "PreVoteReply",
+        Message::Dismissed { .. } => "Dismissed",
         Message::Vote { .. } => "Vote",
         Message::VoteReply { .. } => "VoteReply",
         Message::Append { .. } => "Append",
@@ -64,6 +66,7 @@ pub(super) fn message(message: &Message) -> String {
         Message::PreVoteReply { term, proposed, granted: yes, .. } => {
             format!("{kind} for term {proposed}: {}, in term {term}", granted(*yes))
         }
+        Message::Dismissed { index } => format!("{kind} since {index}"),
         Message::Vote { term, last, transfer, .. } => {
             let transfer = if *transfer { ", by transfer" } else { "" };
             format!("{kind} term {term}, log ends {}{transfer}", position(*last))

@@ -30,6 +30,7 @@ impl Subject for Raft {
             }
             Message::PreVote { .. } => HEADER + 1,
             Message::PreVoteReply { granted, .. } => HEADER + 2 + usize::from(*granted),
+            Message::Dismissed { .. } => HEADER + 20,
             Message::Vote { .. } => HEADER + 4,
             Message::VoteReply { granted, .. } => HEADER + 5 + usize::from(*granted),
             Message::AppendReply { .. } => HEADER + 7,
