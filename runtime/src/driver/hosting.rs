@@ -95,6 +95,7 @@ impl<P: Protocol> Driver<P> {
 
     /// Lets go of everybody who waits for the driver.
     pub(crate) fn farewell(&mut self, waiting: Vec<oneshot::Sender<()>>) {
+        self.store.snapshots().leave();
         self.machines.clear();
         self.coming.clear();
         for done in waiting {
@@ -119,7 +120,11 @@ impl<P: Protocol> Driver<P> {
         let seat = Seat { machine, stay: self.last_stay };
         let value = P::restore(config, seed, recovered);
         self.deadlines.set(machine, value.next_deadline());
-        self.machines.insert(machine, Box::new(Hosted::new(seat, name, value, host)));
+        let hosted = Hosted::new(seat, name, value, host);
+        if let Some(left) = self.store.snapshots().left(machine) {
+            hosted.transfers.resume(left);
+        }
+        self.machines.insert(machine, Box::new(hosted));
         Ok(())
     }
 }

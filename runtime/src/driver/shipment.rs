@@ -138,6 +138,11 @@ impl Transfers {
         }
     }
 
+    /// Goes on with what had come when the node went down.
+    pub(crate) fn resume(&self, receiver: SnapshotReceiver) {
+        self.left.keep(receiver);
+    }
+
     /// What is left of a stream that broke.
     pub(crate) fn left(&self) -> Rest {
         self.left.clone()

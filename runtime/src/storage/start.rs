@@ -68,6 +68,7 @@ impl Store {
         report: OpenReport,
         done: impl FnOnce(Result<(Self, OpenReport), OpenError>) + Send + 'static,
     ) {
+        self.snapshots().forget_left(|machine| self.has_removed(machine));
         let behind = self
             .snapshots()
             .all()
@@ -111,7 +112,7 @@ fn open(request: OpenStore) -> Result<(Store, OpenReport), OpenError> {
     for machine in found.damaged.into_keys() {
         report.snapshots_set_aside.push(set_aside(&*disk, machine).map_err(open_error)?);
     }
-    let snapshots = Snapshots::new(disk, snapshot_worker, log.clone(), found.whole, &metrics);
+    let snapshots = Snapshots::new(disk, snapshot_worker, log.clone(), found.whole, found.partial, &metrics);
     Ok((Store::new(log, snapshots), report))
 }
 

@@ -137,6 +137,44 @@ fn a_snapshot_whose_stream_broke_goes_on_where_it_stopped() {
 }
 
 #[test]
+fn a_snapshot_goes_on_where_it_stopped_although_its_receiver_was_started_anew() {
+    // The process dies after its stream broke; with what has come, or with damage in it.
+    for (breaks_after, damaged, chunks) in [(2, false, 1), (2, true, 2)] {
+        run(async move {
+            let (near, far) = (Node::new().await, Node::new().await);
+            let (a, _) = near.machine("a").await;
+            far.machine("a").await;
+            *near.post.far.lock().unwrap() = Some(far.post.inbox());
+            near.driver.command(a, Command::Append(5), 8).await.unwrap();
+            near.driver.command(a, Command::Apply, 0).await.unwrap();
+            near.driver.command(a, Command::Take, 0).await.unwrap();
+            *near.post.breaks_after.lock().unwrap() = Some(breaks_after);
+            assert_eq!(near.driver.command(a, Command::Send, 0).await, Ok(Reply::Failed), "it breaks");
+            sleep(JOB * 5).await;
+            let disk = far.disk.restart();
+            drop(far);
+            if damaged {
+                let part = format!("snapshots/{:016x}-1.part", a.0);
+                assert!(disk.flip(std::path::Path::new(&part), 44, 1));
+            }
+            let far = Node::on(disk, Limits::default()).await;
+            let (_, sum) = far.machine("a").await;
+            *near.post.far.lock().unwrap() = Some(far.post.inbox());
+            *far.post.far.lock().unwrap() = Some(near.post.inbox());
+            *far.post.own.lock().unwrap() = Some(NodeId(2));
+            assert_eq!(near.driver.command(a, Command::Send, 0).await, Ok(Reply::Done));
+            while sum.0.lock().unwrap().1.last() != Some(&1000) {
+                sleep(JOB).await;
+            }
+            assert_eq!(sum.0.lock().unwrap().0 % 1000, 5);
+            let pieces = near.post.pieces.lock().unwrap().clone();
+            let sent = pieces.iter().filter(|size| **size == 16).count();
+            assert_eq!(sent, chunks, "damaged {damaged}: {pieces:?}");
+        });
+    }
+}
+
+#[test]
 fn a_snapshot_that_is_cut_or_malformed_is_counted_and_forgotten() {
     run(async {
         let node = Node::new().await;

@@ -81,6 +81,17 @@ impl Cursor {
         Ok((raw, frame.map_err(SnapshotFault::format(&self.path))?))
     }
 
+    /// What runs along up to the end of the last chunk that verifies, and where that is. The manifest is none.
+    pub(super) fn last_chunk(mut self) -> (Chain, u64) {
+        loop {
+            let before = (self.chain.clone(), self.offset);
+            match self.next() {
+                Ok((_, Frame::Chunk(_))) => {}
+                Ok((_, Frame::Manifest(_))) | Err(_) => return before,
+            }
+        }
+    }
+
     fn header(&self, chain: &Chain, offset: u64) -> Result<FrameHeader, SnapshotFault> {
         let bytes = self.read(offset, FRAME_HEADER, FormatFault::Manifest)?;
         let header = bytes[..].try_into().expect("as many bytes as were asked for");

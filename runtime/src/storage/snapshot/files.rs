@@ -13,6 +13,7 @@ use crate::storage::log::{Log, Write};
 use crate::storage::snapshot::body::SnapshotBody;
 use crate::storage::snapshot::fault::SnapshotFault;
 use crate::storage::snapshot::format::Frame;
+use crate::storage::snapshot::partial::Partial;
 use crate::storage::snapshot::reader::SnapshotReader;
 use crate::storage::snapshot::receiver::SnapshotReceiver;
 use crate::storage::snapshot::shelf::Shelf;
@@ -28,15 +29,16 @@ pub struct Snapshots {
 }
 
 impl Snapshots {
-    /// The `whole` snapshots that were found, and those to come.
+    /// The `whole` snapshots that were found, and those to come, of which `left` had begun to.
     pub(in crate::storage) fn new(
         disk: Arc<dyn Disk>,
         worker: Arc<dyn Worker>,
         log: Log,
         whole: BTreeMap<MachineId, SnapshotMeta>,
+        left: BTreeMap<MachineId, Partial>,
         metrics: &Metrics,
     ) -> Self {
-        Self { shelf: Arc::new(Shelf::new(disk, worker, whole, metrics)), log }
+        Self { shelf: Arc::new(Shelf::new(disk, worker, whole, left, metrics)), log }
     }
 
     /// All machines' newest snapshots.
@@ -79,6 +81,27 @@ impl Snapshots {
     #[must_use]
     pub fn receive(&self, machine: MachineId, from: NodeId) -> SnapshotReceiver {
         SnapshotReceiver::new(Arc::clone(&self.shelf), machine, from)
+    }
+
+    /// What had come of a machine's snapshot when the node went down, once: its rest may come from any peer that has the same one.
+    #[must_use]
+    pub fn left(&self, machine: MachineId) -> Option<SnapshotReceiver> {
+        let partial = self.shelf.take_left(machine)?;
+        Some(SnapshotReceiver::resumed(Arc::clone(&self.shelf), machine, partial))
+    }
+
+    /// Removes what had come of the snapshots of those machines, blocking.
+    pub(in crate::storage) fn forget_left(&self, of: impl Fn(MachineId) -> bool) {
+        for machine in self.shelf.left().into_iter().filter(|machine| of(*machine)) {
+            if let Some(partial) = self.shelf.take_left(machine) {
+                self.shelf.remove_part(&partial.path);
+            }
+        }
+    }
+
+    /// The node goes down: what has come of snapshots stays, to be gone on with after its next start.
+    pub fn leave(&self) {
+        self.shelf.end();
     }
 
     /// Makes the snapshot received from `from` the machine's newest, then lets the log forget the entries up to its index: durable

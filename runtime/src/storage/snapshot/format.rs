@@ -167,6 +167,11 @@ impl Chain {
         LogIndex(self.index)
     }
 
+    /// How many chunks have come.
+    pub(super) fn chunks(&self) -> u64 {
+        self.chunks
+    }
+
     /// Whose snapshot it is.
     pub(super) fn machine(&self) -> MachineId {
         self.machine

@@ -16,6 +16,11 @@ pub(super) struct Intake {
 }
 
 impl Intake {
+    /// What goes on behind the chunks that `chain` has seen.
+    pub(super) fn after(chain: Chain) -> Self {
+        Self { chain: Some(chain), ..Self::default() }
+    }
+
     /// Takes bytes; gives those that verified, in order, as they stand in a file.
     pub(super) fn take(&mut self, bytes: &[u8]) -> Result<Vec<Bytes>, FormatFault> {
         self.buffered.extend_from_slice(bytes);

@@ -8,6 +8,7 @@ mod fault;
 mod files;
 mod format;
 mod intake;
+mod partial;
 mod reader;
 mod receiver;
 mod shelf;

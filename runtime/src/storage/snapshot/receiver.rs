@@ -13,9 +13,14 @@ use crate::storage::disk::DiskFile;
 use crate::storage::snapshot::fault::SnapshotFault;
 use crate::storage::snapshot::format::{Chain, FormatFault};
 use crate::storage::snapshot::intake::Intake;
-use crate::storage::snapshot::shelf::{Received, Shelf};
+use crate::storage::snapshot::partial::Partial;
+use crate::storage::snapshot::shelf::{Received, Shelf, directory};
 
-/// Takes a peer's snapshot piece by piece, however the stream was cut, and verifies it. Dropping it forgets what came.
+/// How many bytes may be lost with the power of what has come.
+const UNSYNCED: u64 = 16 << 20;
+
+/// Takes a peer's snapshot piece by piece, however the stream was cut, and verifies it. Dropping it forgets what came, unless the node
+/// goes down.
 pub struct SnapshotReceiver {
     shelf: Arc<Shelf>,
     machine: MachineId,
@@ -32,12 +37,22 @@ struct Arriving {
     intake: Intake,
     file: Option<Box<dyn DiskFile>>,
     offset: u64,
+    /// How much of it is durable.
+    synced: u64,
 }
 
 impl SnapshotReceiver {
     pub(super) fn new(shelf: Arc<Shelf>, machine: MachineId, from: NodeId) -> Self {
         let path = shelf.part(machine);
         Self { shelf, machine, from, path, arriving: Some(Arriving::default()), finished: false }
+    }
+
+    /// What had come when the node went down, to be gone on with.
+    pub(super) fn resumed(shelf: Arc<Shelf>, machine: MachineId, partial: Partial) -> Self {
+        let Partial { path, number: _, chain, end } = partial;
+        let arriving = Arriving { intake: Intake::after(chain), file: None, offset: end, synced: end };
+        // Whose it is is said when it goes on.
+        Self { shelf, machine, from: NodeId(0), path, arriving: Some(arriving), finished: false }
     }
 
     /// Takes the next bytes of the stream.
@@ -121,12 +136,28 @@ impl Arriving {
         }
         for piece in verified {
             if self.file.is_none() {
-                self.file = Some(shelf.disk.open(path, true).map_err(SnapshotFault::io("make", path))?);
+                let file = shelf.disk.open(path, true).map_err(SnapshotFault::io("make", path))?;
+                // Behind what verified there may be what did not.
+                file.set_length(self.offset).map_err(SnapshotFault::io("cut", path))?;
+                self.file = Some(file);
             }
             let Some(file) = &self.file else { continue };
             file.write_at(self.offset, &piece).map_err(SnapshotFault::io("write", path))?;
             self.offset += piece.len() as u64;
         }
+        self.secure(shelf, path)
+    }
+
+    /// Makes what has come durable from time to time, so that not all of it has to come again after the power has gone.
+    fn secure(&mut self, shelf: &Shelf, path: &Path) -> Result<(), SnapshotFault> {
+        let Some(file) = self.file.as_ref().filter(|_| self.offset - self.synced >= UNSYNCED) else {
+            return Ok(());
+        };
+        file.sync().map_err(SnapshotFault::io("sync", path))?;
+        if self.synced == 0 {
+            shelf.disk.sync_directory(directory()).map_err(SnapshotFault::io("sync", directory()))?;
+        }
+        self.synced = self.offset;
         Ok(())
     }
 
@@ -151,7 +182,7 @@ impl Arriving {
 
 impl Drop for SnapshotReceiver {
     fn drop(&mut self) {
-        if !self.finished {
+        if !self.finished && !self.shelf.is_ending() {
             let (shelf, path) = (Arc::clone(&self.shelf), self.path.clone());
             self.shelf.worker.submit(Box::new(move || shelf.remove_part(&path)));
         }

@@ -1,7 +1,7 @@
 //! The directory of the snapshots and what is known of its files.
 //!
 //! The file of a machine's snapshot is replaced by rename only; everything else in the directory is on its way to become one, and
-//! goes when the node starts.
+//! goes when the node starts, unless the rest of it may yet come.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,6 +15,7 @@ use crate::address::MachineId;
 use crate::storage::disk::Disk;
 use crate::storage::snapshot::cursor::Cursor;
 use crate::storage::snapshot::fault::SnapshotFault;
+use crate::storage::snapshot::partial::Partial;
 use crate::storage::snapshot::writer::Writer;
 use crate::storage::worker::Worker;
 use crate::telemetry::{Counter, Metrics};
@@ -32,7 +33,11 @@ pub(super) struct Shelf {
 struct State {
     newest: BTreeMap<MachineId, SnapshotMeta>,
     received: BTreeMap<(MachineId, NodeId), Received>,
+    /// What had come when the node went down.
+    left: BTreeMap<MachineId, Partial>,
     parts: u64,
+    /// Whether the node goes down: what has come is left for its next start.
+    ending: bool,
 }
 
 /// A whole snapshot that has come from a peer.
@@ -53,19 +58,21 @@ pub(in crate::storage) fn snapshot_path(machine: MachineId) -> PathBuf {
 }
 
 impl Shelf {
-    /// The directory, in which `whole` snapshots were found.
+    /// The directory, in which `whole` snapshots were found, and the beginnings of others in `left`.
     pub(super) fn new(
         disk: Arc<dyn Disk>,
         worker: Arc<dyn Worker>,
         whole: BTreeMap<MachineId, SnapshotMeta>,
+        left: BTreeMap<MachineId, Partial>,
         metrics: &Metrics,
     ) -> Self {
+        let parts = left.values().map(|partial| partial.number).max().unwrap_or(0);
         Self {
             disk,
             worker,
             bytes: metrics.counter("synod_snapshot_bytes", "Bytes of snapshots written"),
             damaged: metrics.counter("synod_snapshot_corruptions", "Snapshots found damaged"),
-            state: Mutex::new(State { newest: whole, ..State::default() }),
+            state: Mutex::new(State { newest: whole, left, parts, ..State::default() }),
         }
     }
 
@@ -160,6 +167,26 @@ impl Shelf {
     /// Keeps what came from a peer until it is installed or dropped; gives what it replaces.
     pub(super) fn keep(&self, machine: MachineId, from: NodeId, received: Received) -> Option<Received> {
         self.state().received.insert((machine, from), received)
+    }
+
+    /// Takes what had come of a snapshot when the node went down.
+    pub(super) fn take_left(&self, machine: MachineId) -> Option<Partial> {
+        self.state().left.remove(&machine)
+    }
+
+    /// The machines of which something had come.
+    pub(super) fn left(&self) -> Vec<MachineId> {
+        self.state().left.keys().copied().collect()
+    }
+
+    /// The node goes down.
+    pub(super) fn end(&self) {
+        self.state().ending = true;
+    }
+
+    /// Whether the node goes down.
+    pub(super) fn is_ending(&self) -> bool {
+        self.state().ending
     }
 
     /// Takes what came from a peer.

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use synod_protocols::LogIndex;
 use synod_protocols::log::SnapshotMeta;
 
 use crate::address::MachineId;
@@ -13,6 +14,7 @@ use crate::storage::disk::Disk;
 use crate::storage::snapshot::cursor::Cursor;
 use crate::storage::snapshot::fault::SnapshotFault;
 use crate::storage::snapshot::format::Frame;
+use crate::storage::snapshot::partial::{Partial, part_of};
 use crate::storage::snapshot::shelf::{directory, machine_of, snapshot_path};
 
 /// What is in the directory of the snapshots.
@@ -22,17 +24,20 @@ pub(in crate::storage) struct Survey {
     pub(in crate::storage) whole: BTreeMap<MachineId, SnapshotMeta>,
     /// What is wrong with the others.
     pub(in crate::storage) damaged: BTreeMap<MachineId, SnapshotFault>,
+    /// The beginnings of later ones that were coming from peers, the furthest of each machine.
+    pub(in crate::storage) partial: BTreeMap<MachineId, Partial>,
 }
 
-/// Makes the directory if there is none, removes what was on its way to become a snapshot, and reads the others.
+/// Makes the directory if there is none, reads the snapshots, and removes what was on its way to become one, unless the rest of it may yet
+/// come.
 pub(in crate::storage) fn survey(disk: &dyn Disk) -> Result<Survey, SnapshotFault> {
     disk.create_directory(directory()).map_err(SnapshotFault::io("make", directory()))?;
     disk.sync_directory(Path::new("")).map_err(SnapshotFault::io("sync", Path::new("")))?;
-    let mut survey = Survey::default();
+    let (mut survey, mut parts) = (Survey::default(), Vec::new());
     for name in disk.list(directory()).map_err(SnapshotFault::io("list", directory()))? {
         let path = directory().join(&name);
         if name.extension().is_some_and(|extension| extension == "part") {
-            disk.remove(&path).map_err(SnapshotFault::io("remove", &path))?;
+            parts.push(name);
         } else if let Some(machine) = machine_of(&name) {
             match verify(disk, &path, machine) {
                 Ok(meta) => drop(survey.whole.insert(machine, meta)),
@@ -41,9 +46,32 @@ pub(in crate::storage) fn survey(disk: &dyn Disk) -> Result<Survey, SnapshotFaul
             }
         }
     }
+    for name in parts {
+        survey.consider(disk, &name)?;
+    }
     // A name found here may be in a cache only, and the log will come to rely on it.
     disk.sync_directory(directory()).map_err(SnapshotFault::io("sync", directory()))?;
     Ok(survey)
+}
+
+impl Survey {
+    /// Keeps the file of a snapshot that was coming, if there is none that is further, and removes it or the other one otherwise.
+    fn consider(&mut self, disk: &dyn Disk, name: &Path) -> Result<(), SnapshotFault> {
+        let path = directory().join(name);
+        let remove = |path: &Path| disk.remove(path).map_err(SnapshotFault::io("remove", path));
+        let found = part_of(name).and_then(|(machine, number)| Partial::read(disk, &path, machine, number));
+        let Some(found) = found else { return remove(&path) };
+        let machine = found.chain.machine();
+        let held = self.whole.get(&machine).map_or(LogIndex::ZERO, |meta| meta.index);
+        let rival = self.partial.get(&machine).map(Partial::reach);
+        if found.chain.index() <= held || rival >= Some(found.reach()) {
+            return remove(&path);
+        }
+        match self.partial.insert(machine, found) {
+            Some(rival) => remove(&rival.path),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Gives a damaged snapshot a name under which it is kept and not looked for.

@@ -1,5 +1,6 @@
 //! Log and snapshots together: taking, sending, installing, and crashes in between.
 
+mod partial;
 mod repair;
 
 use std::io::{self, Read};
