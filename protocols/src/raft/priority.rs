@@ -86,22 +86,20 @@ impl Raft {
     /// Takes the answer of another voter; with those of a quorum, the leader's among them, leadership is asked for.
     pub(super) fn on_canvass_reply(&mut self, from: NodeId, priority: u32, out: &mut Outbox<Self>) {
         let follows = matches!(self.standing, Standing::Follower);
-        let Self { ambition: Some(ambition), leader: Some(leader), term, timers, config, .. } = self else {
-            return;
-        };
+        let Self { ambition: Some(ambition), leader: Some(leader), configurations, .. } = self else { return };
         let Some(heard) = ambition.heard.as_mut().filter(|_| follows) else { return };
         heard.record(from, true);
         if from == *leader {
-            ambition.outranks = Some(priority < config.priority);
+            ambition.outranks = Some(priority < self.config.priority);
         }
-        let quorum = self.configurations.current().quorum().tally(|voter| heard.of(voter)) == Tally::Won;
+        let quorum = configurations.current().quorum().tally(|voter| heard.of(voter)) == Tally::Won;
         if quorum && ambition.outranks == Some(true) {
             ambition.heard = None;
             ambition.claims = ambition.claims.saturating_add(1);
             // What comes of it is awaited with more patience than before.
-            timers.clear(Timer::Claim);
+            self.timers.clear(Timer::Claim);
             // Early: a wish, which promises nothing.
-            out.send_early(*leader, Message::Claim { term: *term, priority: config.priority });
+            out.send_early(*leader, Message::Claim { term: self.term, priority: self.config.priority });
         }
     }
 
