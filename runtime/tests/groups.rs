@@ -12,9 +12,7 @@ use futures_util::future::{join_all, try_join_all};
 use synod::node::{Group, Node, RaftConfig, ServiceError};
 use synod::services::Outcome;
 use synod::services::kv::Consistency;
-use synod::services::replicated::{
-    Change, DEADLINE, NoSuccessor, ReplicaCause, ReplicaError, Replicated,
-};
+use synod::services::replicated::{Change, DEADLINE, NoSuccessor, ReplicaCause, ReplicaError, Replicated};
 use synod::sim::{Simulation, simulate};
 use synod::storage::LogOptions;
 use synod::transport::PeerName;
@@ -328,7 +326,8 @@ fn leadership_is_handed_over_from_anywhere_and_never_to_who_cannot_lead() {
         let number = |name: &str| synod::address::node_id(&named(name));
         let leader = replicas["a"].leader().await;
         let (first, second) = if leader == number("a") { ("a", "b") } else { ("b", "a") };
-        let asked = async |name: &str, to: Option<&str>| replicas[name].transfer(to.map(number), DEADLINE).await;
+        let asked =
+            async |name: &str, to: Option<&str>| replicas[name].transfer(to.map(number), DEADLINE).await;
         assert_eq!(asked(second, Some(second)).await, Ok(number(second)), "asked of who shall lead");
         assert_eq!(asked("c", Some(first)).await, Ok(number(first)), "asked of who is no member");
         assert_eq!(asked(second, Some(first)).await, Ok(number(first)), "who leads already");

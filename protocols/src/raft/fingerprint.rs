@@ -3,7 +3,7 @@
 //! Not an identity of machines at work: two with one fingerprint do the same on the same inputs, as long as whoever drives them
 //! decides itself when a timer runs out and whether a moment is early or late. Nothing in the machine depends on this file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 
 use crate::log::{Body, Entry, MemoryLog};
@@ -158,9 +158,9 @@ fn hash_ambition(
 ) {
     let Some(Ambition { about: (term, leader), heard, outranks, claims }) = ambition else { return };
     (term, leader.map(name), outranks, claims).hash(into);
-    let said = |votes: &Votes| voters.iter().filter(|voter| votes.of(**voter).is_some()).copied().map(name);
     heard.is_some().hash(into);
-    sorted(heard.iter().flat_map(|votes| said(votes).collect::<Vec<_>>()), into);
+    let said = |voter: &NodeId| heard.as_ref().is_some_and(|votes| votes.of(*voter).is_some());
+    sorted(voters.iter().copied().filter(said).map(name), into);
 }
 
 fn sorted<T: Ord + Hash>(items: impl Iterator<Item = T>, into: &mut impl Hasher) {

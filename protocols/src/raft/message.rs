@@ -292,7 +292,9 @@ impl Message {
             {
                 *result = *mine;
             }
-            (Self::HeartbeatReply { round: mine, .. }, Self::HeartbeatReply { round, .. }) if mine >= round => {
+            (Self::HeartbeatReply { round: mine, .. }, Self::HeartbeatReply { round, .. })
+                if mine >= round =>
+            {
                 *round = *mine;
             }
             _ => {}

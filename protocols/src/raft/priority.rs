@@ -86,7 +86,9 @@ impl Raft {
     /// Takes the answer of another voter; with those of a quorum, the leader's among them, leadership is asked for.
     pub(super) fn on_canvass_reply(&mut self, from: NodeId, priority: u32, out: &mut Outbox<Self>) {
         let follows = matches!(self.standing, Standing::Follower);
-        let Self { ambition: Some(ambition), leader: Some(leader), configurations, .. } = self else { return };
+        let Self { ambition: Some(ambition), leader: Some(leader), configurations, .. } = self else {
+            return;
+        };
         let Some(heard) = ambition.heard.as_mut().filter(|_| follows) else { return };
         heard.record(from, true);
         if from == *leader {

@@ -11,6 +11,7 @@ use crate::prng::Prng;
 use crate::protocol::{Outbox, Recovered};
 use crate::raft::config::Config;
 use crate::raft::configurations::Configurations;
+use crate::raft::dismissal::Reserve;
 use crate::raft::members::configurations_of;
 use crate::raft::membership::Membership;
 use crate::raft::record::Record;

@@ -98,8 +98,7 @@ impl Member {
     fn change(&self, wanted: &Roster) -> Result<Change, ReplicaError> {
         let number = |name: &String| {
             let stranger = || Unfit::Stranger { name: name.clone(), asked: self.node.to_string() };
-            self.number_of(name)
-                .ok_or_else(|| ReplicaError::not_executed(ReplicaCause::Members(stranger())))
+            self.number_of(name).ok_or_else(|| ReplicaError::not_executed(ReplicaCause::Members(stranger())))
         };
         let numbers = |names: &[String]| names.iter().map(number).collect::<Result<_, _>>();
         Ok(Change {

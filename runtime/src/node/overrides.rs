@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use crate::node::config::{ConfigError, Override};
 
 /// Every key there is, but for those that name peers.
-const KEYS: [&str; 30] = [
+const KEYS: [&str; 31] = [
     "cluster",
     "node",
     "directory",

@@ -117,13 +117,7 @@ impl MemberCommand {
 
     /// Hands leadership over. A refusal for now may pass; a transfer of which it is not known what became is not repeated, for a leader
     /// takes no writes while it hands over.
-    fn transfer(
-        &self,
-        agent: &Agent,
-        node: Option<&str>,
-        until: Instant,
-        form: Form,
-    ) -> Result<(), Failure> {
+    fn transfer(&self, agent: &Agent, node: Option<&str>, until: Instant, form: Form) -> Result<(), Failure> {
         let path = Path::new("/leader").with("timeout_ms", TURN.as_millis());
         let path = match node {
             Some(node) => path.with("to", node),

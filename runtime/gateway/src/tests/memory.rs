@@ -202,7 +202,8 @@ impl Service for Memory {
     ) -> LocalBoxFuture<'static, Result<String, Unchanged>> {
         if to.as_deref() == Some("learner") {
             let cause = ReplicaCause::Successor(NoSuccessor::Learner(NodeId(4)));
-            let unchanged = Unchanged::new(ReplicaError::not_executed(cause), |node| format!("node-{}", node.0));
+            let unchanged =
+                Unchanged::new(ReplicaError::not_executed(cause), |node| format!("node-{}", node.0));
             return ready(Err(unchanged)).boxed_local();
         }
         ready(Ok(to.unwrap_or_else(|| "node-2".into()))).boxed_local()

@@ -66,7 +66,12 @@ impl Others {
         let mut node = self.guess.next(&mut self.round, |_| false);
         for _ in 0..=HOPS {
             let patience = until.saturating_duration_since(Instant::now());
-            match self.forward.read_index(node, Proof::Either, patience).await.map_err(|failure| failure.cause) {
+            match self
+                .forward
+                .read_index(node, Proof::Either, patience)
+                .await
+                .map_err(|failure| failure.cause)
+            {
                 Ok(_) => return self.guess.learn(node),
                 Err(ReplicaCause::NotLeader { leader: Some(leader) }) if leader != me && leader != node => {
                     node = leader;

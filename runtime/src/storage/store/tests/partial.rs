@@ -64,7 +64,8 @@ fn manifest(stream: &[u8]) -> usize {
 #[test]
 fn of_a_damaged_part_only_what_stands_before_the_damage_is_used() {
     let stream = sent(30);
-    for (at, kept) in [(CHUNKS[1] - 1, Some(CHUNKS[0])), (CHUNKS[0] + 2, Some(CHUNKS[0])), (100, None), (5, None)]
+    for (at, kept) in
+        [(CHUNKS[1] - 1, Some(CHUNKS[0])), (CHUNKS[0] + 2, Some(CHUNKS[0])), (100, None), (5, None)]
     {
         let node = open(&SimDisk::default()).unwrap();
         let _receiver = node.begin(&stream[..2_300_000]);
@@ -118,7 +119,8 @@ fn no_more_than_a_bound_comes_again_after_the_power_has_gone() {
 fn a_part_that_is_of_no_use_goes() {
     let (older, stream) = (sent(20), sent(30));
     let node = open(&SimDisk::default()).unwrap();
-    let _parts = (node.begin(&older[..2_300_000]), node.begin(&stream[..1_200_000]), node.begin(&stream[..40]));
+    let _parts =
+        (node.begin(&older[..2_300_000]), node.begin(&stream[..1_200_000]), node.begin(&stream[..40]));
     assert_eq!(node.files().len(), 3);
     let node = open(&node.disk.restart()).unwrap();
     assert_eq!(node.files().len(), 1, "the beginning of the latest snapshot is enough");
