@@ -84,7 +84,7 @@ impl Shelf {
         frozen: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
     ) -> Result<u64, SnapshotFault> {
         self.check_newer(machine, meta)?;
-        let path = self.part(machine);
+        let path = self.draft(machine);
         let written = || {
             let file = self.disk.open(&path, true)?;
             let mut writer = Writer::begin(&*file, machine, meta)?;
@@ -151,11 +151,20 @@ impl Shelf {
         self.state().newest.iter().map(|(&machine, meta)| (machine, meta.clone())).collect()
     }
 
-    /// A name that is not used by any other file.
+    /// A name that is not used by any other file, for what comes from a peer.
     pub(super) fn part(&self, machine: MachineId) -> PathBuf {
+        self.fresh(machine, "part")
+    }
+
+    /// The same for what this node writes of its own state, which nobody else can go on with.
+    fn draft(&self, machine: MachineId) -> PathBuf {
+        self.fresh(machine, "draft")
+    }
+
+    fn fresh(&self, machine: MachineId, extension: &str) -> PathBuf {
         let mut state = self.state();
         state.parts += 1;
-        directory().join(format!("{:016x}-{}.part", machine.0, state.parts))
+        directory().join(format!("{:016x}-{}.{extension}", machine.0, state.parts))
     }
 
     /// Removes a file that will not become a snapshot.

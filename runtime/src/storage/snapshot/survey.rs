@@ -4,6 +4,7 @@
 //! have done without it has long been given back.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use synod_protocols::LogIndex;
@@ -36,8 +37,11 @@ pub(in crate::storage) fn survey(disk: &dyn Disk) -> Result<Survey, SnapshotFaul
     let (mut survey, mut parts) = (Survey::default(), Vec::new());
     for name in disk.list(directory()).map_err(SnapshotFault::io("list", directory()))? {
         let path = directory().join(&name);
-        if name.extension().is_some_and(|extension| extension == "part") {
+        let extension = name.extension().and_then(OsStr::to_str);
+        if extension == Some("part") {
             parts.push(name);
+        } else if extension == Some("draft") {
+            disk.remove(&path).map_err(SnapshotFault::io("remove", &path))?;
         } else if let Some(machine) = machine_of(&name) {
             match verify(disk, &path, machine) {
                 Ok(meta) => drop(survey.whole.insert(machine, meta)),
