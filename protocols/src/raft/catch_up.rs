@@ -161,6 +161,11 @@ impl Raft {
                 Ok(None) => self.log.last(),
             },
         };
+        if self.rounds.asked == Some(after) {
+            // One question for each answer that is news: where messages come twice, others would beget ever more of them.
+            out.reached("piece of another log that came before ignored");
+            return;
+        }
         self.arm_election(now);
         if after >= last {
             out.reached("caught up before a campaign");
@@ -186,7 +191,8 @@ impl Raft {
         self.pull(source, self.log.last(), out);
     }
 
-    fn pull(&self, from: NodeId, after: Position, out: &mut Outbox<Self>) {
+    fn pull(&mut self, from: NodeId, after: Position, out: &mut Outbox<Self>) {
+        self.rounds.asked = Some(after);
         // After the ballot: the term is on disk before anything is replaced.
         out.send(from, Message::Pull { term: self.term, after });
     }

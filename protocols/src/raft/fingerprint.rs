@@ -128,22 +128,19 @@ impl Raft {
         timers.names().for_each(|timer| (timer as u8).hash(into));
         hash_rounds(rounds, &name, into);
         hash_log(log, into);
-        (unwritten, durable, waiting_bytes, writes.len()).hash(into);
+        (unwritten, durable, waiting_bytes, writes.len(), waiting.iter().len()).hash(into);
         writes.iter().for_each(|(write, last)| (since(*write), last).hash(into));
         hash_applying(applying, into);
         hash_snapshots(snapshots, naming, into);
-        waiting.iter().len().hash(into);
         waiting.iter().for_each(|(index, it)| (index, it.token, it.time, it.bytes).hash(into));
         handover.map(|it| (it.token, name(it.to))).hash(into);
         hash_ambition(ambition.as_deref(), &self.voters(), &name, into);
-        sorted(
-            loads.values().map(|load| match load {
-                Load::Peer(peer, from) => (name(*peer), *from),
-                Load::Puller(peer, from) => (u64::MAX - name(*peer), *from),
-                Load::Apply(from) => (u64::MAX, *from),
-            }),
-            into,
-        );
+        let whose = |load: &Load| match load {
+            Load::Peer(peer, from) => (name(*peer), *from),
+            Load::Puller(peer, from) => (u64::MAX - name(*peer), *from),
+            Load::Apply(from) => (u64::MAX, *from),
+        };
+        sorted(loads.values().map(whose), into);
         hibernation.rest_without_time().hash(into);
         sorted(hibernation.sleepers().map(name), into);
         hash_standing(standing, &self.voters(), naming, into);
@@ -194,8 +191,8 @@ fn hash_entry(entry: &Entry, into: &mut impl Hasher) {
 }
 
 fn hash_rounds(rounds: &Rounds, name: &impl Fn(NodeId) -> u64, into: &mut impl Hasher) {
-    let Rounds { count, proposed, free, ahead, entered } = rounds;
-    (count, proposed, entered).hash(into);
+    let Rounds { count, proposed, free, ahead, entered, asked } = rounds;
+    (count, proposed, entered, asked).hash(into);
     sorted(free.iter().map(|&id| name(id)), into);
     sorted(ahead.iter().map(|(&id, last)| (name(id), *last)), into);
 }

@@ -38,6 +38,7 @@ mod reconfiguration;
 mod record;
 mod recovery;
 mod replication;
+mod reserve;
 mod rest;
 mod restoration;
 mod rounds;

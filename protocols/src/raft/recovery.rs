@@ -11,10 +11,10 @@ use crate::prng::Prng;
 use crate::protocol::{Outbox, Recovered};
 use crate::raft::config::Config;
 use crate::raft::configurations::Configurations;
-use crate::raft::dismissal::Reserve;
 use crate::raft::members::configurations_of;
 use crate::raft::membership::Membership;
 use crate::raft::record::Record;
+use crate::raft::reserve::Reserve;
 use crate::raft::rest::Hibernation;
 use crate::raft::rounds::Rounds;
 use crate::raft::state::{Applying, Raft, Snapshots, Standing};
@@ -32,9 +32,7 @@ impl Raft {
         let known = snapshot.as_ref().map(|meta| &meta.configuration).or(founders.as_ref());
         let membership = known.map_or_else(
             || Membership::founding(&config.voters, &config.witnesses),
-            |bytes| {
-                Membership::decode(bytes).expect("the configuration on this disk is one this program wrote")
-            },
+            |bytes| Membership::decode(bytes).expect("a configuration that this program wrote"),
         );
         let base = snapshot.as_ref().map_or(Position::START, |meta| meta.position());
         let time = snapshot.as_ref().map_or(LogTime::ZERO, |meta| meta.time);

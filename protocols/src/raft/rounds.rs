@@ -23,6 +23,8 @@ pub(super) struct Rounds {
     pub(super) ahead: BTreeMap<NodeId, Position>,
     /// The term that was entered in order to catch up; `None` as soon as a leader is heeded.
     pub(super) entered: Option<Term>,
+    /// What follows which position was asked for last.
+    pub(super) asked: Option<Position>,
 }
 
 impl Rounds {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::log::{Body, Entry, Position};
 use crate::raft::tests::harness::{Cluster, n};
 use crate::raft::{Config, Event, Message, Rejection, Reply, Role};
-use crate::types::{LogIndex, LogTime, Term};
+use crate::types::{LogIndex, LogTime, NodeId, Term};
 
 const TIMEOUT: Duration = Duration::from_millis(300);
 const HUB: u64 = 3;
@@ -173,4 +173,32 @@ fn nothing_is_taken_in_a_term_in_which_a_leader_was_heeded() {
     assert_eq!((cluster.raft(3).status().leader, cluster.raft(3).status().term), (None, term));
     cluster.deliver(2, 3, piece(own, ahead, own.term));
     assert_eq!(cluster.raft(3).log.last(), own);
+}
+
+#[test]
+fn a_piece_that_comes_twice_is_answered_by_one_question() {
+    let mut cluster = waiting();
+    cluster.settle();
+    let own = cluster.raft(3).log.last();
+    let last = Position { term: own.term, index: LogIndex(own.index.0 + 9) };
+    let before = questions(&mut cluster);
+    for _ in 0..5 {
+        cluster.deliver(2, 3, piece(own, last, own.term));
+    }
+    assert_eq!(questions(&mut cluster) - before, 1);
+    // Nor does an earlier piece beget another one when the next has come.
+    let next = cluster.raft(3).log.last();
+    for after in [next, own, own] {
+        cluster.deliver(2, 3, piece(after, last, own.term));
+    }
+    assert_eq!(questions(&mut cluster) - before, 2);
+}
+
+/// How often node 3 has asked for a piece of another log.
+fn questions(cluster: &mut Cluster) -> usize {
+    cluster.settle();
+    let asked = |(from, _, message): &&(NodeId, NodeId, Message)| {
+        *from == n(3) && matches!(message, Message::Pull { .. })
+    };
+    cluster.seen.iter().filter(asked).count()
 }
