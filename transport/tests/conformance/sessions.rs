@@ -134,8 +134,6 @@ pub(crate) async fn a_restarted_peer_hears_nothing_that_was_for_the_one_before(g
     let lane = Lane::Ordered(2);
     send(&*link, lane, b"heard").await;
     b.recorder.frames(lane, 1).await;
-    // Until the word that it was received is there.
-    tokio::time::sleep(Duration::from_millis(100)).await;
     ground.kill(&who, b).await;
     for number in 0..50 {
         send(&*link, lane, &numbered(number, 100)).await;
@@ -146,7 +144,9 @@ pub(crate) async fn a_restarted_peer_hears_nothing_that_was_for_the_one_before(g
     let second = a.recorder.link(1).await;
     assert_eq!(a.recorder.disconnected(link.session()).await, CloseReason::Restarted);
     let back = Recorder::returned(&a.recorder.heard());
-    let bodies: Vec<Bytes> = back.into_iter().map(|(body, _)| body).collect();
+    // The one that was received comes back too when the word about it was not there in time: nobody knows then.
+    let unknown = (Bytes::from_static(b"heard"), Undelivered::Unacknowledged);
+    let bodies: Vec<Bytes> = back.into_iter().filter(|one| *one != unknown).map(|(body, _)| body).collect();
     let numbers: Vec<Bytes> = (0..50).map(|number| numbered(number, 100).into()).collect();
     assert_eq!(bodies, numbers);
     send(&*second, lane, b"new").await;
