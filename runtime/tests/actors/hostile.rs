@@ -191,3 +191,48 @@ fn a_bulk_stream_of_nonsense_is_counted() {
         assert_eq!(counted(&b, "synod_frames_malformed_total"), 3);
     });
 }
+
+#[test]
+fn large_messages_that_are_none_keep_nobody_waiting() {
+    run(async {
+        let world = World::new();
+        let b = world.node("b", &[]);
+        let clerk: ActorRef<Desk> = b.spawn("clerk", Clerk::default).await.unwrap().reference();
+        let mut bytes = bytes::BytesMut::new();
+        synod::wire::encode(&clerk, synod::wire::Form::Compact, &mut bytes).unwrap();
+        let (_, _, target): (String, u64, u64) = synod::wire::decode(&bytes, 100).unwrap();
+        let (raw, _transport) = Raw::connect(&world, "b").await;
+        let inner = |head: Head| {
+            let mut inner = bytes::BytesMut::new();
+            head.write(&mut inner);
+            inner
+        };
+        let note = Head::Tell(Call { message: 2, target, ..Call::default() });
+        // One that claims too much is refused; what stands in no order, or is followed by more, is no large message.
+        raw.send_head(&Head::Parcel { number: 1, size: u64::MAX }, &inner(note.clone()));
+        raw.send_head(&Head::Parcel { number: 2, size: 5 }, &inner(Head::Lookup(1)));
+        raw.send_head(&Head::Parcel { number: 3, size: 5 }, b"\x63");
+        raw.send_head(&Head::Parcel { number: 4, size: 5 }, &[&inner(note.clone())[..], b"?"].concat());
+        // Nobody waits for these words, nor for one that comes without its place.
+        raw.send_head(&Head::Settled { number: u64::MAX, refused: None }, b"");
+        let header =
+            [&inner(Head::Parcel { number: u64::MAX, size: 1 })[..], &inner(note.clone())[..]].concat();
+        let mut stream = raw.link().open_bulk(header.into()).await.unwrap();
+        stream.write(Bytes::from_static(b"\x07")).await.unwrap();
+        drop(stream.finish().await);
+        raw.send_head(&note, b"\x05");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let refused = Some(AskError::not_executed(Cause::TooLarge));
+        assert_eq!(raw.answers(), [Head::Settled { number: 1, refused }]);
+        assert_eq!(counted(&b, "synod_frames_malformed_total"), 3);
+        assert_eq!(clerk.ask(Noted).await, Ok(vec![5]));
+        // A place that stays empty keeps what is behind it waiting, until the link ends.
+        raw.send_head(&Head::Parcel { number: 5, size: 1 }, &inner(note.clone()));
+        raw.send_head(&note, b"\x06");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(clerk.ask(Noted).await, Ok(vec![5]));
+        raw.link().close(CloseReason::Shutdown);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(clerk.ask(Noted).await, Ok(vec![5, 6]));
+    });
+}
