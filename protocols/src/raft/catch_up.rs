@@ -8,7 +8,7 @@
 //!
 //! **The protocol.** V, when it refuses a pre-vote for its log alone and hears no leader, says where its log ends (`Ahead`). When P's
 //! rounds have been refused repeatedly, and a quorum of voters, P among them, hears no leader, then P (a) enters a term above every one
-//! it has seen and writes that down, (b) asks the voter furthest ahead for what follows its own log (`Pull`), (c) takes from
+//! it has seen and writes that down, unless it is in one that it entered for this and has heeded no leader in, (b) asks the voter furthest ahead for what follows its own log (`Pull`), (c) takes from
 //! each `PullReply` what follows a position it holds, as from an append, provided that V's whole log was ahead of P's, that P is in
 //! the term of (a), and that P has heeded no leader in it, (d) asks again until it has all, and then campaigns.
 //!
@@ -182,10 +182,18 @@ impl Raft {
             self.membership().quorum().tally(|voter| free.contains(&voter).then_some(true)) == Tally::Won;
         let furthest = ahead.iter().max_by_key(|&(_, last)| last);
         let Some((&source, &last)) = furthest.filter(|_| *count >= PATIENCE && leaderless) else { return };
-        if last <= self.log.last() || self.term.next() == self.term {
+        if last <= self.log.last() {
             return;
         }
-        self.adopt_term(now, self.term.next(), None, out);
+        if self.rounds.entered == Some(self.term) {
+            // Nothing came of the last attempt. Another term would only be in the way of who is ahead, whose pre-votes are for the next one.
+            out.reached("caught up with nobody, asked again in the same term");
+            self.step_down(now, None, out);
+        } else if self.term.next() == self.term {
+            return;
+        } else {
+            self.adopt_term(now, self.term.next(), None, out);
+        }
         self.rounds = Rounds { count: PATIENCE, entered: Some(self.term), ..Rounds::default() };
         self.arm_election(now);
         self.pull(source, self.log.last(), out);

@@ -42,11 +42,13 @@ pub(super) fn settings(seed: u64, profile: Profile, nodes: u64, world: &WorldCon
     let lease_reads = Prng::fork(seed, 0x1EA5).chance(0.5);
     let mut rank = Prng::fork(seed, 0x9A0C);
     let ranked = rank.chance(0.25);
+    let catch_up = Prng::fork(seed, 0xCA7C).chance(0.5);
     let clock_drift_ppm = world.drift_ppm.unsigned_abs();
     let shared = Config {
         witnesses: witnesses.clone(),
         hibernate_after,
         lend_snapshots,
+        catch_up,
         lease_reads,
         clock_drift_ppm,
         ..shared

@@ -194,6 +194,21 @@ fn a_piece_that_comes_twice_is_answered_by_one_question() {
     assert_eq!(questions(&mut cluster) - before, 2);
 }
 
+#[test]
+fn who_gets_no_answer_asks_again_in_the_term_that_it_has_entered() {
+    let mut cluster = waiting();
+    let (before, term) = (questions(&mut cluster), cluster.raft(3).status().term);
+    for _ in 0..3_000 {
+        cluster.run(Duration::from_millis(1));
+        if cluster.raft(3).role() == Role::PreCandidate {
+            let last = Position { term, index: LogIndex(99) };
+            cluster.deliver(2, 3, Message::Ahead { term, proposed: term.next(), last });
+        }
+    }
+    assert_eq!(cluster.raft(3).status().term, term, "who is ahead asks for votes in the next one");
+    assert!(questions(&mut cluster) > before);
+}
+
 /// How often node 3 has asked for a piece of another log.
 fn questions(cluster: &mut Cluster) -> usize {
     cluster.settle();
