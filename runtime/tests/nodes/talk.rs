@@ -14,6 +14,7 @@ use synod::prelude::*;
 use synod::protocols::prng::Prng;
 use synod::protocols::sim::{FaultKind, NetworkConfig, Tally};
 use synod::sim::{Medium, Outcome as Run, Simulation, simulate_on};
+use synod::storage::LogOptions;
 use synod::transport::PeerName;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -95,7 +96,7 @@ async fn live(simulation: Simulation, book: Rc<Book>, name: PeerName, env: Env) 
     book.processes.borrow_mut().push(process);
     let hook = DeadLetterHook(Arc::new(move |letter| back.lock().expect("no panic").push(letter)));
     let others: Vec<PeerName> = simulation.names().iter().filter(|other| **other != name).cloned().collect();
-    let mut builder = Node::builder("test", name.as_str()).env(env).dead_letters(hook);
+    let mut builder = Node::builder("test", name.as_str()).env(env).dead_letters(hook).log(LogOptions::sim());
     builder = builder.bind(([0, 0, 0, 0], PORT).into());
     for other in &others {
         builder = builder.peer(other.as_str(), simulation.endpoint(other, PORT)).expect("a proper name");
