@@ -181,7 +181,8 @@ impl<M: RemoteMessage> Passage<'_, M> {
             Err(SendError::Encode) => Err(AskError::not_executed(Cause::Encode)),
             Err(SendError::TooLarge) => {
                 let body = self.body()?;
-                match self.session.try_place(self.to.lane(), &head, body.len()) {
+                let limit = self.core.settings.limits.bulk_bytes_max;
+                match self.session.try_place(self.to.lane(), &head, body.len(), limit) {
                     Ok(parcel) => {
                         self.carry(&head, parcel, body);
                         Ok(())
@@ -241,7 +242,9 @@ impl<M: RemoteMessage> Passage<'_, M> {
     /// than the link carries.
     async fn send_large(&mut self, head: &Head, limit: Duration) -> Result<(), AskError> {
         let body = self.body()?;
-        let place = timeout(limit, self.session.place(self.to.lane(), head, body.len())).await;
+        let under_way = self.core.settings.limits.bulk_bytes_max;
+        let place = self.session.place(self.to.lane(), head, body.len(), under_way);
+        let place = timeout(limit, place).await;
         let parcel = place.map_err(|_| AskError::not_executed(Cause::LinkFull))?.map_err(|_| LOST)?;
         let done = self.carry(head, parcel, body);
         if matches!(head, Head::Tell(_)) {

@@ -150,7 +150,7 @@ impl Session {
             match self.send(lane, head, &mut append) {
                 Err(SendError::Full) => self.link.ready(lane).await.map_err(|_| SendError::Closed)?,
                 Err(SendError::TooLarge) => {
-                    let parcel = self.place(lane, head, body.len()).await?;
+                    let parcel = self.place(lane, head, body.len(), usize::MAX).await?;
                     return self.carry(parcel, body).await.map_err(|_| SendError::Closed);
                 }
                 other => return other,
@@ -181,9 +181,15 @@ impl Session {
 
     /// Takes a place in a lane for a message that is too large for a frame. Whoever has it sends the body: what comes behind it in
     /// the lane waits there.
-    pub(crate) fn try_place(&self, lane: Lane, head: &Head, size: usize) -> Result<Parcel, SendError> {
+    pub(crate) fn try_place(
+        &self,
+        lane: Lane,
+        head: &Head,
+        size: usize,
+        limit: usize,
+    ) -> Result<Parcel, SendError> {
         let (mut number, mut header) = (0, BytesMut::new());
-        let told = self.parcels.enter(|next| {
+        let told = self.parcels.enter(size, limit, |next| {
             number = next;
             Head::Parcel { number, size: size as u64 }.write(&mut header);
             head.write(&mut header);
@@ -198,11 +204,24 @@ impl Session {
         }
     }
 
-    /// The same, waiting for room in the lane.
-    pub(crate) async fn place(&self, lane: Lane, head: &Head, size: usize) -> Result<Parcel, SendError> {
+    /// The same, waiting for room in the lane, and until fewer are under way.
+    pub(crate) async fn place(
+        &self,
+        lane: Lane,
+        head: &Head,
+        size: usize,
+        limit: usize,
+    ) -> Result<Parcel, SendError> {
         loop {
-            match self.try_place(lane, head, size) {
-                Err(SendError::Full) => self.link.ready(lane).await.map_err(|_| SendError::Closed)?,
+            let settled = self.parcels.settled.notified();
+            tokio::pin!(settled);
+            // Registered before the look, so that one that is settled in between is not missed.
+            settled.as_mut().enable();
+            match self.try_place(lane, head, size, limit) {
+                Err(SendError::Full) if self.parcels.has_room(size, limit) => {
+                    self.link.ready(lane).await.map_err(|_| SendError::Closed)?;
+                }
+                Err(SendError::Full) => settled.await,
                 other => return other,
             }
         }
