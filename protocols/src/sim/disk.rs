@@ -14,6 +14,9 @@ use crate::sim::image::{Image, Misuse, Snapshot, Write};
 use crate::sim::subject::Subject;
 use crate::types::{LogIndex, Timestamp, WriteId};
 
+/// The longest time of writing a snapshot. A disk that is healed does not write faster what it had begun.
+const SNAPSHOT_MAX: Duration = Duration::from_secs(5);
+
 /// How fast a disk is, and what a crash does to it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DiskConfig {
@@ -188,9 +191,10 @@ impl<P: Subject> Disk<P> {
         self.chance.duration(Duration::ZERO, self.config.sync_max)
     }
 
-    /// How long it takes to write a snapshot, this time.
+    /// How long it takes to write a snapshot, this time; never so long that one begun on a slow disk is still being written when
+    /// everybody has to answer again.
     pub fn snapshot_time(&mut self) -> Duration {
-        self.chance.duration(self.config.sync_min, self.config.sync_max * 4)
+        self.chance.duration(self.config.sync_min, self.config.sync_max * 4).min(SNAPSHOT_MAX)
     }
 
     /// The process died: decides what survives of the writes that were not synced.
