@@ -9,8 +9,7 @@ use synod_transport::simulated::{self, Body, Conditions, Network, Process};
 use synod_transport::{Address, Config, Lane, Link, LinkError, PeerName, Role, Transport, TransportError};
 use tokio::task::{LocalSet, spawn_local};
 
-// Shared with the conformance suite, which uses all of it.
-#[allow(dead_code)]
+#[expect(dead_code, reason = "shared with the conformance suite, which uses all of it")]
 #[path = "conformance/recorder.rs"]
 mod recorder;
 use recorder::{Node, Recorder};

@@ -93,7 +93,8 @@ impl ActorSystem {
         self.bring(Some(name), Spot::Place(place), factory).await
     }
 
-    /// As [`ActorSystem::spawn`], beside the links where they share their thread with protocols: for actors that only hand on what arrives.
+    /// As [`ActorSystem::spawn`], beside the links where they share their thread with protocols: for actors that hand on what arrives,
+    /// or answer it from a state machine of which the node's owner has said that it is quick.
     pub(crate) async fn spawn_by_links<A, S>(
         &self,
         name: String,

@@ -71,43 +71,40 @@ fn whole_frames_before_a_bad_one_are_heard_and_nothing_after() {
     });
 }
 
-#[test]
-fn streams_of_unknown_kinds_second_lanes_and_large_headers_end_the_link() {
+/// A member whom a stranger with a credential sends such bytes on a stream ends the link, and names the rule.
+fn each_ends_the_link(cases: &[(Vec<u8>, &str)]) {
     run(async {
         let authority = authority();
-        let large = [&[0x10], &CLAIM[..]].concat();
-        for (bytes, rule) in
-            [(vec![0x77], "unknown kind 119"), (vec![0], "second stream"), (large, "bulk header claims")]
-        {
+        for (bytes, rule) in cases {
             let a = member(&authority, "a");
             let endpoint = stranger(Some(&credential(&authority, "b")));
             let (connection, _control) = link(&endpoint, &a).await;
             let mut stream = connection.open_uni().await.expect("a stream");
-            stream.write_all(&bytes).await.expect("written");
+            stream.write_all(bytes).await.expect("written");
             is_violation(&a, &connection, rule).await;
         }
     });
 }
 
 #[test]
+fn streams_of_unknown_kinds_second_lanes_and_large_headers_end_the_link() {
+    let large = [&[0x10], &CLAIM[..]].concat();
+    each_ends_the_link(&[
+        (vec![0x77], "unknown kind 119"),
+        (vec![0], "second stream"),
+        (large, "bulk header claims"),
+    ]);
+}
+
+#[test]
 fn acknowledgements_of_what_was_never_sent_end_the_link() {
-    run(async {
-        let authority = authority();
-        let ack = |lane: u8, count: u64| [&[0x12, lane][..], &count.to_le_bytes()].concat();
-        for (bytes, rule) in [
-            (ack(0, 1), "1 frames are claimed"),
-            (ack(4, u64::MAX), "frames are claimed"),
-            (ack(Lane::Fleeting.number(), 0), "lane 5"),
-            (ack(200, 0), "lane 200"),
-        ] {
-            let a = member(&authority, "a");
-            let endpoint = stranger(Some(&credential(&authority, "b")));
-            let (connection, _control) = link(&endpoint, &a).await;
-            let mut stream = connection.open_uni().await.expect("a stream");
-            stream.write_all(&bytes).await.expect("written");
-            is_violation(&a, &connection, rule).await;
-        }
-    });
+    let ack = |lane: u8, count: u64| [&[0x12, lane][..], &count.to_le_bytes()].concat();
+    each_ends_the_link(&[
+        (ack(0, 1), "1 frames are claimed"),
+        (ack(4, u64::MAX), "frames are claimed"),
+        (ack(Lane::Fleeting.number(), 0), "lane 5"),
+        (ack(200, 0), "lane 200"),
+    ]);
 }
 
 #[test]
