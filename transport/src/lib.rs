@@ -7,6 +7,7 @@ mod backoff;
 mod batch;
 mod config;
 pub mod contract;
+pub mod entrances;
 mod error;
 mod frame;
 mod identity;

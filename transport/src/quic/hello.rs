@@ -63,6 +63,16 @@ impl Hello {
         Ok(Self::decode(&body))
     }
 
+    /// Reads a hello and tells how long it is; `None` when it is not whole.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Option<(Self, usize)>, TransportError> {
+        let Some((head, rest)) = bytes.split_first_chunk() else { return Ok(None) };
+        let length = Self::check(head)?;
+        let Some(found) = rest.get(..length) else { return Ok(None) };
+        let mut body = [0; BODY_MAX];
+        body[..length].copy_from_slice(found);
+        Ok(Some((Self::decode(&body), HEAD + length)))
+    }
+
     /// The length of the body.
     fn check(head: &[u8; HEAD]) -> Result<usize, TransportError> {
         let malformed = |text: String| Err(TransportError::Handshake(text));
@@ -106,12 +116,9 @@ mod tests {
     const HELLO: Hello = Hello { incarnation: 7, frame_max: 9, over: (u64::MAX, 3) };
 
     fn read(bytes: &[u8]) -> Result<Hello, TransportError> {
-        let mut head = [0; HEAD];
-        head.copy_from_slice(&bytes[..HEAD]);
-        let length = Hello::check(&head)?;
-        let mut body = [0; BODY_MAX];
-        body[..length].copy_from_slice(&bytes[HEAD..HEAD + length]);
-        Ok(Hello::decode(&body))
+        let (hello, taken) = Hello::parse(bytes)?.expect("it is whole");
+        assert_eq!(taken, bytes.len());
+        Ok(hello)
     }
 
     #[test]

@@ -28,5 +28,6 @@ mod verify;
 pub(crate) use endpoint::Parts;
 pub use endpoint::QuicTransport;
 pub(crate) use footing::{Footing, Tasks, World};
+pub(crate) use hello::Hello;
 pub(crate) use local_runtime::LocalRuntime;
 pub use verify::acceptable;

@@ -18,9 +18,12 @@ use crate::storage::log::record::{
     HeaderFault, Kind, RECORD_HEADER, Record, SEGMENT_HEADER, Seal, SegmentHeader, VERSION,
 };
 use crate::storage::log::segment::{
-    SegmentFile, directory, is_spare, segment_number, segment_path, spare_path,
+    END, SEGMENT_BYTES_MIN, SegmentFile, directory, is_spare, segment_number, segment_path, spare_path,
 };
 use crate::storage::log::slot::Slot;
+
+/// No log counts further: what follows a number has one as well.
+const COUNT_MAX: u64 = u64::MAX / 2;
 
 /// What a log consists of.
 pub(super) struct Scan {
@@ -129,6 +132,12 @@ impl Scan {
         if numbers[0] > self.oldest {
             return Err(missing(self.oldest));
         }
+        if self.oldest > self.head.segment {
+            return Err(missing(self.oldest));
+        }
+        if self.head.offset + END > self.head.capacity {
+            return Err(corrupt(self.head.segment, self.head.offset, "there is no room for the last record"));
+        }
         for (_, machine) in self.index.machines() {
             check_entries(machine)?;
         }
@@ -150,6 +159,9 @@ impl Scan {
         })?;
         if header.number != number {
             return Err(corrupt(number, 0, format!("this is segment {:016x}", header.number)));
+        }
+        if number > COUNT_MAX || header.first_sequence > COUNT_MAX || header.capacity < SEGMENT_BYTES_MIN {
+            return Err(corrupt(number, 0, "no program writes such a header"));
         }
         if length < header.capacity {
             let reason = format!("the file is cut: {length} of {} bytes are there", header.capacity);

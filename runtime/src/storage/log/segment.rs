@@ -11,7 +11,7 @@ pub(super) const SEGMENT_BYTES_MIN: u64 = 4 << 10;
 pub(super) const SEGMENT_BYTES_MAX: u64 = 2 << 30;
 
 /// Room at the end of a segment for its last record.
-const END: u64 = RECORD_HEADER;
+pub(super) const END: u64 = RECORD_HEADER;
 /// Room before that for the marks without which space could not be given back when all else is full.
 const MARKS: u64 = 8 * RECORD_HEADER;
 
