@@ -4,7 +4,7 @@ use std::any::TypeId;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::wire::{Manifest, MessageShape};
+use crate::wire::{Manifest, MessageShape, PROTOCOL};
 
 /// Which interface, by our type of it.
 #[derive(Clone, Copy)]
@@ -14,7 +14,7 @@ pub(crate) struct Key {
     pub(crate) messages: fn() -> Vec<MessageShape>,
 }
 
-/// Two interfaces that differ claim one name.
+/// Two interfaces that differ claim one name, or one claims a name that is a protocol's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NameConflict;
 
@@ -38,6 +38,9 @@ struct Served {
 impl Catalogue {
     /// The number of an interface that is served from here on, and its manifest if this is the first time.
     pub(crate) fn serve(&self, key: Key) -> Result<(u16, Option<Manifest>), NameConflict> {
+        if key.name.starts_with(PROTOCOL) {
+            return Err(NameConflict);
+        }
         let shapes = self.shapes(key);
         let mut state = self.lock();
         if let Some(position) = state.served.iter().position(|served| served.name == key.name) {

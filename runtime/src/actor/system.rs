@@ -16,7 +16,7 @@ use super::core::Core;
 use super::interface::Interface;
 use super::reference::ActorRef;
 use super::registry::Watcher;
-use crate::cluster::Courier;
+use crate::cluster::{Courier, Post};
 use crate::env::Env;
 use crate::telemetry::Metrics;
 
@@ -72,7 +72,7 @@ impl ActorSystem {
     /// The way of protocol machines over this system's links.
     #[must_use]
     pub fn courier(&self) -> Arc<dyn Courier> {
-        self.core.links.clone()
+        Arc::new(Post::of(&self.core))
     }
 
     /// The members to which a link is up, by name.

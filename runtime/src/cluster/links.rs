@@ -1,20 +1,18 @@
-//! All links of a node by peer, and the way of protocol machines over them.
+//! All links of a node by peer, and who hears the frames of which protocol.
 //!
 //! A table, told by the switchboard what comes and goes; it reads no frames.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use bytes::{Bytes, BytesMut};
-use futures_util::future::BoxFuture;
 use synod_protocols::{NodeId, SessionId};
-use synod_transport::{Address, BulkSender, CloseReason, Lane, LinkError, PeerName, Role, Transport};
+use synod_transport::{Address, CloseReason, PeerName, Role, Transport};
 use tokio::sync::Notify;
 
-use super::courier::{Courier, Inbox};
+use super::courier::{Inbox, Spoken};
 use super::session::Session;
 use crate::address::ProtocolId;
-use crate::wire::Head;
+use crate::wire::Shape;
 
 /// The table.
 #[derive(Default)]
@@ -29,7 +27,7 @@ pub(crate) struct Links {
 struct State {
     sessions: BTreeMap<PeerName, Arc<Session>>,
     nodes: BTreeMap<NodeId, PeerName>,
-    inboxes: BTreeMap<ProtocolId, Arc<dyn Inbox>>,
+    heard: BTreeMap<ProtocolId, Heard>,
     /// The latest incarnation of each peer that was ever linked.
     incarnations: BTreeMap<PeerName, u64>,
     /// Those that said goodbye, by their incarnation.
@@ -39,6 +37,12 @@ struct State {
     /// The names that are dialled, and the addresses of which the name is not known.
     dialled: BTreeSet<PeerName>,
     seeds: BTreeSet<String>,
+}
+
+/// How a protocol is spoken here, and who hears its frames.
+struct Heard {
+    protocol: Spoken,
+    inbox: Arc<dyn Inbox>,
 }
 
 /// What is known about the way to one incarnation of a peer.
@@ -149,7 +153,10 @@ impl Links {
         // Under the lock, so that a subscription comes before or after.
         let (before, inboxes) = {
             let state = self.write();
-            (session.set_carrier(number), state.inboxes.values().cloned().collect::<Vec<_>>())
+            (
+                session.set_carrier(number),
+                state.heard.values().map(|heard| heard.inbox.clone()).collect::<Vec<_>>(),
+            )
         };
         if session.peer().role == Role::Member {
             for inbox in &inboxes {
@@ -195,13 +202,36 @@ impl Links {
 
     /// Who hears the frames of a protocol.
     pub(crate) fn inbox(&self, protocol: ProtocolId) -> Option<Arc<dyn Inbox>> {
-        self.read().inboxes.get(&protocol).cloned()
+        self.read().heard.get(&protocol).map(|heard| heard.inbox.clone())
     }
 
-    fn to(&self, node: NodeId) -> Option<Arc<Session>> {
+    /// Lets somebody hear the frames of a protocol, beginning with the connections that are up. Gives the links to members, which have
+    /// not heard how it is spoken here.
+    pub(super) fn hear(&self, protocol: Spoken, inbox: Arc<dyn Inbox>) -> Vec<Arc<Session>> {
+        // Under the lock, so that no connection comes or goes between the list and the subscription.
+        let mut state = self.write();
+        let members = state.sessions.values().filter(|session| session.peer().role == Role::Member);
+        let members: Vec<Arc<Session>> = members.cloned().collect();
+        for session in &members {
+            if let Some(carrier) = session.carrier() {
+                inbox.reachable(session.node(), carrier);
+            }
+        }
+        state.heard.insert(ProtocolId::of(protocol.name), Heard { protocol, inbox });
+        members
+    }
+
+    /// How the protocols are spoken here.
+    pub(super) fn spoken(&self) -> Vec<Spoken> {
+        self.read().heard.values().map(|heard| heard.protocol).collect()
+    }
+
+    /// The link to a member, and how this node speaks the protocol, if it does.
+    pub(super) fn to(&self, node: NodeId, protocol: ProtocolId) -> Option<(Arc<Session>, Option<Shape>)> {
         let state = self.read();
         let session = state.sessions.get(state.nodes.get(&node)?)?;
-        (session.peer().role == Role::Member).then(|| session.clone())
+        let ours = state.heard.get(&protocol).map(|heard| heard.protocol.shape);
+        (session.peer().role == Role::Member).then(|| (session.clone(), ours))
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {
@@ -210,47 +240,5 @@ impl Links {
 
     fn write(&self) -> RwLockWriteGuard<'_, State> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Courier for Links {
-    fn send(
-        &self,
-        to: NodeId,
-        protocol: ProtocolId,
-        body: &mut dyn FnMut(&mut BytesMut),
-    ) -> Result<(), LinkError> {
-        let session = self.to(to).ok_or(LinkError::Closed)?;
-        session.link().send(Lane::Fleeting, &mut |out| {
-            Head::Protocol(protocol.0).write(out);
-            body(out);
-        })
-    }
-
-    fn open_bulk(
-        &self,
-        to: NodeId,
-        protocol: ProtocolId,
-        header: Bytes,
-    ) -> BoxFuture<'static, Result<Box<dyn BulkSender>, LinkError>> {
-        let session = self.to(to);
-        Box::pin(async move {
-            let session = session.ok_or(LinkError::Closed)?;
-            let mut whole = BytesMut::with_capacity(header.len() + 10);
-            Head::Protocol(protocol.0).write(&mut whole);
-            whole.extend_from_slice(&header);
-            session.link().open_bulk(whole.freeze()).await
-        })
-    }
-
-    fn subscribe(&self, protocol: ProtocolId, inbox: Arc<dyn Inbox>) {
-        // Under the lock, so that no connection comes or goes between the list and the subscription.
-        let mut state = self.write();
-        for session in state.sessions.values().filter(|session| session.peer().role == Role::Member) {
-            if let Some(carrier) = session.carrier() {
-                inbox.reachable(session.node(), carrier);
-            }
-        }
-        state.inboxes.insert(protocol, inbox);
     }
 }

@@ -9,14 +9,16 @@ mod delivery;
 mod links;
 mod parcels;
 mod pending;
+mod post;
 mod session;
 mod sweeper;
 mod switchboard;
 mod unpacking;
 
-pub use courier::{Courier, Inbox};
+pub use courier::{Courier, Inbox, Spoken};
 pub(crate) use links::{Links, Way};
 pub(crate) use parcels::Parcel;
+pub(crate) use post::Post;
 pub(crate) use session::{Agreement, SendError, Session};
 pub(crate) use sweeper::sweep;
 pub(crate) use switchboard::Switchboard;

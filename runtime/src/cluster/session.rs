@@ -16,9 +16,9 @@ use tokio::sync::Notify;
 use super::arrivals::Arrivals;
 use super::parcels::{Parcel, Parcels, Settled};
 use super::pending::Pending;
-use crate::address::node_id;
+use crate::address::{ProtocolId, node_id};
 use crate::error::{AskError, Cause};
-use crate::wire::{Agreed, EncodeError, Head, Manifest, MessageShape, split_number};
+use crate::wire::{Agreed, EncodeError, Form, Head, Manifest, MessageShape, Shape, split_number};
 
 /// How much of a large message is handed to the transport at once, in bytes.
 const CHUNK: usize = 256 << 10;
@@ -60,6 +60,8 @@ pub(crate) type Agreement = Vec<Option<Agreed>>;
 #[derive(Default)]
 struct Known {
     manifests: BTreeMap<String, Manifest>,
+    /// How the peer speaks the protocols of machines.
+    protocols: BTreeMap<ProtocolId, Shape>,
     /// By our type of the interface: two types may claim one name in different versions.
     agreed: HashMap<TypeId, Arc<Agreement>>,
 }
@@ -293,12 +295,26 @@ impl Session {
     /// Keeps what the peer says of an interface; `false` when it has said too much.
     pub(crate) fn learn(&self, manifest: Manifest) -> bool {
         let mut known = self.known();
+        if let Some((name, shape)) = manifest.protocol() {
+            let protocol = ProtocolId::of(name);
+            let room = known.protocols.len() < MANIFESTS_MAX || known.protocols.contains_key(&protocol);
+            if room {
+                known.protocols.insert(protocol, shape);
+            }
+            return room;
+        }
         if known.manifests.len() >= MANIFESTS_MAX && !known.manifests.contains_key(&manifest.interface) {
             return false;
         }
         known.agreed.clear();
         known.manifests.insert(manifest.interface.clone(), manifest);
         true
+    }
+
+    /// In which form the peer reads the messages of a protocol that this node speaks as `ours`.
+    pub(crate) fn form(&self, protocol: ProtocolId, ours: Shape) -> Form {
+        let theirs = self.known().protocols.get(&protocol).copied();
+        if ours.compact && theirs == Some(ours) { Form::Compact } else { Form::Named }
     }
 
     /// How to send the messages of an interface to this peer; `None` while the peer has not described it.

@@ -75,6 +75,12 @@ impl Receiver for Switchboard {
         for manifest in core.catalogue.manifests() {
             core.send(session.clone(), Lane::Control, Head::Announce, encode_body(&manifest));
         }
+        if peer.role == Role::Member {
+            for protocol in core.links.spoken() {
+                let manifest = Manifest::of_protocol(protocol.name, protocol.shape);
+                core.send(session.clone(), Lane::Control, Head::Announce, encode_body(&manifest));
+            }
+        }
     }
 
     fn interrupted(&self, link: &Arc<dyn Link>, reason: &CloseReason) {

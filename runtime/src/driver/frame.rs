@@ -17,12 +17,13 @@ const HEADER: usize = 8 + 4;
 pub(crate) fn put<P: Protocol>(
     machine: MachineId,
     message: &P::Message,
+    form: Form,
     out: &mut BytesMut,
 ) -> Result<(), String> {
     let start = out.len();
     out.put_u64_le(machine.0);
     out.put_u32_le(0);
-    if let Err(error) = encode(message, Form::Compact, out) {
+    if let Err(error) = encode(message, form, out) {
         out.truncate(start);
         return Err(error.to_string());
     }

@@ -3,7 +3,7 @@
 //! A frame is closed early once it holds 256 KiB, so that it stays below the transport's limit; a single message above that
 //! limit travels as a stream of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -14,6 +14,7 @@ use crate::address::{MachineId, ProtocolId};
 use crate::cluster::Courier;
 use crate::driver::frame;
 use crate::driver::meters::Meters;
+use crate::wire::Form;
 
 const FRAME_BYTES: usize = 256 << 10;
 
@@ -30,13 +31,22 @@ pub(crate) struct Links<P: Protocol> {
     courier: Arc<dyn Courier>,
     meters: Meters,
     up: BTreeMap<NodeId, SessionId>,
+    /// The peers whose messages were not understood, of which an operator has been told.
+    complained: BTreeSet<NodeId>,
     outgoing: BTreeMap<NodeId, Vec<(MachineId, P::Message)>>,
 }
 
 impl<P: Protocol> Links<P> {
     pub(crate) fn new(courier: Arc<dyn Courier>, meters: Meters) -> Self {
         let protocol = ProtocolId::of(P::NAME);
-        Self { protocol, courier, meters, up: BTreeMap::new(), outgoing: BTreeMap::new() }
+        Self {
+            protocol,
+            courier,
+            meters,
+            up: BTreeMap::new(),
+            complained: BTreeSet::new(),
+            outgoing: BTreeMap::new(),
+        }
     }
 
     /// Lets a message go with this turn's frame.
@@ -58,6 +68,12 @@ impl<P: Protocol> Links<P> {
     /// A link came up.
     pub(crate) fn reachable(&mut self, peer: NodeId, session: SessionId) {
         self.up.insert(peer, session);
+        self.complained.remove(&peer);
+    }
+
+    /// Whether this is the first complaint about what a peer said over its connection.
+    pub(crate) fn is_news(&mut self, peer: NodeId) -> bool {
+        self.complained.insert(peer)
     }
 
     /// A link went down; says whether it was the one in use.
@@ -82,8 +98,9 @@ impl<P: Protocol> Links<P> {
     fn send_some(&self, to: NodeId, messages: &[(MachineId, P::Message)]) -> usize {
         let mut taken = 0;
         let meters = &self.meters;
-        let sent =
-            self.courier.send(to, self.protocol, &mut |out| taken = encode_some::<P>(messages, out, meters));
+        let sent = self.courier.send(to, self.protocol, &mut |form, out| {
+            taken = encode_some::<P>(messages, form, out, meters);
+        });
         match sent {
             Ok(()) => {
                 self.meters.frames_sent.inc();
@@ -110,7 +127,7 @@ impl<P: Protocol> Links<P> {
 
     fn send_large(&self, to: NodeId, (machine, message): &(MachineId, P::Message)) {
         let mut body = BytesMut::new();
-        if frame::put::<P>(*machine, message, &mut body).is_err() {
+        if frame::put::<P>(*machine, message, Form::Named, &mut body).is_err() {
             return self.meters.dropped("unencodable");
         }
         self.meters.messages_sent.inc();
@@ -141,6 +158,7 @@ impl<P: Protocol> Links<P> {
 /// Says how many messages were dealt with.
 fn encode_some<P: Protocol>(
     messages: &[(MachineId, P::Message)],
+    form: Form,
     out: &mut BytesMut,
     meters: &Meters,
 ) -> usize {
@@ -149,7 +167,7 @@ fn encode_some<P: Protocol>(
         if out.len() - start >= FRAME_BYTES {
             return taken;
         }
-        if let Err(error) = frame::put::<P>(*machine, message, out) {
+        if let Err(error) = frame::put::<P>(*machine, message, form, out) {
             meters.dropped("unencodable");
             tracing::error!(protocol = P::NAME, ?machine, error, "a message cannot be encoded");
         }

@@ -70,7 +70,7 @@ impl<P: Protocol> Driver<P> {
         let (seat, feed) = (hosted.seat, Arc::clone(&self.feed));
         let index = self.store.snapshots().newest(machine).map_or(LogIndex::ZERO, |meta| meta.index);
         let mut encoded = BytesMut::new();
-        if let Err(error) = encode(&message, Form::Compact, &mut encoded) {
+        if let Err(error) = encode(&message, Form::Named, &mut encoded) {
             tracing::error!(protocol = P::NAME, ?machine, %error, "a message cannot be encoded");
             return feed.push(Arrival::SnapshotSent { seat, to, index, delivered: false });
         }

@@ -8,8 +8,7 @@ use std::sync::Arc;
 use actix::Actor;
 use synod_protocols::{Protocol, Timestamp};
 
-use crate::address::ProtocolId;
-use crate::cluster::Courier;
+use crate::cluster::{Courier, Spoken};
 use crate::driver::deadlines::Deadlines;
 use crate::driver::feed::{Arrival, Feed, FeedLimits};
 use crate::driver::handle::DriverHandle;
@@ -74,7 +73,7 @@ impl<P: Protocol> Driver<P> {
         let feed = Feed::new(FeedLimits { user_bytes: limits.user_bytes, peer_bytes: limits.peer_bytes });
         let handle = DriverHandle::new(Arc::clone(&feed), store.clone());
         let inbox = FeedInbox { feed: Arc::clone(&feed), meters: meters.clone() };
-        courier.subscribe(ProtocolId::of(P::NAME), Arc::new(inbox));
+        courier.subscribe(Spoken::of::<P>(), Arc::new(inbox));
         let space = Arc::clone(&feed);
         store.log().on_space(move |available| space.push(Arrival::Space(available)));
         if let Some(vigil) = &vigil {

@@ -321,7 +321,12 @@ impl<P: Protocol> Driver<P> {
     /// A peer broke the rules of the wire.
     pub(crate) fn bad(&mut self, from: NodeId, what: &str) {
         self.meters.bad.inc();
-        tracing::warn!(protocol = P::NAME, peer = %from, what, "a peer's message was not understood");
+        // One word for each connection: a newer version may say again and again what this one does not know.
+        if self.links.is_news(from) {
+            tracing::warn!(protocol = P::NAME, peer = %from, what, "a peer's message was not understood");
+        } else {
+            tracing::debug!(protocol = P::NAME, peer = %from, what, "a peer's message was not understood");
+        }
     }
 
     fn is_seated(&self, seat: Seat) -> bool {

@@ -10,6 +10,9 @@ use super::schema::{Schema, Shape, Wire, WireId};
 /// The largest manifest that is read, in bytes.
 pub const MANIFEST_BYTES_MAX: usize = 256 << 10;
 
+/// With what the name of a manifest begins that is a protocol's; no interface may be called so.
+pub(crate) const PROTOCOL: &str = "protocol/";
+
 /// One message of an interface, as this node knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MessageShape {
@@ -69,6 +72,21 @@ impl Manifest {
             compact: message.shape.compact,
         };
         Self { interface: interface.to_owned(), number, messages: messages.iter().map(described).collect() }
+    }
+
+    /// Of the protocol with this name: what its machines say is told as one message.
+    #[must_use]
+    pub fn of_protocol(name: &str, shape: Shape) -> Self {
+        let said = Described { id: name.to_owned(), fingerprint: shape.fingerprint, compact: shape.compact };
+        Self { interface: format!("{PROTOCOL}{name}"), number: u16::MAX, messages: vec![said] }
+    }
+
+    /// The name of the protocol and the structure of what its machines say; `None` for an interface.
+    #[must_use]
+    pub fn protocol(&self) -> Option<(&str, Shape)> {
+        let name = self.interface.strip_prefix(PROTOCOL)?;
+        let said = self.messages.first()?;
+        Some((name, Shape { fingerprint: said.fingerprint, compact: said.compact }))
     }
 
     /// For each message we know, how to send it to the server of this manifest; `None` where the server does not know it.

@@ -11,13 +11,16 @@ mod scan;
 mod schema;
 mod shapes;
 pub mod slice;
+mod trace;
 
 pub(crate) use codec::encode_body;
 pub use codec::{Form, decode, encode};
 pub use codec_error::{DecodeError, EncodeError};
 pub use envelope::{Call, EnvelopeError, Head};
+pub(crate) use manifest::PROTOCOL;
 pub use manifest::{
     Agreed, Described, MANIFEST_BYTES_MAX, Manifest, MessageShape, message_number, split_number,
 };
 pub use scan::DEPTH_LIMIT;
 pub use schema::{Schema, Shape, Wire, WireId};
+pub use trace::traced;

@@ -62,9 +62,18 @@ impl Schema {
     /// The shape of `T`.
     #[must_use]
     pub fn of<T: Wire + ?Sized>() -> Shape {
-        let mut schema = Self { hash: 0xCBF2_9CE4_8422_2325, compact: true, open: Vec::new() };
+        let mut schema = Self::new();
         T::describe(&mut schema);
-        Shape { fingerprint: schema.hash, compact: schema.compact }
+        schema.shape()
+    }
+
+    pub(super) const fn new() -> Self {
+        Self { hash: 0xCBF2_9CE4_8422_2325, compact: true, open: Vec::new() }
+    }
+
+    /// What has been taken down.
+    pub(super) const fn shape(&self) -> Shape {
+        Shape { fingerprint: self.hash, compact: self.compact }
     }
 
     /// The shape of a message and its answer together.

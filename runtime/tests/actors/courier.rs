@@ -4,10 +4,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use synod::actor::ActorSystem;
 use synod::address::{ProtocolId, node_id};
-use synod::cluster::{Courier, Inbox};
+use synod::cluster::{Courier, Inbox, Spoken};
 use synod::protocols::{Incarnation, NodeId, SessionId};
 use synod::transport::{BulkReceiver, LinkError};
+use synod::wire::{Form, traced};
 
 use crate::world::{World, linked, name, run};
 
@@ -58,8 +60,12 @@ impl Inbox for Ear {
     }
 }
 
+fn spoken(name: &'static str) -> Spoken {
+    Spoken { name, shape: traced::<u64>() }
+}
+
 fn send(courier: &Arc<dyn Courier>, to: &str, protocol: &str, body: &[u8]) -> Result<(), LinkError> {
-    courier.send(node_id(&name(to)), ProtocolId::of(protocol), &mut |out| out.extend_from_slice(body))
+    courier.send(node_id(&name(to)), ProtocolId::of(protocol), &mut |_, out| out.extend_from_slice(body))
 }
 
 const SOON: Duration = Duration::from_millis(20);
@@ -70,8 +76,8 @@ fn frames_and_streams_reach_the_inbox_of_their_protocol() {
         let world = World::new();
         let (a, b) = world.pair().await;
         let (raft, paxos) = (Ear::default(), Ear::default());
-        b.courier().subscribe(ProtocolId::of("raft"), Arc::new(raft.clone()));
-        b.courier().subscribe(ProtocolId::of("paxos"), Arc::new(paxos.clone()));
+        b.courier().subscribe(spoken("raft"), Arc::new(raft.clone()));
+        b.courier().subscribe(spoken("paxos"), Arc::new(paxos.clone()));
         let from = node_id(a.name());
         assert_eq!(raft.take(), [Heard::Up(from)], "of the link that was up already");
         for body in [&b"one"[..], b"two"] {
@@ -100,11 +106,11 @@ fn a_restart_is_a_link_down_and_another_up() {
         let world = World::new();
         let (a, _b) = world.pair().await;
         let ear = Ear::default();
-        a.courier().subscribe(ProtocolId::of("raft"), Arc::new(ear.clone()));
+        a.courier().subscribe(spoken("raft"), Arc::new(ear.clone()));
         world.network.kill(&name("b"));
         let mut settings = world.settings("b", &["a"]);
         settings.incarnation = Incarnation(2);
-        let heir = synod::actor::ActorSystem::start(settings).unwrap();
+        let heir = ActorSystem::start(settings).unwrap();
         linked(&heir, 1).await;
         tokio::time::sleep(SOON).await;
         let b = node_id(&name("b"));
@@ -121,7 +127,7 @@ fn a_client_reaches_no_protocol() {
         let world = World::new();
         let b = world.node("b", &[]);
         let ear = Ear::default();
-        b.courier().subscribe(ProtocolId::of("raft"), Arc::new(ear.clone()));
+        b.courier().subscribe(spoken("raft"), Arc::new(ear.clone()));
         let client = world.client("shopper", &["b"]);
         linked(&client, 1).await;
         send(&client.courier(), "b", "raft", b"let me vote").unwrap();
@@ -130,5 +136,57 @@ fn a_client_reaches_no_protocol() {
         tokio::time::sleep(SOON).await;
         assert_eq!(ear.take(), [], "neither its link nor its frames");
         assert_eq!(send(&b.courier(), "shopper", "raft", b"?"), Err(LinkError::Closed));
+    });
+}
+
+/// The form in which a frame of a protocol goes to a peer.
+fn form(courier: &Arc<dyn Courier>, to: &str, protocol: &str) -> Form {
+    let mut used = None;
+    let body = &mut |form, _: &mut bytes::BytesMut| used = Some(form);
+    courier.send(node_id(&name(to)), ProtocolId::of(protocol), body).unwrap();
+    used.unwrap()
+}
+
+#[test]
+fn only_nodes_that_speak_a_protocol_alike_leave_the_names_out() {
+    run(async {
+        let world = World::new();
+        let (a, b) = world.pair().await;
+        let speak = |node: &ActorSystem, shape| {
+            let protocol = Spoken { name: "raft", shape };
+            node.courier().subscribe(protocol, Arc::new(Ear::default()));
+        };
+        speak(&a, traced::<(u64, u8)>());
+        assert_eq!(form(&a.courier(), "b", "raft"), Form::Named, "the peer has not said how it speaks");
+        speak(&b, traced::<(u64, u8)>());
+        tokio::time::sleep(SOON).await;
+        assert_eq!(form(&a.courier(), "b", "raft"), Form::Compact);
+        assert_eq!(form(&b.courier(), "a", "raft"), Form::Compact);
+        assert_eq!(form(&a.courier(), "b", "paxos"), Form::Named, "a protocol that is not spoken here");
+
+        // The peer comes back as a newer version, which has one field more.
+        world.network.kill(&name("b"));
+        let mut settings = world.settings("b", &["a"]);
+        settings.incarnation = Incarnation(2);
+        let heir = ActorSystem::start(settings).unwrap();
+        speak(&heir, traced::<(u64, u8, u8)>());
+        linked(&heir, 1).await;
+        tokio::time::sleep(SOON).await;
+        assert_eq!(form(&a.courier(), "b", "raft"), Form::Named);
+        assert_eq!(form(&heir.courier(), "a", "raft"), Form::Named);
+    });
+}
+
+#[test]
+fn what_neither_side_can_trace_travels_by_names() {
+    run(async {
+        let world = World::new();
+        let (a, b) = world.pair().await;
+        for node in [&a, &b] {
+            let protocol = Spoken { name: "raft", shape: traced::<std::num::NonZeroU8>() };
+            node.courier().subscribe(protocol, Arc::new(Ear::default()));
+        }
+        tokio::time::sleep(SOON).await;
+        assert_eq!(form(&a.courier(), "b", "raft"), Form::Named);
     });
 }

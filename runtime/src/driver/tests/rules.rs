@@ -12,6 +12,7 @@ use super::world::{JOB, Node, run, store};
 use crate::address::MachineId;
 use crate::driver::{CommandError, CreateError, Limits, PlainHost, frame};
 use crate::storage::{RecoverError, SimDisk};
+use crate::wire::Form;
 
 async fn heard(node: &Node, machine: MachineId) -> Vec<String> {
     match node.driver.command(machine, Command::Tell, 0).await {
@@ -23,7 +24,7 @@ async fn heard(node: &Node, machine: MachineId) -> Vec<String> {
 fn framed(parts: &[(MachineId, Message)]) -> Bytes {
     let mut out = BytesMut::new();
     for (machine, message) in parts {
-        frame::put::<super::toy::Toy>(*machine, message, &mut out).unwrap();
+        frame::put::<super::toy::Toy>(*machine, message, Form::Named, &mut out).unwrap();
     }
     out.freeze()
 }

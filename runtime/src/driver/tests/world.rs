@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::toy::{Message, Toy, ToyConfig};
 use crate::address::{MachineId, ProtocolId};
-use crate::cluster::{Courier, Inbox};
+use crate::cluster::{Courier, Inbox, Spoken};
 use crate::driver::frame;
 use crate::driver::{
     Context, Driver, DriverHandle, DriverMeters, Effected, Frozen, Host, Limits, Thaw, Thawed, Throttle,
@@ -23,6 +23,7 @@ use crate::driver::{
 use crate::env::{Clock, Spawner};
 use crate::storage::{DamagedLog, LogOptions, OpenStore, SimDisk, Store, Worker};
 use crate::telemetry::Metrics;
+use crate::wire::Form;
 
 /// How long each job of a disk takes.
 pub(crate) const JOB: Duration = Duration::from_millis(10);
@@ -143,11 +144,11 @@ impl Courier for Post {
         &self,
         to: NodeId,
         protocol: ProtocolId,
-        body: &mut dyn FnMut(&mut BytesMut),
+        body: &mut dyn FnMut(Form, &mut BytesMut),
     ) -> Result<(), LinkError> {
         assert_eq!(protocol, ProtocolId::of(Toy::NAME));
         let mut bytes = BytesMut::new();
-        body(&mut bytes);
+        body(Form::Named, &mut bytes);
         let (size, mut bytes) = (bytes.len(), bytes.freeze());
         if let Some(limit) = *self.largest.lock().unwrap()
             && size > limit
@@ -180,7 +181,7 @@ impl Courier for Post {
         })
     }
 
-    fn subscribe(&self, _protocol: ProtocolId, inbox: Arc<dyn Inbox>) {
+    fn subscribe(&self, _protocol: Spoken, inbox: Arc<dyn Inbox>) {
         *self.inbox.lock().unwrap() = Some(inbox);
     }
 }
