@@ -12,6 +12,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 
+use crate::identity::Identity;
 use crate::lane::Lane;
 use crate::metrics::Metrics;
 use crate::peer::{Address, Peer, PeerName, Role};
@@ -33,6 +34,15 @@ pub trait Transport: Send + Sync + 'static {
 
     /// What has been counted since the start.
     fn metrics(&self) -> Metrics;
+
+    /// Lets another certificate of the same process, or other trusted authorities, take the place of those before: for handshakes that
+    /// begin afterwards. A connection to a peer who would be refused under them is ended, and its link waits for another connection.
+    ///
+    /// # Errors
+    /// [`RenewError`]; everything stays as it was.
+    fn renew(&self, _identity: &Identity) -> Result<(), RenewError> {
+        Err(RenewError::NoCertificates)
+    }
 
     /// Closes every link with `reason`, letting queued frames out for at most `grace`, and frees the address.
     fn close(&self, reason: CloseReason, grace: Duration) -> BoxFuture<'static, ()>;
@@ -304,6 +314,28 @@ pub enum TransportError {
     /// The address could not be resolved or reached in time.
     #[error("unreachable: {0}")]
     Unreachable(String),
+}
+
+/// An identity that did not take the place of the one before; everything stays as it was.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RenewError {
+    /// It names somebody else.
+    #[error("the certificate is for {found:?}, this process is {expected:?}")]
+    Another {
+        /// This process.
+        expected: String,
+        /// Whom the certificate names.
+        found: String,
+    },
+    /// TLS cannot use it.
+    #[error("the identity cannot be used: {0}")]
+    Unusable(String),
+    /// Whoever trusts the authorities that come with it would refuse it.
+    #[error("whoever trusts the same authorities would refuse it: {0}")]
+    Unacceptable(TransportError),
+    /// Links of this kind have no certificates.
+    #[error("there are no certificates on this network")]
+    NoCertificates,
 }
 
 impl TransportError {

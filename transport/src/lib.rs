@@ -22,7 +22,7 @@ pub mod simulated;
 
 pub use config::{Config, ConfigError};
 pub use contract::{
-    BulkReceiver, BulkSender, CloseReason, Frames, Link, LinkError, Receiver, Refusal, Transport,
+    BulkReceiver, BulkSender, CloseReason, Frames, Link, LinkError, Receiver, Refusal, RenewError, Transport,
     TransportError, Undelivered,
 };
 pub use error::StartError;

@@ -48,6 +48,10 @@ pub struct Metrics {
     pub packets_lost: u64,
     /// UDP packets sent. Zero in memory.
     pub packets_sent: u64,
+    /// How often another identity took the place of the one before.
+    pub renewals: u64,
+    /// Connections ended because their peer's certificate was not accepted any longer.
+    pub links_distrusted: u64,
     /// Strangers turned away before their handshake, because too many were in it.
     pub handshakes_shed: u64,
 }
@@ -74,6 +78,8 @@ pub(crate) struct Counters {
     pub(crate) violations: AtomicU64,
     pub(crate) packets_lost: AtomicU64,
     pub(crate) packets_sent: AtomicU64,
+    pub(crate) renewals: AtomicU64,
+    pub(crate) links_distrusted: AtomicU64,
     pub(crate) handshakes_shed: AtomicU64,
     refusals: Mutex<BTreeMap<&'static str, u64>>,
 }
@@ -115,6 +121,8 @@ impl Counters {
             violations: read(&self.violations),
             packets_lost: read(&self.packets_lost),
             packets_sent: read(&self.packets_sent),
+            renewals: read(&self.renewals),
+            links_distrusted: read(&self.links_distrusted),
             handshakes_shed: read(&self.handshakes_shed),
         }
     }

@@ -8,5 +8,7 @@ mod identities;
 #[allow(dead_code)]
 #[path = "conformance/recorder.rs"]
 mod recorder;
+#[path = "quic/renewal.rs"]
+mod renewal;
 #[path = "quic/stranger.rs"]
 mod stranger;

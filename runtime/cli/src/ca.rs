@@ -1,7 +1,8 @@
 //! `synod ca`: a cluster's certificate authority, on files.
 
 use std::fs;
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
@@ -53,6 +54,15 @@ enum Deed {
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },
+    /// Writes the certificates of several authorities of one cluster to one file, for the time in which both are trusted.
+    Bundle {
+        /// The authorities' certificates.
+        #[arg(required = true, value_name = "FILE")]
+        authorities: Vec<PathBuf>,
+        /// Where to write. Nothing is overwritten.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
     /// Prints what the certificates in a PEM file say.
     Inspect {
         /// The file.
@@ -97,8 +107,12 @@ impl CaCommand {
                 Authority::load(&dir)?.issue(&peer, role, Validity::days(days))?.save(&out)?;
                 written(&[out.join(format!("{name}.pem")), out.join(format!("{name}-key.pem"))], form)
             }
+            Deed::Bundle { authorities, out } => {
+                bundle(&authorities, &out)?;
+                written(&[out], form)
+            }
             Deed::Inspect { file } => {
-                let pem = fs::read_to_string(&file).map_err(|error| Failure::at(&file, "read it", error))?;
+                let pem = read(&file)?;
                 let now = unix_seconds(SystemTime::now());
                 let found = Certificate::inspect(&pem, &file.display().to_string())?;
                 let contents: Vec<Contents> =
@@ -164,6 +178,38 @@ impl From<IdentityError> for Failure {
     }
 }
 
+/// Writes the certificates of authorities of one cluster to a file that was not there.
+fn bundle(authorities: &[PathBuf], out: &Path) -> Result<(), Failure> {
+    let (mut text, mut cluster) = (String::new(), None);
+    for file in authorities {
+        let pem = read(file)?;
+        for certificate in Certificate::inspect(&pem, &file.display().to_string())? {
+            let of = certificate.authority_of.ok_or_else(|| {
+                Failure::new(format!("{} holds a certificate that is no authority's", file.display()))
+            })?;
+            let first = cluster.get_or_insert_with(|| of.clone());
+            if *first != of {
+                return Err(Failure::new(format!(
+                    "{} is of the cluster {of:?}, the one before of {first:?}",
+                    file.display()
+                )));
+            }
+        }
+        text.push_str(pem.trim_end());
+        text.push('\n');
+    }
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(out)
+        .map_err(|error| Failure::at(out, "make it", error))?;
+    file.write_all(text.as_bytes()).map_err(|error| Failure::at(out, "write it", error))
+}
+
+fn read(file: &Path) -> Result<String, Failure> {
+    fs::read_to_string(file).map_err(|error| Failure::at(file, "read it", error))
+}
+
 fn written(files: &[PathBuf], form: Form) -> Result<(), Failure> {
     match form {
         Form::People => {
@@ -221,6 +267,30 @@ mod tests {
         );
         assert!(!contents.expired && contents.text().contains("valid until"));
         assert!(Contents::of(found, expiry + 1).text().contains("expired"));
+    }
+
+    #[test]
+    fn a_bundle_holds_authorities_of_one_cluster_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = |name: &str| directory.path().join(name);
+        for (sub, cluster) in [("old", "shop"), ("new", "shop"), ("other", "bank")] {
+            Authority::create(cluster, Validity::days(1)).unwrap().save(&file(sub)).unwrap();
+        }
+        let name = PeerName::new("a").unwrap();
+        let authority = Authority::load(&file("old")).unwrap();
+        authority.issue(&name, Role::Member, Validity::days(1)).unwrap().save(&file("old")).unwrap();
+        let out = file("both.pem");
+        bundle(&[file("old/ca.pem"), file("new/ca.pem")], &out).unwrap();
+        let found = Certificate::inspect(&read(&out).unwrap(), "test").unwrap();
+        assert_eq!(found.iter().filter(|found| found.authority_of.as_deref() == Some("shop")).count(), 2);
+        for (files, words) in [
+            (["old/ca.pem", "other/ca.pem"], "bank"),
+            (["old/ca.pem", "old/a.pem"], "no authority"),
+            (["old/ca.pem", "new/ca.pem"], "both.pem"),
+        ] {
+            let refusal = bundle(&files.map(file), &out).unwrap_err().to_string();
+            assert!(refusal.contains(words), "{refusal}");
+        }
     }
 
     #[test]

@@ -6,20 +6,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use synod::node::{Group, HttpConfig, KV, LinkThread, Node, NodeBuilder, NodeConfig, Override};
+use synod::node::{Group, HttpConfig, KV, LinkThread, Node, NodeBuilder, NodeConfig, Override, TlsConfig};
 use synod::services::kv::Kv;
 use synod::transport::PeerName;
 use synod_gateway::{Config, Gateway, Member};
+use tokio::signal::unix::Signal;
 use tokio::time::Instant;
 
 use crate::ends::{Ends, Input};
 use crate::failure::Failure;
 use crate::logging;
+use crate::signals;
 
 /// How long each phase of an end may take.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Runs one node until SIGTERM or Ctrl-C, then hands leadership over, flushes and closes. A second signal ends it at once.
+///
+/// On SIGUSR1 it reads its certificate, key and authorities again; links go on.
 ///
 /// It logs to standard error; SYNOD_LOG chooses what, as in `SYNOD_LOG=info,synod=debug`.
 #[derive(Args, Debug)]
@@ -53,7 +57,9 @@ impl NodeCommand {
             // The map is all that runs here, and quick.
             let builder =
                 NodeBuilder::from_config(&config).map_err(sentence)?.link_thread(LinkThread::WithProtocols);
+            let renewals = signals::renewals().map_err(uncaught)?;
             let node = builder.start().await.map_err(sentence)?;
+            actix_rt::spawn(renew(node.clone(), config.tls.clone(), renewals));
             let end = async {
                 tokio::select! {
                     reason = ends.next() => {
@@ -73,6 +79,20 @@ impl NodeCommand {
                 reason = ends.next() => Err(Failure::new(format!("{reason}: ended before everything was closed"))),
             }
         })
+    }
+}
+
+/// Reads the node's identity from its files whenever a signal comes; one that is not taken leaves everything as it was.
+async fn renew(node: Node, files: TlsConfig, mut signals: Signal) {
+    while signals.recv().await.is_some() {
+        let renewed = files.read().map_err(sentence).and_then(|identity| {
+            node.renew_identity(&identity).map_err(sentence)?;
+            Ok(identity.certificate().serial.clone())
+        });
+        match renewed {
+            Ok(serial) => tracing::info!(node = %node.name(), %serial, "the identity was renewed"),
+            Err(failure) => tracing::error!(node = %node.name(), %failure, "the identity was not renewed"),
+        }
     }
 }
 

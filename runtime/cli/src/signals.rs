@@ -1,4 +1,4 @@
-//! How the operating system asks a process to stop: Ctrl-C, a termination, a terminal that is gone.
+//! How the operating system asks a process to stop: Ctrl-C, a termination, a terminal that is gone; and a node to renew its identity.
 
 use std::io;
 use std::sync::mpsc::{self, Receiver};
@@ -36,6 +36,14 @@ impl Signals {
             _ = self.hangup.recv() => "SIGHUP",
         }
     }
+}
+
+/// The signal that asks a node to read its certificate, key and authorities again (SIGUSR1), caught from the moment this exists.
+///
+/// # Errors
+/// As the operating system says; then it is not caught.
+pub(crate) fn renewals() -> io::Result<Signal> {
+    signal(SignalKind::user_defined1())
 }
 
 /// Hears of signals on a thread of its own, so that a command can wait for them and for time.

@@ -8,7 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_synod");
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -65,6 +65,30 @@ impl Alone {
         line
     }
 
+    /// Writes another credential of the node over the one it has, asks it to read it, and gives the line about that.
+    fn renew(&mut self, directory: &Path, with_key: bool) -> String {
+        let next = directory.join("next");
+        let issued = Command::new(BINARY)
+            .args(["ca", "issue", "--name", "a", "--dir"])
+            .args([directory, Path::new("--out"), &next])
+            .output();
+        assert!(issued.as_ref().is_ok_and(|output| output.status.success()), "{issued:?}");
+        let take = |file: &str| fs::rename(next.join(file), directory.join(file)).unwrap();
+        take("a.pem");
+        if with_key {
+            take("a-key.pem");
+        }
+        kill_process(Pid::from_child(&self.child), Signal::USR1).unwrap();
+        let mut log = BufReader::new(self.child.stderr.take().unwrap());
+        let mut line = String::new();
+        while !line.contains("renewed") {
+            line.clear();
+            assert!(log.read_line(&mut line).unwrap() > 0, "the node ended");
+        }
+        self.child.stderr = Some(log.into_inner());
+        line
+    }
+
     /// How the process ended, and the rest of what it said.
     fn end(mut self) -> (ExitStatus, String) {
         let deadline = Instant::now() + PATIENCE;
@@ -103,4 +127,15 @@ fn a_node_whose_log_has_failed_says_so_and_ends() {
     let told =
         ["synod: the log has failed", "node has to be started again", "data", "log/", "File too large"];
     assert!(told.iter().all(|part| last.contains(part)), "{said}");
+}
+
+#[test]
+fn a_node_takes_another_certificate_and_goes_on_and_keeps_its_own_when_it_cannot() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut node = Alone::start(directory.path());
+    let taken = node.renew(directory.path(), true);
+    assert!(taken.contains("the identity was renewed") && taken.contains("serial"), "{taken}");
+    let refused = node.renew(directory.path(), false);
+    assert!(refused.contains("was not renewed") && refused.contains("does not belong"), "{refused}");
+    assert!(node.put().contains("201"));
 }

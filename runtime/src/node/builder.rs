@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use synod_protocols::Incarnation;
-use synod_transport::quic::acceptable;
 use synod_transport::{Address, Identity, PeerName, Role};
 
 use crate::actor::{ActorSystem, DeadLetterHook, Limits, Settings};
@@ -73,13 +72,9 @@ impl NodeBuilder {
     /// [`StartError::Identity`] names the file of the credential and what is wrong with it, [`StartError::Unacceptable`] why no
     /// peer would take it.
     pub fn from_config(config: &NodeConfig) -> Result<Self, StartError> {
-        let tls = &config.tls;
-        let identity = Identity::load(&tls.certificate, &tls.key, &tls.authority)?;
-        acceptable(&identity)
-            .map_err(|reason| StartError::Unacceptable { certificate: tls.certificate.clone(), reason })?;
         let mut builder = Self::new(&config.cluster, config.node.as_str(), Role::Member)
             .bind(config.quic)
-            .tls(identity)
+            .tls(config.tls.read()?)
             .directory(&config.directory)
             .damaged_log(config.damaged_log)
             .raft(config.raft);

@@ -10,6 +10,7 @@ mod file;
 mod founders;
 mod group;
 mod handle;
+mod identity;
 mod link_thread;
 mod machine;
 mod network;

@@ -45,6 +45,16 @@ impl Collector for TransportMeters {
             ("synod_link_datagrams_received", "Datagrams received", counted.datagrams_in),
             ("synod_link_bulk_sent", "Bulk streams opened here", counted.bulk_out),
             ("synod_link_bulk_received", "Bulk streams opened by peers", counted.bulk_in),
+            (
+                "synod_identity_renewals",
+                "Times another identity took the place of the last",
+                counted.renewals,
+            ),
+            (
+                "synod_links_distrusted",
+                "Connections ended because a certificate is accepted no longer",
+                counted.links_distrusted,
+            ),
             ("synod_link_handshakes_shed", "Strangers turned away unheard", counted.handshakes_shed),
         ];
         for (name, help, value) in counters {

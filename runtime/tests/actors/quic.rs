@@ -123,6 +123,42 @@ fn asks_tells_large_ones_and_references_over_quic() {
     });
 }
 
+/// As an operator does it: everybody trusts both, then shows what the one that stays has issued, then trusts that one alone.
+#[test]
+fn the_authority_is_rolled_while_actors_talk_and_every_message_arrives_once() {
+    run(async {
+        let world = World::new();
+        let [old, new] = [1, 2].map(|_| Authority::create("test", Validity::days(1)).unwrap());
+        let b = node(&old, &world, "b", Vec::new());
+        let a = node(&old, &world, "a", vec![address_of(&b)]);
+        linked(&a, 1).await;
+        b.spawn("clerk", Clerk::default).await.unwrap();
+        let clerk: ActorRef<Desk> = a.lookup("clerk").await.unwrap();
+        let mut sent = 0;
+        for (issuer, trusted) in [(&old, vec![&old, &new]), (&new, vec![&old, &new]), (&new, vec![&new])] {
+            for system in [&a, &b] {
+                let large: Bytes = vec![7; 2_000_000].into();
+                let ask = clerk.ask(Echo { bytes: large.clone() }).into_future();
+                for _ in 0..50 {
+                    clerk.tell(Note(sent)).await.unwrap();
+                    sent += 1;
+                }
+                let mut issued = issuer.issue(system.name(), Role::Member, Validity::days(1)).unwrap();
+                issued.authority_pem = trusted.iter().map(|authority| authority.certificate_pem()).collect();
+                system.transport().renew(&Identity::from_credential(&issued).unwrap()).unwrap();
+                assert_eq!(ask.await, Ok(large));
+            }
+        }
+        assert_eq!(clerk.ask(Noted).await, Ok((0..sent).collect()));
+        assert!(world.letters().is_empty());
+        let counted = a.transport().metrics();
+        assert_eq!((counted.links_opened, counted.renewals), (1, 3));
+        assert!(counted.connections >= 2, "the last step needs another connection");
+        a.shutdown(Duration::from_secs(1)).await;
+        b.shutdown(Duration::from_secs(1)).await;
+    });
+}
+
 #[test]
 fn failures_over_quic_are_told_before_any_deadline() {
     run(async {

@@ -112,6 +112,11 @@ impl Identity {
         Ok(Self { subject, certificate: contents, chain, key, roots: Arc::new(roots) })
     }
 
+    /// Whom the certificate names.
+    pub(crate) fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
     /// The name in the certificate.
     #[must_use]
     pub fn name(&self) -> &PeerName {

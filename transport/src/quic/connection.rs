@@ -41,6 +41,7 @@ pub(crate) fn open(
     if let Some((old, reason)) = replaced {
         hub.end(&old, reason);
     }
+    hub.tls.review(link);
     hub.tasks.spawn(run(hub.clone(), connection, link.clone(), send, recv));
 }
 

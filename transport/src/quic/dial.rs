@@ -87,12 +87,13 @@ async fn resolve(hub: &Hub, endpoint: &str) -> Result<Vec<SocketAddr>, Transport
 
 async fn dial_one(hub: &Arc<Hub>, address: &Address, target: SocketAddr) -> Result<PeerName, TransportError> {
     let name = address.name.as_ref();
-    let (crypto, examiner) = hub.tls.for_dial(name).map_err(TransportError::BadCertificate)?;
+    let tls = hub.tls.current();
+    let (crypto, examiner) = tls.for_dial(name).map_err(TransportError::BadCertificate)?;
     let mut config = (hub.client)(crypto);
     config.transport_config(hub.connection.clone());
     let connecting = hub
         .endpoint
-        .connect_with(config, target, &hub.tls.server_name(name))
+        .connect_with(config, target, &tls.server_name(name))
         .map_err(|error: ConnectError| TransportError::Unreachable(error.to_string()))?;
     let connection = match connecting.await {
         Ok(connection) => connection,
@@ -154,7 +155,7 @@ fn accept(hub: &Arc<Hub>, incoming: Incoming) {
 }
 
 async fn accept_one(hub: &Arc<Hub>, incoming: Incoming) -> Result<(), TransportError> {
-    let (crypto, examiner) = hub.tls.for_dialer().map_err(TransportError::BadCertificate)?;
+    let (crypto, examiner) = hub.tls.current().for_dialer().map_err(TransportError::BadCertificate)?;
     let mut config = hub.server.clone();
     config.crypto = crypto;
     let connecting = incoming.accept_with(Arc::new(config)).map_err(|error| tls_error(&examiner, &error))?;

@@ -22,14 +22,14 @@ use super::dial::{accept_all, keep};
 use super::footing::{Footing, Tasks, World};
 use super::goodbye::Goodbyes;
 use super::hub::Hub;
+use super::renewal::Renewal;
 use super::settings;
 use super::table::Table;
-use super::tls::Tls;
 use crate::config::Config;
-use crate::contract::{CloseReason, Link, Receiver, Transport};
+use crate::contract::{CloseReason, Link, Receiver, RenewError, Transport};
 use crate::error::StartError;
 use crate::identity::Identity;
-use crate::metrics::{Counters, Metrics};
+use crate::metrics::{Counters, Metrics, add};
 use crate::peer::{Address, PeerName};
 use crate::session::Sessions;
 
@@ -43,6 +43,7 @@ pub struct QuicTransport {
     counters: Arc<Counters>,
     table: Arc<Table>,
     sessions: Arc<Sessions>,
+    tls: Arc<Renewal>,
     orders: mpsc::UnboundedSender<Order>,
 }
 
@@ -137,7 +138,7 @@ impl QuicTransport {
         let (orders, inbox) = mpsc::unbounded_channel();
         let (counters, table, sessions) =
             (parts.counters.clone(), parts.table.clone(), parts.sessions.clone());
-        (Self { address, counters, table, sessions, orders }, inbox)
+        (Self { address, counters, table, sessions, tls: parts.tls.clone(), orders }, inbox)
     }
 }
 
@@ -169,6 +170,13 @@ impl Transport for QuicTransport {
         metrics
     }
 
+    fn renew(&self, identity: &Identity) -> Result<(), RenewError> {
+        self.tls.renew(identity)?;
+        add(&self.counters.renewals, 1);
+        self.table.links().iter().for_each(|link| self.tls.review(link));
+        Ok(())
+    }
+
     fn close(&self, reason: CloseReason, grace: Duration) -> BoxFuture<'static, ()> {
         let (done, closed) = oneshot::channel();
         self.order(Order::Close(reason, grace, done));
@@ -193,7 +201,7 @@ pub(crate) struct Parts {
     incarnation: u64,
     seed: u64,
     receiver: Arc<dyn Receiver>,
-    tls: Tls,
+    tls: Arc<Renewal>,
     connection: Arc<TransportConfig>,
     counters: Arc<Counters>,
     table: Arc<Table>,
@@ -212,7 +220,7 @@ impl Parts {
         config.check()?;
         Ok(Self {
             name: identity.name().clone(),
-            tls: Tls::new(identity, world)?,
+            tls: Arc::new(Renewal::new(identity, world)?),
             connection: settings::connection(&config)?,
             table: Table::new(incarnation, config.links_max),
             counters: Arc::default(),
@@ -230,7 +238,7 @@ impl Parts {
         let failed = |source: io::Error| StartError::Bind { address: bind, source };
         let unusable = |reason| StartError::Identity { name: self.name.to_string(), reason };
         let Footing { socket, runtime, tasks, names, endpoint, server, client } = footing;
-        let (crypto, _) = self.tls.for_dialer().map_err(unusable)?;
+        let (crypto, _) = self.tls.current().for_dialer().map_err(unusable)?;
         let server = settings::server(server(crypto), &self.config, self.connection.clone());
         let endpoint = settings::endpoint(endpoint, &self.config)?;
         let endpoint = Endpoint::new_with_abstract_socket(endpoint, Some(server.clone()), socket, runtime)

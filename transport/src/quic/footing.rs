@@ -37,6 +37,7 @@ pub(crate) type ClientSettings =
     Box<dyn Fn(Arc<dyn quinn::crypto::ClientConfig>) -> ClientConfig + Send + Sync>;
 
 /// What TLS takes from the world.
+#[derive(Clone)]
 pub(crate) struct World {
     /// The algorithms, and their chance.
     pub(crate) provider: Arc<CryptoProvider>,

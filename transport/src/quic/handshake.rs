@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use quinn::{Connection, ReadExactError, RecvStream, SendStream, WriteError};
-use rustls::pki_types::CertificateDer;
 
 use super::close::{Close, handshake_error};
 use super::hello::{Hello, HelloError, read_link_id};
 use super::hub::Hub;
 use super::link::{Birth, QuicLink};
+use super::renewal::certificates_of;
 use super::table::Reservation;
 use super::verify::subject_of;
 use crate::contract::TransportError;
@@ -60,10 +60,8 @@ enum Halt {
 
 impl<'a> Exchange<'a> {
     fn begin(hub: &'a Arc<Hub>, connection: &'a Connection) -> Result<Self, TransportError> {
-        let chain =
-            connection.peer_identity().and_then(|any| any.downcast::<Vec<CertificateDer<'static>>>().ok());
-        let certificate =
-            chain.as_ref().and_then(|chain| chain.first()).ok_or(TransportError::NoCertificate)?;
+        let chain = certificates_of(connection).unwrap_or_default();
+        let certificate = chain.first().ok_or(TransportError::NoCertificate)?;
         Ok(Self { hub, connection, subject: subject_of(certificate)? })
     }
 

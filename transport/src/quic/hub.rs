@@ -9,8 +9,8 @@ use tokio::sync::Semaphore;
 use super::footing::{ClientSettings, Tasks};
 use super::goodbye::Goodbyes;
 use super::link::QuicLink;
+use super::renewal::Renewal;
 use super::table::Table;
-use super::tls::Tls;
 use crate::config::Config;
 use crate::contract::{CloseReason, Link, Receiver, Refusal};
 use crate::metrics::{Counters, add};
@@ -28,7 +28,7 @@ pub(crate) struct Hub {
     pub(crate) table: Arc<Table>,
     /// What they carry, or will.
     pub(crate) sessions: Arc<Sessions>,
-    pub(crate) tls: Tls,
+    pub(crate) tls: Arc<Renewal>,
     pub(crate) endpoint: Endpoint,
     /// For those whom we dial.
     pub(crate) connection: Arc<TransportConfig>,

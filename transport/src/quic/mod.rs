@@ -20,6 +20,7 @@ mod hub;
 mod lane_io;
 mod link;
 mod local_runtime;
+mod renewal;
 mod settings;
 mod table;
 mod tls;

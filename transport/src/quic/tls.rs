@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use rustls::client::Resumption;
+use rustls::pki_types::CertificateDer;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::time_provider::TimeProvider;
@@ -15,7 +17,7 @@ use rustls::{ClientConfig, ServerConfig};
 
 use super::footing::World;
 use super::verify::{Examiner, Trust, Whom};
-use crate::error::StartError;
+use crate::contract::TransportError;
 use crate::identity::{Identity, cluster_dns_name};
 use crate::peer::PeerName;
 
@@ -30,20 +32,21 @@ pub(crate) struct Tls {
 }
 
 impl Tls {
-    pub(crate) fn new(identity: &Identity, world: World) -> Result<Self, StartError> {
-        let unusable = |reason: String| StartError::Identity { name: identity.name().to_string(), reason };
+    /// # Errors
+    /// Why TLS cannot use the identity.
+    pub(crate) fn new(identity: &Identity, world: World) -> Result<Self, String> {
         let World { provider, clock } = world;
         let dialers = WebPkiClientVerifier::builder_with_provider(identity.roots.clone(), provider.clone())
             .build()
-            .map_err(|error| unusable(error.to_string()))?;
+            .map_err(|error| error.to_string())?;
         let own = CertifiedKey::from_der(identity.chain.clone(), identity.key.clone_key(), &provider)
-            .map_err(|error| unusable(error.to_string()))?;
+            .map_err(|error| error.to_string())?;
         let roots = identity.roots.clone();
         let trust = Trust { provider, roots, dialers, cluster: identity.cluster().to_owned() };
         let tls = Self { trust: Arc::new(trust), clock, own: Arc::new(SingleCertAndKey::from(own)) };
         // What fails for one handshake fails for all: better at the start.
-        tls.for_dialer().map_err(&unusable)?;
-        tls.for_dial(None).map_err(&unusable)?;
+        tls.for_dialer()?;
+        tls.for_dial(None)?;
         Ok(tls)
     }
 
@@ -81,6 +84,18 @@ impl Tls {
         config.resumption = Resumption::disabled();
         let config = QuicClientConfig::try_from(config).map_err(|error| error.to_string())?;
         Ok((Arc::new(config), examiner))
+    }
+
+    /// Whether somebody who shows this chain would be let in now.
+    pub(crate) fn judge(&self, chain: &[CertificateDer<'_>]) -> Result<(), TransportError> {
+        let (certificate, intermediates) = chain.split_first().ok_or(TransportError::NoCertificate)?;
+        let now = self.clock.current_time();
+        let now =
+            now.ok_or_else(|| TransportError::BadCertificate("there is no time to judge by".to_owned()))?;
+        let examiner = Examiner::new(self.trust.clone(), Whom::Anybody);
+        examiner.verify_client_cert(certificate, intermediates, now).map(drop).map_err(|error| {
+            examiner.reason().unwrap_or_else(|| TransportError::BadCertificate(error.to_string()))
+        })
     }
 
     /// What a dial asks for by server name indication.
