@@ -8,8 +8,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::cell::Cell;
 use crate::figures::{Figures, Form};
+use crate::messaging::Contestant;
 use crate::progress::Progress;
-use crate::{actors, bare, durable};
+use crate::{actors, bare, durable, messaging};
 
 /// synod beside its peers: the same work, the same payloads, the same clients, in the same run.
 #[derive(Debug, Parser)]
@@ -22,6 +23,7 @@ pub(crate) struct VersusCommand {
 #[derive(Debug, Subcommand)]
 enum What {
     Raft(RaftCommand),
+    Messaging(MessagingCommand),
 }
 
 /// Consensus: openraft, raft-rs, OmniPaxos and etcd.
@@ -56,6 +58,29 @@ struct RaftCommand {
     dir: Option<PathBuf>,
 }
 
+/// Messages: kameo, ractor_cluster and Erlang, with raw quinn and plain actix as the limits.
+#[derive(Args, Debug)]
+struct MessagingCommand {
+    /// One short turn of everybody: shows that it works, measures little.
+    #[arg(long)]
+    quick: bool,
+    /// One line of JSON for each figure instead of a table.
+    #[arg(long)]
+    json: bool,
+    /// Only these.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Contestant::value_variants().to_vec())]
+    only: Vec<Contestant>,
+    /// How often each takes its turn; the median counts.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    repetitions: u32,
+    /// How long each figure takes in one turn.
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
+    milliseconds: u64,
+    /// The program `synod`; without it, the one of this repository is built.
+    #[arg(long, value_name = "FILE")]
+    synod: Option<PathBuf>,
+}
+
 /// What is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Part {
@@ -81,6 +106,7 @@ impl VersusCommand {
     pub(crate) fn run(self) -> Result<(), Box<dyn Error>> {
         match self.what {
             What::Raft(raft) => raft.run(),
+            What::Messaging(messaging) => messaging.run(),
         }
     }
 }
@@ -165,5 +191,17 @@ impl RaftCommand {
             }
         }
         cells
+    }
+}
+
+impl MessagingCommand {
+    fn run(self) -> Result<(), Box<dyn Error>> {
+        let plan = messaging::Plan {
+            turns: if self.quick { 1 } else { self.repetitions },
+            each: Duration::from_millis(if self.quick { 200 } else { self.milliseconds }),
+            only: self.only,
+            synod: self.synod,
+        };
+        messaging::compare(&plan, if self.json { Form::Programs } else { Form::People })
     }
 }

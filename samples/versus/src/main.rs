@@ -7,6 +7,8 @@ mod command;
 mod cpu;
 mod durable;
 mod figures;
+mod messaging;
+mod program;
 mod progress;
 mod table;
 

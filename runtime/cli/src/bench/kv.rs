@@ -11,7 +11,7 @@ use crate::bench::figure::{Figure, Figures};
 use crate::bench::http::HttpClient;
 use crate::bench::load::{Load, load};
 use crate::bench::recovery::recoveries;
-use crate::bench::runs::Runs;
+use crate::bench::runs::{self, Runs};
 use crate::client::seconds;
 use crate::failure::Failure;
 use crate::output::Form;
@@ -99,7 +99,7 @@ impl KvCommand {
     }
 
     async fn measure_load(&self, cluster: &mut Cluster, figures: &mut Figures) -> Result<(), Failure> {
-        let runs = Runs::within(self.seconds);
+        let runs = Runs::within(self.seconds, runs::TIMES);
         let leader = cluster.leader().await?;
         let (node, kv) = cluster.client().await?;
         for &clients in &self.clients {

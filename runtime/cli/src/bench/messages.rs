@@ -11,8 +11,10 @@ pub(crate) const ASKER: &str = "asker";
 /// Over how many actors messages are spread.
 pub(crate) const SPREAD: usize = 1_000;
 
-/// How many bytes each message carries.
-const PAYLOAD: usize = 64;
+/// How many bytes a usual message carries.
+pub(crate) const PAYLOAD: usize = 64;
+/// What payloads are cut from.
+const BYTES: &[u8] = &[7; 64 << 10];
 
 /// Wants no answer.
 #[derive(Message, Wire, Serialize, Deserialize)]
@@ -45,10 +47,15 @@ pub(crate) struct Drain {
     count: u64,
 }
 
+/// Does nothing.
+#[derive(Default, Remote)]
+#[remote(Sink)]
+pub(crate) struct Idle;
+
 impl Tell {
-    /// A message of the usual size.
-    pub(crate) const fn usual() -> Self {
-        Self { payload: Bytes::from_static(&[7; PAYLOAD]) }
+    /// A message with so large a payload, 64 KiB at most.
+    pub(crate) fn of(payload: usize) -> Self {
+        Self { payload: Bytes::from_static(BYTES.split_at(payload).0) }
     }
 }
 
@@ -85,5 +92,31 @@ impl Handler<Count> for Drain {
 
     fn handle(&mut self, _: Count, _: &mut Context<Self>) -> u64 {
         self.count
+    }
+}
+
+impl Actor for Idle {
+    type Context = Context<Self>;
+}
+
+impl Handler<Tell> for Idle {
+    type Result = ();
+
+    fn handle(&mut self, _: Tell, _: &mut Context<Self>) {}
+}
+
+impl Handler<Ask> for Idle {
+    type Result = MessageResult<Ask>;
+
+    fn handle(&mut self, ask: Ask, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(ask.payload)
+    }
+}
+
+impl Handler<Count> for Idle {
+    type Result = u64;
+
+    fn handle(&mut self, _: Count, _: &mut Context<Self>) -> u64 {
+        0
     }
 }

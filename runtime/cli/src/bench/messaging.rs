@@ -12,9 +12,9 @@ use synod::transport::Role;
 
 use crate::bench::echo::{failure, identity, spread_name};
 use crate::bench::figure::{Figure, Figures};
-use crate::bench::latency::Latencies;
-use crate::bench::messages::{ASKER, CLUSTER, Drain, ECHO, SPREAD, Sink};
-use crate::bench::runs::Runs;
+use crate::bench::messages::{ASKER, CLUSTER, ECHO, SPREAD, Sink};
+use crate::bench::remote::Telling;
+use crate::bench::runs::{Runs, TIMES};
 use crate::bench::{local, remote};
 use crate::client::seconds;
 use crate::failure::Failure;
@@ -23,7 +23,9 @@ use crate::output::Form;
 /// How long the nodes may take to find each other.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How many asks are under way.
-const AT_ONCE: [usize; 2] = [64, 1_024];
+const AT_ONCE: [usize; 3] = [1, 64, 1_024];
+/// How many tell at once where many do, each another actor.
+const SENDERS: usize = 64;
 
 /// Typed messages with a payload of 64 bytes through references: to another process over QUIC with mutual TLS, and on one node.
 ///
@@ -33,6 +35,9 @@ pub(crate) struct MessagingCommand {
     /// How many seconds each figure takes.
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     seconds: Duration,
+    /// In how many runs.
+    #[arg(long, value_name = "N", default_value_t = TIMES, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
 }
 
 /// The process that answers; it ends when this is dropped.
@@ -43,7 +48,7 @@ struct Echo {
 
 impl Default for MessagingCommand {
     fn default() -> Self {
-        Self { seconds: Duration::from_secs(5) }
+        Self { seconds: Duration::from_secs(5), runs: TIMES }
     }
 }
 
@@ -63,14 +68,15 @@ impl MessagingCommand {
         }
         let echo = Echo::start(directory.path())?;
         let identity = identity(directory.path(), ASKER)?;
-        let runs = Runs::within(self.seconds);
+        let runs = Runs::within(self.seconds, self.runs);
         let mut figures = Figures::new(form);
         actix_rt::System::new().block_on(async {
             let builder = Node::builder(CLUSTER, ASKER).tls(identity).places(NonZeroUsize::MIN);
             let builder = builder.peer(ECHO, &echo.address).map_err(failure)?;
             let node = builder.start().await.map_err(failure)?;
             measure_remote(&node, runs, &mut figures).await?;
-            measure_local(&node, runs, &mut figures).await?;
+            local::measure(&node, runs, &mut figures).await?;
+            local::spawn(&node, &mut figures).await?;
             node.shutdown(Duration::from_secs(1)).await;
             Ok::<(), Failure>(())
         })?;
@@ -84,32 +90,21 @@ async fn measure_remote(node: &Node, runs: Runs, figures: &mut Figures) -> Resul
     for number in 0..SPREAD {
         spread.push(node.lookup::<Sink>(&spread_name(number)).await.map_err(failure)?);
     }
-    let one = remote::tells(std::slice::from_ref(&sink), runs).await?;
-    figures.add(Figure::of("remote_tell_1", "messages/s", one))?;
-    figures.add(Figure::of("remote_tell_1000", "messages/s", remote::tells(&spread, runs).await?))?;
-    let results = remote::asks(&sink, 1, runs).await?;
-    let part = |part: f64| results.iter().map(move |(_, latencies)| latencies.quantile_us(part)).collect();
-    figures.add(Figure::of("remote_ask_1_p50", "us", part(0.5)))?;
-    figures.add(Figure::of("remote_ask_1_p99", "us", part(0.99)))?;
+    let one = Telling::to(std::slice::from_ref(&sink));
+    for (name, telling) in [
+        ("remote_tell_1", one),
+        ("remote_tell_64", Telling { senders: SENDERS, ..Telling::to(&spread[..SENDERS]) }),
+        ("remote_tell_1000", Telling::to(&spread)),
+        ("remote_tell_1k", Telling { payload: 1 << 10, ..one }),
+        ("remote_tell_64k", Telling { payload: 64 << 10, ..one }),
+    ] {
+        figures.add(Figure::of(name, "messages/s", remote::tells(telling, runs).await?))?;
+    }
     for at_once in AT_ONCE {
         let results = remote::asks(&sink, at_once, runs).await?;
-        let rate = |(took, latencies): &(Duration, Latencies)| latencies.count() as f64 / took.as_secs_f64();
-        let name = format!("remote_ask_{at_once}");
-        figures.add(Figure::of(&name, "asks/s", results.iter().map(rate).collect()))?;
-        let part =
-            |part: f64| results.iter().map(move |(_, latencies)| latencies.quantile_us(part)).collect();
-        figures.add(Figure::of(format!("{name}_p50"), "us", part(0.5)))?;
-        figures.add(Figure::of(format!("{name}_p99"), "us", part(0.99)))?;
+        remote::add_asks(&format!("remote_ask_{at_once}"), &results, figures)?;
     }
     Ok(())
-}
-
-async fn measure_local(node: &Node, runs: Runs, figures: &mut Figures) -> Result<(), Failure> {
-    let sink = node.spawn("local", Drain::default).await.map_err(failure)?.reference::<Sink>();
-    let same = local::same_thread(node, &sink, runs).await?;
-    figures.add(Figure::of("local_tell_same", "messages/s", same))?;
-    let cross = local::other_thread(&sink, runs).await?;
-    figures.add(Figure::of("local_tell_cross", "messages/s", cross))
 }
 
 impl Echo {

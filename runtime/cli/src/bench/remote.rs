@@ -6,40 +6,79 @@ use synod::prelude::*;
 use tokio::task::JoinHandle;
 
 use crate::bench::echo::failure;
+use crate::bench::figure::{Figure, Figures};
 use crate::bench::latency::Latencies;
-use crate::bench::messages::{Ask, Count, Sink, Tell};
+use crate::bench::messages::{Ask, Count, PAYLOAD, Sink, Tell};
 use crate::bench::runs::Runs;
 use crate::failure::Failure;
 
 /// How many messages make a round. Two rounds are under way, so that the link is never idle and no feed overflows.
-const ROUND: u64 = 100_000;
+const ROUND: usize = 100_000;
+/// How many bytes of payload make a round at most.
+const ROUND_BYTES: usize = 16 << 20;
+
+/// What is told, by how many at once, and to whom: each of them tells its part of the actors in turn.
+#[derive(Clone, Copy)]
+pub(crate) struct Telling<'a> {
+    pub(crate) sinks: &'a [ActorRef<Sink>],
+    pub(crate) senders: usize,
+    pub(crate) payload: usize,
+}
 
 type Counted = JoinHandle<Result<u64, Failure>>;
 
-/// Messages a second told to these actors in turn, once for each run.
+impl<'a> Telling<'a> {
+    /// By one, messages of the usual size.
+    pub(crate) const fn to(sinks: &'a [ActorRef<Sink>]) -> Self {
+        Self { sinks, senders: 1, payload: PAYLOAD }
+    }
+}
+
+/// Messages told in a second, once for each run.
 ///
 /// # Errors
 /// When a message is refused, or one is missing at the end.
-pub(crate) async fn tells(sinks: &[ActorRef<Sink>], runs: Runs) -> Result<Vec<f64>, Failure> {
-    tell_for(sinks, runs.before).await?;
+pub(crate) async fn tells(telling: Telling<'_>, runs: Runs) -> Result<Vec<f64>, Failure> {
+    tell_for(telling, runs.before).await?;
     let mut rates = Vec::new();
     for _ in 0..runs.times {
-        rates.push(tell_for(sinks, runs.each).await?);
+        rates.push(tell_for(telling, runs.each).await?);
     }
     Ok(rates)
 }
 
-async fn tell_for(sinks: &[ActorRef<Sink>], duration: Duration) -> Result<f64, Failure> {
-    let before = count(sinks.to_vec()).await?;
+async fn tell_for(telling: Telling<'_>, duration: Duration) -> Result<f64, Failure> {
     let began = Instant::now();
+    let round = (ROUND / telling.senders).min(ROUND_BYTES / telling.payload).max(1);
+    let sending: Vec<_> = (0..telling.senders)
+        .map(|sender| {
+            let sinks = telling.sinks.iter().skip(sender).step_by(telling.senders).cloned().collect();
+            actix_rt::spawn(tell_until(sinks, telling.payload, round, began + duration))
+        })
+        .collect();
+    let mut told = 0;
+    for sender in sending {
+        told += sender.await.map_err(failure)??;
+    }
+    Ok(told as f64 / began.elapsed().as_secs_f64())
+}
+
+/// How many one sender has told.
+async fn tell_until(
+    sinks: Vec<ActorRef<Sink>>,
+    payload: usize,
+    round: usize,
+    until: Instant,
+) -> Result<u64, Failure> {
+    let before = count(sinks.clone()).await?;
     let (mut told, mut counted): (u64, Option<Counted>) = (0, None);
-    while began.elapsed() < duration {
-        for sink in sinks.iter().cycle().take(ROUND as usize) {
-            sink.tell(Tell::usual()).await.map_err(failure)?;
+    while Instant::now() < until {
+        for sink in sinks.iter().cycle().take(round) {
+            sink.tell(Tell::of(payload)).await.map_err(failure)?;
         }
-        told += ROUND;
-        let round = actix_rt::spawn(count(sinks.to_vec()));
-        if let Some(earlier) = counted.replace(round) {
+        told += round as u64;
+        let latest = actix_rt::spawn(count(sinks.clone()));
+        if let Some(earlier) = counted.replace(latest) {
             earlier.await.map_err(failure)??;
         }
     }
@@ -47,11 +86,10 @@ async fn tell_for(sinks: &[ActorRef<Sink>], duration: Duration) -> Result<f64, F
     if let Some(last) = counted {
         after = last.await.map_err(failure)??;
     }
-    let took = began.elapsed();
     if after - before != told {
         return Err(Failure::new(format!("{told} messages were told and {} arrived", after - before)));
     }
-    Ok(told as f64 / took.as_secs_f64())
+    Ok(told)
 }
 
 /// How many tells all of them have taken. Each answers after what it was told before.
@@ -105,4 +143,22 @@ async fn ask_for(
         all.merge(&asker.await.map_err(failure)?.map_err(failure)?);
     }
     Ok((began.elapsed(), all))
+}
+
+/// How many asks were answered in a second, and how long they took.
+///
+/// # Errors
+/// When standard output does not take it.
+pub(crate) fn add_asks(
+    name: &str,
+    results: &[(Duration, Latencies)],
+    figures: &mut Figures,
+) -> Result<(), Failure> {
+    let rate = |(took, latencies): &(Duration, Latencies)| latencies.count() as f64 / took.as_secs_f64();
+    figures.add(Figure::of(name, "asks/s", results.iter().map(rate).collect()))?;
+    for (part, suffix) in [(0.5, "p50"), (0.99, "p99"), (0.999, "p999")] {
+        let results = results.iter().map(|(_, latencies)| latencies.quantile_us(part)).collect();
+        figures.add(Figure::of(format!("{name}_{suffix}"), "us", results))?;
+    }
+    Ok(())
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// How often each figure is measured.
-const TIMES: u32 = 5;
+/// How often each figure is measured, if nothing else is said.
+pub(crate) const TIMES: u32 = 5;
 
 /// The runs of each figure.
 #[derive(Clone, Copy, Debug)]
@@ -17,9 +17,9 @@ pub(crate) struct Runs {
 }
 
 impl Runs {
-    /// Runs that take so long together.
-    pub(crate) fn within(total: Duration) -> Self {
-        let each = total / TIMES;
-        Self { times: TIMES, each, before: each / 2 }
+    /// So many runs that take so long together.
+    pub(crate) fn within(total: Duration, times: u32) -> Self {
+        let each = total / times;
+        Self { times, each, before: each / 2 }
     }
 }

@@ -16,6 +16,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::figures::{Form, median};
+use crate::program;
 use crate::progress::Progress;
 use crate::table::{Table, readable};
 
@@ -70,7 +71,7 @@ pub(crate) fn look_for_etcd() -> Result<(), Box<dyn Error>> {
 /// When etcd is not installed, `synod` cannot be built, or a put fails.
 pub(crate) fn compare(plan: &Plan, form: Form) -> Result<(), Box<dyn Error>> {
     let version = etcd::version()?;
-    let synod = ours::program(plan.synod.as_deref())?;
+    let synod = program::synod(plan.synod.as_deref())?;
     let progress = Progress::new(plan.turns as usize * 3 * plan.clients.len());
     let mut loads: Vec<Load> = Vec::new();
     for turn in 1..=plan.turns {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde::Deserialize;
@@ -16,27 +16,6 @@ use crate::progress::Progress;
 struct Figure {
     name: String,
     median: f64,
-}
-
-/// The program: the one that was named, or that of this repository, built.
-///
-/// # Errors
-/// When it cannot be built.
-pub(crate) fn program(named: Option<&Path>) -> Result<PathBuf, Box<dyn Error>> {
-    if let Some(program) = named {
-        return Ok(program.to_owned());
-    }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    eprintln!("building synod");
-    let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--release", "--quiet", "--package", "synod-cli", "--manifest-path"])
-        .arg(root.join("Cargo.toml"))
-        .status()?;
-    if !status.success() {
-        return Err("synod does not build".into());
-    }
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    Ok(target.join("release/synod"))
 }
 
 /// One turn: each number of clients over QUIC, then over HTTP.

@@ -1,0 +1,39 @@
+//! How long many requests took.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+/// Durations from 1 ns to a minute, to three digits.
+pub(crate) struct Latencies(Histogram<u64>);
+
+const LONGEST: u64 = 60_000_000_000;
+
+impl Default for Latencies {
+    fn default() -> Self {
+        Self(Histogram::new_with_max(LONGEST, 3).expect("bounds that a histogram can have"))
+    }
+}
+
+impl Latencies {
+    /// Adds one.
+    pub(crate) fn add(&mut self, latency: Duration) {
+        let nanoseconds = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX);
+        self.0.saturating_record(nanoseconds.clamp(1, LONGEST));
+    }
+
+    /// Adds all of another.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.0.add(&other.0).expect("both have the same bounds");
+    }
+
+    /// How many.
+    pub(crate) fn count(&self) -> u64 {
+        self.0.len()
+    }
+
+    /// The microseconds that so large a part (0 to 1) took at most.
+    pub(crate) fn quantile_us(&self, part: f64) -> f64 {
+        self.0.value_at_quantile(part) as f64 / 1_000.0
+    }
+}
