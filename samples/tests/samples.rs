@@ -154,8 +154,16 @@ fn a_wrong_argument_is_one_sentence() {
 fn the_guide_quotes_the_samples() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
-    let files =
-        ["bin/hello.rs", "bin/counter.rs", "bin/own_protocol.rs", "register.rs", "ground.rs", "stage.rs"];
+    let files = [
+        "bin/hello.rs",
+        "bin/stock_new.rs",
+        "bin/counter.rs",
+        "counter.rs",
+        "bin/own_protocol.rs",
+        "register.rs",
+        "ground.rs",
+        "stage.rs",
+    ];
     let samples = files.map(|file| read(&format!("src/{file}")));
     let guide = read("../runtime/docs/guide.md");
     let excerpts = guide.split("```rust\n").skip(1).map(|rest| rest.split_once("```").unwrap().0);

@@ -7,54 +7,12 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::io::{self, Read};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use synod::prelude::*;
+use synod_samples::counter::{Add, Counter, Total};
 use synod_samples::{Ground, Stage, perform};
-
-/// The state that is replicated. It changes by commands only, which every replica gets in the same order.
-struct Counter {
-    total: u64,
-}
-
-/// A command. It stands in logs, so it is data that later versions can read.
-#[derive(Serialize, Deserialize)]
-struct Add(u64);
-
-/// A query, which changes nothing.
-#[derive(Serialize, Deserialize)]
-struct Total;
-
-impl StateMachine for Counter {
-    type Command = Add;
-    type Reply = u64;
-    type Query = Total;
-    type Answer = u64;
-
-    fn apply(&mut self, _at: Applied, Add(amount): Add) -> u64 {
-        // Wrapping, because every replica has to do the same with every command, and none may panic.
-        self.total = self.total.wrapping_add(amount);
-        self.total
-    }
-
-    fn query(&self, Total: Total) -> u64 {
-        self.total
-    }
-
-    fn snapshot(&self) -> Frozen {
-        // Cheap, because nothing is applied meanwhile: the bytes are written later, on another thread.
-        let total = self.total;
-        Frozen::new(move |writer| writer.write_all(&total.to_le_bytes()))
-    }
-
-    fn restore(reader: &mut dyn Read) -> io::Result<Self> {
-        let mut total = [0; 8];
-        reader.read_exact(&mut total)?;
-        Ok(Self { total: u64::from_le_bytes(total) })
-    }
-}
 
 const NODES: [&str; 3] = ["n1", "n2", "n3"];
 const INCREMENTS: u64 = 10;
@@ -92,7 +50,7 @@ async fn count(stage: Stage) -> Result<(), Box<dyn Error>> {
 /// Starts a node and its replica. Every member names the same members and the same initial state.
 async fn replica(ground: &Ground, name: &str) -> Result<Replicated<Counter>, Box<dyn Error>> {
     let node = ground.start(name).await?;
-    Ok(node.replicated("counter", NODES, Counter { total: 0 }).await?)
+    Ok(node.replicated("counter", NODES, Counter::default()).await?)
 }
 
 async fn increment_through_all(counters: &BTreeMap<&str, Replicated<Counter>>) -> Result<(), Box<dyn Error>> {
