@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use synod::prelude::*;
 use synod::transport::Role;
@@ -148,11 +148,13 @@ impl Cluster {
                 .chain(["added".to_owned()])
                 .collect();
             let of = |account: &BTreeMap<String, u64>, key: &String| account.get(key).copied().unwrap_or(0);
+            let begun = Instant::now();
             loop {
                 let now = process.account();
                 if counts.iter().all(|key| of(&now, key) >= of(&before, key) + PROGRESS) {
                     break;
                 }
+                assert!(begun.elapsed() < PATIENCE, "{name} comes no further: {before:?}, {now:?}");
             }
         }
     }
