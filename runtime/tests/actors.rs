@@ -4,6 +4,8 @@
 mod breaks;
 #[path = "actors/courier.rs"]
 mod courier;
+#[path = "actors/credit.rs"]
+mod credit;
 #[path = "actors/failures.rs"]
 mod failures;
 #[path = "actors/hostile.rs"]

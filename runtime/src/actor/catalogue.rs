@@ -2,8 +2,10 @@
 
 use std::any::TypeId;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::ledger::INITIAL_MAX;
 use crate::wire::{Manifest, MessageShape, PROTOCOL};
 
 /// Which interface, by our type of it.
@@ -33,26 +35,41 @@ struct State {
 struct Served {
     key: TypeId,
     name: &'static str,
+    window: Arc<AtomicU32>,
+}
+
+/// An interface that is served.
+pub(crate) struct Serving {
+    pub(crate) number: u16,
+    /// The window that its manifest announces, in messages.
+    pub(crate) window: Arc<AtomicU32>,
+    /// Its manifest, where peers do not know it as it is.
+    pub(crate) news: Option<Manifest>,
 }
 
 impl Catalogue {
-    /// The number of an interface that is served from here on, and its manifest if this is the first time.
-    pub(crate) fn serve(&self, key: Key) -> Result<(u16, Option<Manifest>), NameConflict> {
+    /// Serves an interface from here on with actors before whom so many messages wait: as many as before the one with the fewest
+    /// may be sent to any of them at first.
+    pub(crate) fn serve(&self, key: Key, mailbox: usize) -> Result<Serving, NameConflict> {
         if key.name.starts_with(PROTOCOL) {
             return Err(NameConflict);
         }
         let shapes = self.shapes(key);
+        let room = u32::try_from(mailbox).unwrap_or(u32::MAX).clamp(1, INITIAL_MAX);
         let mut state = self.lock();
         if let Some(position) = state.served.iter().position(|served| served.name == key.name) {
-            return if state.served[position].key == key.id {
-                Ok((position as u16, None))
-            } else {
-                Err(NameConflict)
-            };
+            let Served { key: known, window, .. } = &state.served[position];
+            if *known != key.id {
+                return Err(NameConflict);
+            }
+            let smaller = window.fetch_min(room, Ordering::Relaxed) > room;
+            let news = smaller.then(|| state.manifest(position));
+            return Ok(Serving { number: position as u16, window: window.clone(), news });
         }
         let number = u16::try_from(state.served.len()).map_err(|_| NameConflict)?;
-        state.served.push(Served { key: key.id, name: key.name });
-        Ok((number, Some(Manifest::of(key.name, number, &shapes))))
+        let window = Arc::new(AtomicU32::new(room));
+        state.served.push(Served { key: key.id, name: key.name, window: window.clone() });
+        Ok(Serving { number, window, news: Some(Manifest::of(key.name, number, &shapes, room)) })
     }
 
     /// The manifest of an interface; `None` when it is not served.
@@ -86,6 +103,7 @@ impl Catalogue {
 impl State {
     fn manifest(&self, position: usize) -> Manifest {
         let served = &self.served[position];
-        Manifest::of(served.name, position as u16, &self.shapes[&served.key])
+        let window = served.window.load(Ordering::Relaxed);
+        Manifest::of(served.name, position as u16, &self.shapes[&served.key], window)
     }
 }

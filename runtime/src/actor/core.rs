@@ -12,7 +12,8 @@ use synod_transport::{CloseReason, Lane, PeerName};
 use tokio::sync::Notify;
 
 use super::catalogue::Catalogue;
-use super::feed::Item;
+use super::feed::{Feed, Item};
+use super::ledger::Word;
 use super::letter::DeadLetter;
 use super::registry::{Registry, Watcher};
 use super::settings::Settings;
@@ -42,6 +43,10 @@ pub(crate) struct Counters {
     pub(crate) hostile: CounterFamily,
     pub(crate) restarts: Counter,
     pub(crate) actors: Gauge,
+    /// Messages of peers that wait before actors.
+    pub(crate) waiting: Gauge,
+    /// Pairs of an actor and a link of which the actor's feed keeps account.
+    pub(crate) accounts: Gauge,
 }
 
 /// Why a frame cannot be read, in the words of its metric, which is there before the first one.
@@ -59,6 +64,8 @@ impl Core {
                 .counters("synod_frames_malformed", "Frames of peers that could not be read, by fault"),
             restarts: metrics.counter("synod_actor_restarts", "Restarts of actors after a panic"),
             actors: metrics.gauge("synod_actors", "Living actors"),
+            waiting: metrics.gauge("synod_feed_messages", "Messages of peers that wait before actors"),
+            accounts: metrics.gauge("synod_feed_accounts", "Links of which feeds of actors keep account"),
         };
         for fault in FAULTS {
             counters.hostile.get_or_create(&vec![("fault", fault.to_owned())]).inc_by(0);
@@ -172,8 +179,29 @@ impl Core {
         }
     }
 
+    /// Says to a peer what an actor's feed has let go.
+    pub(crate) fn grant(&self, actor: u64, word: Word) {
+        let Word { session, spent, grant } = word;
+        self.send(session, Lane::Control, Head::Credit { target: actor, spent, grant }, Bytes::new());
+    }
+
+    /// Closes the feed of an actor that is no more: what was taken from it before and what waits in it comes back.
+    pub(crate) fn close(&self, feed: &Feed, taken: impl IntoIterator<Item = Item>) {
+        let (waiting, words) = feed.close(Cause::Stopped);
+        for item in taken.into_iter().chain(waiting) {
+            if let Item::Remote(run) = &item {
+                self.counters.waiting.dec_by(run.frames.len() as i64);
+            }
+            self.give_back(feed.actor, item, AskError::not_executed(Cause::Stopped));
+        }
+        self.counters.accounts.dec_by(words.len() as i64);
+        for word in words {
+            self.grant(feed.actor, word);
+        }
+    }
+
     /// Gives back a message that was accepted and will not be delivered.
-    pub(crate) fn give_back(&self, actor: u64, item: Item, error: AskError) {
+    fn give_back(&self, actor: u64, item: Item, error: AskError) {
         match item {
             Item::Local(item) => {
                 if let Some(message) = item.call.refuse(error) {

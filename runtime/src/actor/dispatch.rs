@@ -189,8 +189,8 @@ impl Answering {
             self.session.send(self.lane, &head, &mut |out| encode(result, self.form, out))
         }));
         match sent.unwrap_or(Err(SendError::Encode)) {
-            // A link that is gone has failed the ask at the other end.
-            Ok(()) | Err(SendError::Closed) => {}
+            // A link that is gone has failed the ask at the other end, and answers have no window.
+            Ok(()) | Err(SendError::Closed | SendError::Exhausted | SendError::Gone) => {}
             Err(SendError::Encode) => self.fail(core, AskError::unknown(Cause::Encode)),
             Err(SendError::Full | SendError::TooLarge) => {
                 let mut body = BytesMut::new();

@@ -1,10 +1,12 @@
 //! The queue before an actor: bounded in messages and bytes, first in, first out, filled from any thread, emptied by one pump.
 //!
-//! Not actix's mailbox, whose capacity does not bound. Here a full queue refuses at once and says so.
+//! Not actix's mailbox, whose capacity does not bound. Here a full queue refuses messages of this node and says so; whoever can waits
+//! for room. Messages of peers have room by the windows that they were granted, whatever waits here beside them.
 
 use std::any::TypeId;
 use std::collections::VecDeque;
 use std::mem;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::vec;
@@ -12,9 +14,12 @@ use std::vec;
 use bytes::Bytes;
 use synod_protocols::Timestamp;
 
+use super::ledger::{Closing, Ledger, Word};
+use super::line::Line;
 use super::message::LocalMessage;
 use crate::cluster::Session;
 use crate::error::Cause;
+use crate::wire::{INITIAL_BYTES, Load};
 
 /// The queue of one actor.
 pub(crate) struct Feed {
@@ -34,6 +39,8 @@ pub(crate) struct Offered {
     pub(crate) number: u16,
     /// Whether identities that are no members may call it.
     pub(crate) clients: bool,
+    /// The window that its manifest announces, in messages; it only becomes smaller.
+    pub(crate) window: Arc<AtomicU32>,
 }
 
 /// How much a feed holds.
@@ -73,6 +80,16 @@ pub(crate) struct Run {
 pub(crate) struct Spent {
     pub(crate) messages: usize,
     pub(crate) bytes: usize,
+    /// Of those, what came over this link.
+    pub(crate) from: Option<(Arc<Session>, Load)>,
+}
+
+/// What became of frames that came.
+pub(crate) struct Fed {
+    /// Whether the feed keeps account of the link from here on.
+    pub(crate) opened: bool,
+    /// Those that are refused, and why.
+    pub(crate) refused: Option<(Vec<Bytes>, Cause)>,
 }
 
 #[derive(Default)]
@@ -84,6 +101,9 @@ struct State {
     waker: Option<Waker>,
     stopping: bool,
     closed: Option<Cause>,
+    ledger: Ledger,
+    /// Who waits for room; not there before somebody did.
+    line: Option<Arc<Line>>,
 }
 
 impl Feed {
@@ -93,7 +113,29 @@ impl Feed {
 
     /// Appends a message of this node; gives it back with the cause when it is refused.
     pub(crate) fn push(&self, item: LocalItem) -> Result<(), (LocalItem, Cause)> {
-        let mut state = self.lock();
+        let state = self.lock();
+        if state.line.as_ref().is_some_and(|line| !line.is_empty()) {
+            return Err((item, state.closed.unwrap_or(Cause::MailboxFull)));
+        }
+        self.append(state, item)
+    }
+
+    /// Appends a message of this node as soon as there is room; gives it back with the cause when there will be none. A message
+    /// whose sender gives up waiting is not appended.
+    pub(crate) async fn push_patiently(&self, item: LocalItem) -> Result<(), (LocalItem, Cause)> {
+        let line = self.lock().line.get_or_insert_default().clone();
+        let mut item = Some(item);
+        let attempt = || match self.append(self.lock(), item.take()?) {
+            Err((refused, Cause::MailboxFull)) => {
+                item = Some(refused);
+                None
+            }
+            done => Some(done),
+        };
+        line.wait(attempt).await
+    }
+
+    fn append(&self, mut state: MutexGuard<'_, State>, item: LocalItem) -> Result<(), (LocalItem, Cause)> {
         if let Some(cause) = state.refusal(self.limits) {
             return Err((item, cause));
         }
@@ -104,19 +146,21 @@ impl Feed {
         Ok(())
     }
 
-    /// Appends frames; gives back with the cause those that are refused.
+    /// Appends frames of a peer.
     pub(crate) fn push_frames(
         &self,
         session: &Arc<Session>,
         received: Timestamp,
         mut frames: Vec<Bytes>,
-    ) -> Result<(), (Vec<Bytes>, Cause)> {
+    ) -> Fed {
         let mut state = self.lock();
+        if let Some(cause) = state.closed {
+            return Fed { opened: false, refused: Some((frames, cause)) };
+        }
+        let opened = state.ledger.open(session, || self.announced());
         let mut taken = 0;
-        let mut cause = None;
         for frame in &frames {
-            cause = state.refusal(self.limits);
-            if cause.is_some() {
+            if !state.ledger.enter(session, Load::of(frame.len()), self.limits.window()) {
                 break;
             }
             taken += 1;
@@ -129,16 +173,18 @@ impl Feed {
             state.queue.push_back(Item::Remote(Box::new(run)));
             wake(state);
         }
-        match cause {
-            Some(cause) => Err((refused, cause)),
-            None => Ok(()),
-        }
+        Fed { opened, refused: (!refused.is_empty()).then_some((refused, Cause::MailboxFull)) }
+    }
+
+    /// The least that a peer can have been told of the window by a manifest.
+    fn announced(&self) -> Load {
+        let windows = self.interfaces.iter().map(|offered| offered.window.load(Ordering::Relaxed));
+        Load::window(windows.min().unwrap_or(1), INITIAL_BYTES)
     }
 
     /// Moves everything that waits into `batch`; `false` when nothing does, and `waker` will be woken when something comes.
-    pub(crate) fn pull(&self, batch: &mut VecDeque<Item>, spent: &mut Spent, waker: &Waker) -> bool {
+    pub(crate) fn pull(&self, batch: &mut VecDeque<Item>, waker: &Waker) -> bool {
         let mut state = self.lock();
-        state.spend(spent);
         if state.queue.is_empty() {
             if state.waker.as_ref().is_none_or(|known| !known.will_wake(waker)) {
                 state.waker = Some(waker.clone());
@@ -149,9 +195,19 @@ impl Feed {
         true
     }
 
-    /// Frees the room of what was taken out.
-    pub(crate) fn settle(&self, spent: &mut Spent) {
-        self.lock().spend(spent);
+    /// Frees the room of what was taken out; gives what a peer is to be told of it.
+    pub(crate) fn settle(&self, spent: &mut Spent) -> Option<Word> {
+        self.lock().spend(spent, self.limits)
+    }
+
+    /// Keeps account of a link no longer, if nothing of it waits.
+    pub(crate) fn forget(&self, session: &Arc<Session>) -> Closing {
+        self.lock().ledger.close(session)
+    }
+
+    /// A link has ended; gives whether there was an account of it.
+    pub(crate) fn part(&self, session: &Arc<Session>) -> bool {
+        self.lock().ledger.part(session)
     }
 
     /// Asks the actor to stop; what waits is given back by whoever closes the feed.
@@ -166,16 +222,27 @@ impl Feed {
         mem::take(&mut self.lock().stopping)
     }
 
-    /// Takes nothing more; gives what waited.
-    pub(crate) fn close(&self, cause: Cause) -> VecDeque<Item> {
+    /// Takes nothing more; gives what waited, and what peers are to be told.
+    pub(crate) fn close(&self, cause: Cause) -> (VecDeque<Item>, Vec<Word>) {
         let mut state = self.lock();
         state.closed.get_or_insert(cause);
         state.waker = None;
-        mem::take(&mut state.queue)
+        if let Some(line) = &state.line {
+            line.dismiss();
+        }
+        (mem::take(&mut state.queue), state.ledger.end())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl FeedLimits {
+    /// The window of a peer that has the feed for itself.
+    fn window(self) -> Load {
+        // Far from where sums of loads would end.
+        Load::window(u32::try_from(self.messages).unwrap_or(u32::MAX).min(1 << 30), self.bytes)
     }
 }
 
@@ -186,10 +253,17 @@ impl State {
         self.closed.or(full.then_some(Cause::MailboxFull))
     }
 
-    fn spend(&mut self, spent: &mut Spent) {
-        let spent = mem::take(spent);
-        self.messages -= spent.messages;
-        self.bytes -= spent.bytes;
+    fn spend(&mut self, spent: &mut Spent, limits: FeedLimits) -> Option<Word> {
+        let Spent { messages, bytes, from } = mem::take(spent);
+        self.messages -= messages;
+        self.bytes -= bytes;
+        if let Some(line) = &self.line
+            && self.refusal(limits).is_none()
+        {
+            line.admit(limits.messages - self.messages);
+        }
+        let (session, load) = from?;
+        self.ledger.spend(&session, load, limits.window())
     }
 }
 
@@ -203,6 +277,8 @@ fn wake(mut state: MutexGuard<'_, State>) {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
     use crate::error::AskError;
 
@@ -224,12 +300,28 @@ mod tests {
         let cause = |size| feed.push(item(size)).err().map(|(_, cause)| cause);
         assert_eq!(cause(500), None, "an empty feed takes one message of any size");
         assert_eq!(cause(1), Some(Cause::MailboxFull));
-        let (mut batch, mut spent) = (VecDeque::new(), Spent { messages: 0, bytes: 0 });
-        assert!(feed.pull(&mut batch, &mut spent, Waker::noop()));
+        let mut batch = VecDeque::new();
+        assert!(feed.pull(&mut batch, Waker::noop()));
         assert_eq!(cause(1), Some(Cause::MailboxFull), "what is taken and not handled still counts");
-        feed.settle(&mut Spent { messages: 1, bytes: 500 });
+        feed.settle(&mut Spent { messages: 1, bytes: 500, from: None });
         assert_eq!([cause(1), cause(1), cause(1), cause(1)], [None, None, None, Some(Cause::MailboxFull)]);
-        assert_eq!(feed.close(Cause::Stopped).len(), 3);
+        assert_eq!(feed.close(Cause::Stopped).0.len(), 3);
         assert_eq!(cause(1), Some(Cause::Stopped));
+    }
+
+    #[test]
+    fn whoever_waits_for_room_gets_it_before_whoever_comes_and_hears_of_the_end() {
+        let feed = Feed::new(1, Vec::new(), FeedLimits { messages: 1, bytes: 100 });
+        assert!(feed.push(item(1)).is_ok());
+        let (mut first, mut second) =
+            (Box::pin(feed.push_patiently(item(1))), Box::pin(feed.push_patiently(item(1))));
+        assert!((&mut first).now_or_never().is_none() && (&mut second).now_or_never().is_none());
+        feed.settle(&mut Spent { messages: 1, bytes: 1, from: None });
+        assert!(feed.push(item(1)).is_err(), "others were there before");
+        assert!((&mut first).now_or_never().is_some_and(|pushed| pushed.is_ok()));
+        assert!((&mut second).now_or_never().is_none());
+        feed.close(Cause::Stopped);
+        let refused = (&mut second).now_or_never().and_then(Result::err);
+        assert_eq!(refused.map(|(_, cause)| cause), Some(Cause::Stopped));
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use synod_protocols::Timestamp;
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::catalogue::Key;
 use super::core::Core;
@@ -17,10 +17,10 @@ use super::letter::DeadLetter;
 use super::message::{Fault, LocalAnswer, LocalCall};
 use super::remote_message::RemoteMessage;
 use super::route::{Destination, Route};
-use crate::cluster::{Agreement, Parcel, SendError, Session};
+use crate::cluster::{Agreement, Flow, Parcel, SendError, Session};
 use crate::error::{AskError, Cause};
 use crate::scope::Decoder;
-use crate::wire::{Agreed, Call, Form, Head, encode};
+use crate::wire::{Agreed, Call, Form, Head, Load, encode};
 
 /// A message to an actor, with all that does not depend on the way.
 pub(crate) struct Outgoing<M> {
@@ -35,6 +35,7 @@ struct Passage<'a, M> {
     core: &'a Arc<Core>,
     to: &'a Destination,
     session: &'a Arc<Session>,
+    flow: &'a Arc<Flow>,
     agreed: Agreed,
     /// Not shared, so that a message need not be `Sync`.
     message: &'a mut M,
@@ -47,27 +48,31 @@ impl<M: RemoteMessage> Outgoing<M> {
     pub(crate) fn tell_now(mut self, to: &Destination) -> Result<(), AskError> {
         let core = to.core()?;
         if let Some(Route::Local(feed, interface)) = &*to.known() {
-            return self.deliver(feed, *interface, None);
+            return self.deliver(feed, *interface);
         }
         match to.route_now(self.key)? {
             None => Err(AskError::not_executed(Cause::Unreachable)),
-            Some(Route::Local(feed, interface)) => self.deliver(&feed, interface, None),
-            Some(Route::Remote(session, agreement)) => {
-                let mut passage = self.passage(core, to, &session, &agreement)?;
+            Some(Route::Local(feed, interface)) => self.deliver(&feed, interface),
+            Some(Route::Remote(session, agreement, flow)) => {
+                let mut passage = self.passage(core, to, &session, &agreement, &flow)?;
                 passage.tell_now().inspect_err(|error| forget_lost(to, *error))
             }
         }
     }
 
-    /// Sends a message that wants no answer, waiting for a link and for room on it.
+    /// Sends a message that wants no answer, waiting for a link and for room on it and before the actor.
     pub(crate) async fn tell(mut self, to: &Destination) -> Result<(), AskError> {
         let core = to.core()?;
-        {
-            let known = to.known();
-            match &*known {
-                Some(Route::Local(feed, interface)) => return self.deliver(feed, *interface, None),
-                Some(Route::Remote(session, agreement)) => {
-                    let mut passage = self.passage(core, to, session, agreement)?;
+        let limit = core.settings.limits.ask_timeout;
+        let (feed, item) = 'full: {
+            match &*to.known() {
+                Some(Route::Local(feed, interface)) => match feed.push(self.item(*interface, None)) {
+                    Ok(()) => return Ok(()),
+                    Err((item, Cause::MailboxFull)) => break 'full (feed.clone(), item),
+                    Err((_, cause)) => return Err(AskError::not_executed(cause)),
+                },
+                Some(Route::Remote(session, agreement, flow)) => {
+                    let mut passage = self.passage(core, to, session, agreement, flow)?;
                     let head = passage.tell_head();
                     if passage.try_send(&head).is_ok() {
                         return Ok(());
@@ -75,14 +80,25 @@ impl<M: RemoteMessage> Outgoing<M> {
                 }
                 None => {}
             }
-        }
-        let limit = core.settings.limits.ask_timeout;
+            return self.tell_patiently(core, to, limit).await;
+        };
+        push_patiently(&feed, item, limit).await
+    }
+
+    async fn tell_patiently(
+        mut self,
+        core: &Arc<Core>,
+        to: &Destination,
+        limit: Duration,
+    ) -> Result<(), AskError> {
         let mut again = true;
         loop {
             match to.route(self.key, limit).await? {
-                Route::Local(feed, interface) => return self.deliver(&feed, interface, None),
-                Route::Remote(session, agreement) => {
-                    let mut passage = self.passage(core, to, &session, &agreement)?;
+                Route::Local(feed, interface) => {
+                    return push_patiently(&feed, self.item(interface, None), limit).await;
+                }
+                Route::Remote(session, agreement, flow) => {
+                    let mut passage = self.passage(core, to, &session, &agreement, &flow)?;
                     let head = passage.tell_head();
                     match passage.send(&head, limit).await {
                         // The way was known and the link is gone: there may be another.
@@ -103,8 +119,8 @@ impl<M: RemoteMessage> Outgoing<M> {
         loop {
             match to.route(self.key, deadline.since(core.now())).await? {
                 Route::Local(feed, interface) => return self.ask_here(&feed, interface, limit).await,
-                Route::Remote(session, agreement) => {
-                    let mut passage = self.passage(core, to, &session, &agreement)?;
+                Route::Remote(session, agreement, flow) => {
+                    let mut passage = self.passage(core, to, &session, &agreement, &flow)?;
                     match passage.ask(deadline).await {
                         Err(error) if error == LOST && again => to.forget(),
                         answer => return answer,
@@ -116,29 +132,33 @@ impl<M: RemoteMessage> Outgoing<M> {
     }
 
     async fn ask_here(self, feed: &Feed, interface: u16, limit: Duration) -> Result<M::Result, AskError> {
+        let until = Instant::now() + limit;
         let (sender, receiver) = oneshot::channel();
         let fault = Fault::default();
-        self.deliver(feed, interface, Some(LocalAnswer { sender, fault: fault.clone() }))?;
-        match timeout(limit, receiver).await {
+        let item = self.item(interface, Some(LocalAnswer { sender, fault: fault.clone() }));
+        match feed.push(item) {
+            Ok(()) => {}
+            Err((item, Cause::MailboxFull)) => push_patiently(feed, item, limit).await?,
+            Err((_, cause)) => return Err(AskError::not_executed(cause)),
+        }
+        match timeout_at(until, receiver).await {
             Ok(Ok(result)) => Ok(result),
             Ok(Err(_)) => Err(fault.told().unwrap_or(AskError::unknown(Cause::Cancelled))),
             Err(_) => Err(AskError::unknown(Cause::Timeout)),
         }
     }
 
-    fn deliver(
-        self,
-        feed: &Feed,
-        interface: u16,
-        answer: Option<LocalAnswer<M::Result>>,
-    ) -> Result<(), AskError> {
-        let item = LocalItem {
+    fn deliver(self, feed: &Feed, interface: u16) -> Result<(), AskError> {
+        feed.push(self.item(interface, None)).map_err(|(_, cause)| AskError::not_executed(cause))
+    }
+
+    fn item(self, interface: u16, answer: Option<LocalAnswer<M::Result>>) -> LocalItem {
+        LocalItem {
             interface,
             message: self.position,
             size: size_of::<M>(),
             call: Box::new(LocalCall { message: self.message, id: M::ID, answer }),
-        };
-        feed.push(item).map_err(|(_, cause)| AskError::not_executed(cause))
+        }
     }
 
     fn passage<'a>(
@@ -147,10 +167,11 @@ impl<M: RemoteMessage> Outgoing<M> {
         to: &'a Destination,
         session: &'a Arc<Session>,
         agreement: &Agreement,
+        flow: &'a Arc<Flow>,
     ) -> Result<Passage<'a, M>, AskError> {
-        let agreed = agreement.get(usize::from(self.position)).copied().flatten();
+        let agreed = agreement.messages.get(usize::from(self.position)).copied().flatten();
         let agreed = agreed.ok_or(AskError::not_executed(Cause::Unsupported))?;
-        Ok(Passage { core, to, session, agreed, message: &mut self.message })
+        Ok(Passage { core, to, session, flow, agreed, message: &mut self.message })
     }
 }
 
@@ -168,43 +189,55 @@ impl<M: RemoteMessage> Passage<'_, M> {
         Head::Tell(self.call())
     }
 
+    /// Sends if there is room, and nobody waits for it.
     fn try_send(&mut self, head: &Head) -> Result<(), SendError> {
-        self.session.send(self.to.lane(), head, &mut |out| encode(self.message, self.agreed.form, out))
+        self.flow.admits()?;
+        self.send_now(head)
+    }
+
+    fn send_now(&mut self, head: &Head) -> Result<(), SendError> {
+        let (message, form) = (&mut *self.message, self.agreed.form);
+        self.session.send_in(self.flow, self.to.lane(), head, &mut |out| encode(message, form, out))
     }
 
     fn tell_now(&mut self) -> Result<(), AskError> {
         let head = self.tell_head();
         match self.try_send(&head) {
             Ok(()) => Ok(()),
-            Err(SendError::Closed) => Err(LOST),
-            Err(SendError::Full) => Err(AskError::not_executed(Cause::LinkFull)),
-            Err(SendError::Encode) => Err(AskError::not_executed(Cause::Encode)),
             Err(SendError::TooLarge) => {
                 let body = self.body()?;
                 let limit = self.core.settings.limits.bulk_bytes_max;
+                let charged = Charged::with(self.flow, large(&head, &body));
                 match self.session.try_place(self.to.lane(), &head, body.len(), limit) {
                     Ok(parcel) => {
-                        self.carry(&head, parcel, body);
+                        self.carry(&head, parcel, body, charged);
                         Ok(())
                     }
                     Err(SendError::Full) => Err(AskError::not_executed(Cause::LinkFull)),
                     Err(_) => Err(LOST),
                 }
             }
+            Err(error) => Err(told(error)),
         }
     }
 
     async fn send(&mut self, head: &Head, limit: Duration) -> Result<(), AskError> {
+        let until = Instant::now() + limit;
+        let mut sent = self.try_send(head);
         loop {
-            match self.try_send(head) {
-                Ok(()) => return Ok(()),
-                Err(SendError::Closed) => return Err(LOST),
-                Err(SendError::Encode) => return Err(AskError::not_executed(Cause::Encode)),
+            sent = match sent {
                 Err(SendError::Full) => {
-                    let room = timeout(limit, self.session.link().ready(self.to.lane())).await;
-                    room.map_err(|_| AskError::not_executed(Cause::LinkFull))?.map_err(|_| LOST)?;
+                    let room = timeout_at(until, self.session.link().ready(self.to.lane())).await;
+                    room.map_err(|_| told(SendError::Full))?.map_err(|_| LOST)?;
+                    self.try_send(head)
+                }
+                Err(SendError::Exhausted) => {
+                    let flow = self.flow;
+                    let waited = timeout_at(until, flow.wait(|| Some(self.send_now(head)))).await;
+                    waited.map_err(|_| told(SendError::Exhausted))?.unwrap_or_else(|shut| Err(shut.into()))
                 }
                 Err(SendError::TooLarge) => return self.send_large(head, limit).await,
+                sent => return sent.map_err(told),
             }
         }
     }
@@ -243,10 +276,11 @@ impl<M: RemoteMessage> Passage<'_, M> {
     async fn send_large(&mut self, head: &Head, limit: Duration) -> Result<(), AskError> {
         let body = self.body()?;
         let under_way = self.core.settings.limits.bulk_bytes_max;
+        let charged = Charged::with(self.flow, large(head, &body));
         let place = self.session.place(self.to.lane(), head, body.len(), under_way);
         let place = timeout(limit, place).await;
         let parcel = place.map_err(|_| AskError::not_executed(Cause::LinkFull))?.map_err(|_| LOST)?;
-        let done = self.carry(head, parcel, body);
+        let done = self.carry(head, parcel, body, charged);
         if matches!(head, Head::Tell(_)) {
             // Whatever became of it: if the peer does not have it, it comes back.
             let _ = done.await;
@@ -256,12 +290,18 @@ impl<M: RemoteMessage> Passage<'_, M> {
 
     /// Sends the body of a large message, whatever becomes of the caller; it comes back if it does not get through. Gives where the
     /// end of that is told.
-    fn carry(&self, head: &Head, parcel: Parcel, body: Bytes) -> oneshot::Receiver<()> {
+    fn carry(&self, head: &Head, parcel: Parcel, body: Bytes, charged: Charged) -> oneshot::Receiver<()> {
         let (core, session) = (self.core.clone(), self.session.clone());
         let (target, head) = (self.to.target.clone(), head.clone());
         let (done, told) = oneshot::channel();
         self.core.run(0, async move {
-            if let Err(error) = session.carry(parcel, body.clone()).await {
+            let carried = session.carry(parcel, body.clone()).await;
+            match &carried {
+                // It has come into its target's feed, which says when it leaves it.
+                Ok(()) => charged.stands(),
+                Err(_) => drop(charged),
+            }
+            if let Err(error) = carried {
                 match head {
                     Head::Ask(correlation, _) => {
                         session.pending.answer(correlation, Err(error));
@@ -279,6 +319,56 @@ impl<M: RemoteMessage> Passage<'_, M> {
             let _ = done.send(());
         });
         told
+    }
+}
+
+/// A large message that is counted against its target's window, and counted no longer if it does not come there.
+struct Charged {
+    flow: Arc<Flow>,
+    load: Load,
+}
+
+impl Charged {
+    fn with(flow: &Arc<Flow>, load: Load) -> Self {
+        flow.charge(load);
+        Self { flow: flow.clone(), load }
+    }
+
+    fn stands(mut self) {
+        self.load = Load::default();
+    }
+}
+
+impl Drop for Charged {
+    fn drop(&mut self) {
+        self.flow.release(self.load);
+    }
+}
+
+/// What a large message counts as at both ends: header and body.
+fn large(head: &Head, body: &Bytes) -> Load {
+    let mut header = BytesMut::new();
+    head.write(&mut header);
+    Load::of(header.len() + body.len())
+}
+
+/// What a sender hears of a message that did not get onto its way.
+fn told(error: SendError) -> AskError {
+    AskError::not_executed(match error {
+        SendError::Closed => Cause::LinkLost,
+        SendError::Full => Cause::LinkFull,
+        SendError::TooLarge => Cause::TooLarge,
+        SendError::Encode => Cause::Encode,
+        SendError::Exhausted => Cause::MailboxFull,
+        SendError::Gone => Cause::Stopped,
+    })
+}
+
+/// Puts a message into a feed of this node as soon as there is room.
+async fn push_patiently(feed: &Feed, item: LocalItem, limit: Duration) -> Result<(), AskError> {
+    match timeout(limit, feed.push_patiently(item)).await {
+        Ok(pushed) => pushed.map_err(|(_, cause)| AskError::not_executed(cause)),
+        Err(_) => Err(AskError::not_executed(Cause::MailboxFull)),
     }
 }
 

@@ -21,7 +21,7 @@ use super::feed::{Feed, Item, LocalItem, Spent};
 use crate::cluster::Session;
 use crate::error::{AskError, Cause};
 use crate::scope::Decoder;
-use crate::wire::{Call, Head, split_number};
+use crate::wire::{Call, Head, Load, split_number};
 
 /// How many messages are handled before others get their turn.
 const TURN: usize = 64;
@@ -81,16 +81,16 @@ impl<A: Actor<Context = Context<A>>> ActorFuture<A> for Pump<A> {
             }
             if turn.source.batch.borrow().is_empty() {
                 let mut batch = turn.source.batch.borrow_mut();
-                if !feed.pull(&mut batch, &mut turn.spent, task.waker()) {
-                    return Poll::Pending;
+                if !feed.pull(&mut batch, task.waker()) {
+                    break;
                 }
             }
             if let Err(panic) = turn.run(actor, ctx) {
-                feed.settle(&mut turn.spent);
+                turn.settle();
                 resume_unwind(panic);
             }
         }
-        feed.settle(&mut turn.spent);
+        turn.settle();
         if turn.left == 0 {
             task.waker().wake_by_ref();
         }
@@ -106,11 +106,13 @@ impl<A: Actor<Context = Context<A>>> Turn<'_, A> {
             match item {
                 Item::Local(item) => self.local(actor, ctx, item)?,
                 Item::Remote(mut run) => {
-                    let mut handled = Ok(());
+                    let (mut handled, mut load) = (Ok(()), Load::default());
                     while handled.is_ok() && self.left > 0 && !ctx.waiting() {
                         let Some(frame) = run.frames.next() else { break };
+                        load += Load::of(frame.len());
                         handled = self.remote(actor, ctx, &run.session, run.received, frame);
                     }
+                    self.came_from(&run.session, load);
                     if run.frames.len() > 0 {
                         self.source.batch.borrow_mut().push_front(Item::Remote(run));
                     }
@@ -158,6 +160,31 @@ impl<A: Actor<Context = Context<A>>> Turn<'_, A> {
         self.left -= 1;
         self.spent.messages += 1;
         self.spent.bytes += bytes;
+    }
+
+    /// What was handled came over this link.
+    fn came_from(&mut self, session: &Arc<Session>, load: Load) {
+        if let Some((known, before)) = &mut self.spent.from
+            && Arc::ptr_eq(known, session)
+        {
+            *before += load;
+            return;
+        }
+        if self.spent.from.is_some() {
+            self.settle();
+        }
+        self.spent.from = Some((session.clone(), load));
+    }
+
+    /// Frees the room of what was handled, and lets its sender know when it is time.
+    fn settle(&mut self) {
+        let Source { core, feed, .. } = self.source;
+        if let Some((_, load)) = &self.spent.from {
+            core.counters.waiting.dec_by(i64::from(load.messages));
+        }
+        if let Some(word) = feed.settle(&mut self.spent) {
+            core.grant(feed.actor, word);
+        }
     }
 
     fn around(&mut self) -> Around<'_> {

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::catalogue::Key;
 use super::core::Core;
 use super::feed::Feed;
-use crate::cluster::{Agreement, Session, Way};
+use crate::cluster::{Agreement, Flow, Session, Way};
 use crate::error::{AskError, Cause};
 use crate::wire::{Head, MANIFEST_BYTES_MAX, Manifest, decode, encode_body};
 
@@ -32,7 +32,7 @@ pub(crate) enum Route {
     /// On this node; the number is the interface's position among the actor's.
     Local(Arc<Feed>, u16),
     /// Over a link.
-    Remote(Arc<Session>, Arc<Agreement>),
+    Remote(Arc<Session>, Arc<Agreement>, Arc<Flow>),
 }
 
 /// An actor, and the way to it as seen from one node.
@@ -71,7 +71,7 @@ impl Destination {
             Some(self.local(core, key)?)
         } else {
             match core.links.way(&self.target.node, self.target.incarnation) {
-                Way::Up(session) => agreed(core, &session, key).map(|agreed| Route::Remote(session, agreed)),
+                Way::Up(session) => agreed(core, &session, key).map(|agreed| self.over(session, agreed)),
                 Way::Expected => None,
                 Way::Stale => return Err(AskError::not_executed(Cause::StaleIncarnation)),
                 Way::Departed | Way::Nowhere => return Err(AskError::not_executed(Cause::Unreachable)),
@@ -93,7 +93,7 @@ impl Destination {
             Some(agreed) => agreed,
             None => describe(core, &session, key, deadline).await?,
         };
-        let route = Route::Remote(session, agreed);
+        let route = self.over(session, agreed);
         *self.known() = Some(route.clone());
         Ok(route)
     }
@@ -101,6 +101,11 @@ impl Destination {
     /// The way led over a link that is gone.
     pub(crate) fn forget(&self) {
         *self.known() = None;
+    }
+
+    fn over(&self, session: Arc<Session>, agreed: Arc<Agreement>) -> Route {
+        let flow = session.flows.open(self.target.actor, agreed.window);
+        Route::Remote(session, agreed, flow)
     }
 
     fn local(&self, core: &Core, key: Key) -> Result<Route, AskError> {

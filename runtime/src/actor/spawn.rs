@@ -8,6 +8,7 @@ use actix::Addr;
 use synod_transport::{Lane, Role};
 use tokio::sync::oneshot;
 
+use super::catalogue::Serving;
 use super::core::Core;
 use super::factory::{Factory, Scope};
 use super::feed::{Feed, FeedLimits, Offered};
@@ -20,7 +21,6 @@ use super::system::ActorSystem;
 use super::terminated::Reason;
 use crate::address::stable_hash;
 use crate::env::{Spawner, Start};
-use crate::error::{AskError, Cause};
 use crate::wire::{Head, encode_body};
 
 /// Why an actor did not come to life; nothing of it is left.
@@ -157,24 +157,23 @@ impl ActorSystem {
             Err(_) => SpawnError::NoPlace,
         };
         core.terminate(feed.actor, Reason::Stopped);
-        for item in feed.close(Cause::Stopped) {
-            core.give_back(feed.actor, item, AskError::not_executed(Cause::Stopped));
-        }
+        core.close(&feed, []);
         Err(failed)
     }
 
-    /// Serves an interface from here on, and tells all peers at the first time.
+    /// Serves an interface from here on, and tells all peers at the first time and when its window has become smaller.
     fn offer<A: Remote>(&self, served: &Served<A>) -> Result<Offered, SpawnError> {
         let key = served.key;
-        let (number, manifest) =
-            self.core.catalogue.serve(key).map_err(|_| SpawnError::InterfaceConflict(key.name))?;
-        if let Some(manifest) = manifest {
+        let serving = self.core.catalogue.serve(key, A::MAILBOX);
+        let Serving { number, window, news } =
+            serving.map_err(|_| SpawnError::InterfaceConflict(key.name))?;
+        if let Some(manifest) = news {
             let body = encode_body(&manifest);
             for session in self.core.links.all() {
                 self.core.send(session, Lane::Control, Head::Announce, body.clone());
             }
         }
-        Ok(Offered { key: key.id, name: key.name, number, clients: served.clients })
+        Ok(Offered { key: key.id, name: key.name, number, clients: served.clients, window })
     }
 }
 

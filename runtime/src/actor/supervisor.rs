@@ -19,7 +19,6 @@ use synod_protocols::Timestamp;
 use super::interface::{Remote, Restarts};
 use super::pump::{Pump, Source};
 use super::terminated::Reason;
-use crate::error::{AskError, Cause};
 use crate::scope::with_successor;
 
 /// Makes the actor, at first and after each panic.
@@ -99,11 +98,8 @@ impl<A: Remote> Supervisor<A> {
         let Source { core, feed, batch, .. } = &*self.source;
         core.counters.actors.dec();
         core.terminate(feed.actor, reason);
-        let waiting = feed.close(Cause::Stopped);
         let taken = mem::take(&mut *batch.borrow_mut());
-        for item in taken.into_iter().chain(waiting) {
-            core.give_back(feed.actor, item, AskError::not_executed(Cause::Stopped));
-        }
+        core.close(feed, taken);
     }
 
     fn report(&self, what: &str) {
@@ -149,8 +145,6 @@ impl<A: Remote> Drop for Supervisor<A> {
 impl<A: Actor<Context = Context<A>>> Drop for Source<A> {
     /// An actor that never came to life gives back what waited for it.
     fn drop(&mut self) {
-        for item in self.feed.close(Cause::Stopped) {
-            self.core.give_back(self.feed.actor, item, AskError::not_executed(Cause::Stopped));
-        }
+        self.core.close(&self.feed, []);
     }
 }

@@ -8,9 +8,9 @@ use synod_protocols::Timestamp;
 use synod_transport::Role;
 
 use super::session::Session;
-use crate::actor::{Core, Feed};
+use crate::actor::{Closing, Core, Fed, Feed, Word};
 use crate::error::{AskError, Cause};
-use crate::wire::{Head, split_number};
+use crate::wire::{Grant, Head, Load, split_number};
 
 /// The messages of one batch by target, in the order in which the targets were first met.
 #[derive(Default)]
@@ -38,7 +38,7 @@ impl Sorted {
         for (target, frames) in self.groups {
             match core.registry.find(target) {
                 Ok(feed) => feed_with(core, session, &feed, received, frames),
-                Err(cause) => refuse_all(core, session, frames, cause),
+                Err(cause) => refuse_all(core, session, target, frames, cause),
             }
         }
     }
@@ -48,10 +48,36 @@ fn feed_with(core: &Core, session: &Arc<Session>, feed: &Feed, received: Timesta
     if session.peer().role == Role::Client {
         let (allowed, denied) = frames.into_iter().partition(|frame| is_for_clients(feed, frame));
         frames = allowed;
-        refuse_all(core, session, denied, Cause::Denied);
+        refuse_all(core, session, feed.actor, denied, Cause::Denied);
     }
-    if let Err((refused, cause)) = feed.push_frames(session, received, frames) {
-        refuse_all(core, session, refused, cause);
+    if frames.is_empty() {
+        return;
+    }
+    // Counted before, so that what is handled at once was counted.
+    core.counters.waiting.inc_by(frames.len() as i64);
+    let Fed { opened, refused } = feed.push_frames(session, received, frames);
+    if opened {
+        core.counters.accounts.inc();
+        for idle in session.owing.enter(feed.actor).into_iter().flatten() {
+            forget(core, session, idle);
+        }
+    }
+    if let Some((refused, cause)) = refused {
+        core.counters.waiting.dec_by(refused.len() as i64);
+        refuse_all(core, session, feed.actor, refused, cause);
+    }
+}
+
+/// There are many accounts of this link: one that lies idle is closed.
+fn forget(core: &Core, session: &Arc<Session>, actor: u64) {
+    let Ok(feed) = core.registry.find(actor) else { return };
+    match feed.forget(session) {
+        Closing::Nothing => {}
+        Closing::Busy => session.owing.enter_again(actor),
+        Closing::Closed(word) => {
+            core.counters.accounts.dec();
+            core.grant(actor, word);
+        }
     }
 }
 
@@ -61,10 +87,14 @@ fn is_for_clients(feed: &Feed, frame: &[u8]) -> bool {
     feed.interfaces.iter().any(|offered| offered.number == interface && offered.clients)
 }
 
-/// Sends messages back that are not delivered.
-pub(super) fn refuse_all(core: &Core, session: &Arc<Session>, frames: Vec<Bytes>, cause: Cause) {
+/// Sends messages for one actor back that no feed took, and with them the room in its window.
+pub(super) fn refuse_all(core: &Core, session: &Arc<Session>, target: u64, frames: Vec<Bytes>, cause: Cause) {
+    let mut spent = Load::default();
     for mut frame in frames {
+        spent += Load::of(frame.len());
         let Ok(head) = Head::read(&mut frame) else { unreachable!("its header has been read before") };
         core.refuse(session, &head, &frame, AskError::not_executed(cause));
     }
+    let grant = if cause == Cause::Stopped { Grant::Gone } else { Grant::Same };
+    core.grant(target, Word { session: session.clone(), spent, grant });
 }

@@ -6,19 +6,24 @@
 mod arrivals;
 mod courier;
 mod delivery;
+mod flow;
 mod links;
+mod owing;
 mod parcels;
 mod pending;
 mod post;
+mod send_error;
 mod session;
 mod sweeper;
 mod switchboard;
 mod unpacking;
 
 pub use courier::{Courier, Inbox, Spoken};
+pub(crate) use flow::Flow;
 pub(crate) use links::{Links, Way};
 pub(crate) use parcels::Parcel;
 pub(crate) use post::Post;
-pub(crate) use session::{Agreement, SendError, Session};
+pub(crate) use send_error::SendError;
+pub(crate) use session::{Agreement, Session};
 pub(crate) use sweeper::sweep;
 pub(crate) use switchboard::Switchboard;

@@ -14,11 +14,14 @@ use synod_transport::{Lane, Link, LinkError, Peer};
 use tokio::sync::Notify;
 
 use super::arrivals::Arrivals;
+use super::flow::{Flow, Flows};
+use super::owing::Owing;
 use super::parcels::{Parcel, Parcels, Settled};
 use super::pending::Pending;
+use super::send_error::SendError;
 use crate::address::{ProtocolId, node_id};
 use crate::error::{AskError, Cause};
-use crate::wire::{Agreed, EncodeError, Form, Head, Manifest, MessageShape, Shape, split_number};
+use crate::wire::{Agreed, EncodeError, Form, Head, Load, Manifest, MessageShape, Shape, split_number};
 
 /// How much of a large message is handed to the transport at once, in bytes.
 const CHUNK: usize = 256 << 10;
@@ -37,6 +40,10 @@ pub(crate) struct Session {
     pub(crate) parcels: Parcels,
     /// Large messages on their way in, and what waits for them.
     pub(crate) arrivals: Arrivals,
+    /// What may still be sent to each of the peer's actors.
+    pub(crate) flows: Flows,
+    /// This node's actors whose feeds keep account of the peer.
+    pub(crate) owing: Owing,
     known: Mutex<Known>,
     /// Bytes of large messages that are not complete.
     bulk_bytes: AtomicUsize,
@@ -54,8 +61,13 @@ pub(crate) struct Held<'a> {
     bytes: usize,
 }
 
-/// For each message of an interface we know, how to send it over one link.
-pub(crate) type Agreement = Vec<Option<Agreed>>;
+/// An interface that we know, as one peer serves it.
+pub(crate) struct Agreement {
+    /// For each message how to send it.
+    pub(crate) messages: Vec<Option<Agreed>>,
+    /// How many may be sent to one actor at first; `None` where there is no limit.
+    pub(crate) window: Option<u32>,
+}
 
 #[derive(Default)]
 struct Known {
@@ -64,15 +76,6 @@ struct Known {
     protocols: BTreeMap<ProtocolId, Shape>,
     /// By our type of the interface: two types may claim one name in different versions.
     agreed: HashMap<TypeId, Arc<Agreement>>,
-}
-
-/// Why a frame did not get onto a link. Nothing was sent.
-#[derive(Debug)]
-pub(crate) enum SendError {
-    Closed,
-    Full,
-    TooLarge,
-    Encode,
 }
 
 impl Session {
@@ -84,6 +87,8 @@ impl Session {
             pending: Pending::default(),
             parcels: Parcels::default(),
             arrivals: Arrivals::default(),
+            flows: Flows::default(),
+            owing: Owing::default(),
             known: Mutex::default(),
             bulk_bytes: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
@@ -123,7 +128,33 @@ impl Session {
         head: &Head,
         body: &mut dyn FnMut(&mut BytesMut) -> Result<(), EncodeError>,
     ) -> Result<(), SendError> {
-        let mut refused = false;
+        self.send_charged(lane, head, body, &mut |_| {}).map_err(|(error, _)| error)
+    }
+
+    /// Appends one frame to a lane that is counted against its target's window, whether that has room or not.
+    pub(crate) fn send_in(
+        &self,
+        flow: &Flow,
+        lane: Lane,
+        head: &Head,
+        body: &mut dyn FnMut(&mut BytesMut) -> Result<(), EncodeError>,
+    ) -> Result<(), SendError> {
+        let sent = self.send_charged(lane, head, body, &mut |load| flow.charge(load));
+        sent.map_err(|(error, charged)| {
+            flow.release(charged);
+            error
+        })
+    }
+
+    /// Appends one frame; `charge` is told its load before anybody else can see it. With the error comes what was charged.
+    fn send_charged(
+        &self,
+        lane: Lane,
+        head: &Head,
+        body: &mut dyn FnMut(&mut BytesMut) -> Result<(), EncodeError>,
+        charge: &mut dyn FnMut(Load),
+    ) -> Result<(), (SendError, Load)> {
+        let (mut refused, mut load) = (false, Load::default());
         let sent = self.link.send(lane, &mut |out| {
             let start = out.len();
             head.write(out);
@@ -131,15 +162,19 @@ impl Session {
                 refused = true;
                 // The frame stays as an empty one, which every receiver passes over.
                 out.truncate(start);
+            } else {
+                load = Load::of(out.len() - start);
+                charge(load);
             }
         });
-        match sent {
-            Ok(()) if refused => Err(SendError::Encode),
-            Ok(()) => Ok(()),
-            Err(LinkError::Full) => Err(SendError::Full),
-            Err(LinkError::TooLarge { .. }) => Err(SendError::TooLarge),
-            Err(LinkError::Closed | LinkError::Broken(_)) => Err(SendError::Closed),
-        }
+        let error = match sent {
+            Ok(()) if refused => SendError::Encode,
+            Ok(()) => return Ok(()),
+            Err(LinkError::Full) => SendError::Full,
+            Err(LinkError::TooLarge { .. }) => SendError::TooLarge,
+            Err(LinkError::Closed | LinkError::Broken(_)) => SendError::Closed,
+        };
+        Err((error, load))
     }
 
     /// Appends one frame with a ready body, waiting for room in the lane; goes as a large message when it is too large for a frame.
@@ -328,7 +363,8 @@ impl Session {
         if let Some(agreed) = known.agreed.get(&key) {
             return Some(agreed.clone());
         }
-        let agreed = Arc::new(known.manifests.get(interface)?.agree(&ours()));
+        let manifest = known.manifests.get(interface)?;
+        let agreed = Arc::new(Agreement { messages: manifest.agree(&ours()), window: manifest.window });
         known.agreed.insert(key, agreed.clone());
         Some(agreed)
     }

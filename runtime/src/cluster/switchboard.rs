@@ -213,6 +213,7 @@ fn take(core: &Core, session: &Arc<Session>, mut frame: Bytes, sorted: &mut Sort
             session.parcels.settle(number, refused.map_or(Ok(()), Err));
             true
         }
+        Head::Credit { target, spent, grant } => session.flows.hear(target, spent, grant),
         Head::Failure { correlation, error } => {
             session.pending.answer(correlation, Err(error));
             true
@@ -250,6 +251,7 @@ fn reply(core: &Core, session: &Arc<Session>, correlation: u64, body: Bytes) -> 
 
 /// A link is gone: what waited on it fails, and nobody watches over it any longer.
 fn part(core: &Core, gone: &Arc<Session>) {
+    gone.flows.close();
     gone.parcels.close();
     gone.pending.close();
     let_go(core, gone);

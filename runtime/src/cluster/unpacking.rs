@@ -23,7 +23,7 @@ pub(super) fn sort(core: &Core, session: &Arc<Session>, target: u64, frame: Byte
     match session.arrivals.open().hold(target, frame, core.settings.limits.feed_bytes_max) {
         Ok(Some(frame)) => sorted.add(target, frame),
         Ok(None) => {}
-        Err(frame) => refuse_all(core, session, vec![frame], Cause::MailboxFull),
+        Err(frame) => refuse_all(core, session, target, vec![frame], Cause::MailboxFull),
     }
 }
 
@@ -118,11 +118,16 @@ fn refuse(core: &Core, session: &Arc<Session>, number: u64, head: &Head, cause: 
     settle(core, session, number, Err(AskError::not_executed(cause)));
 }
 
-/// Nothing more comes over a link that has ended: what was held back does not wait any longer.
+/// Nothing more comes over a link that has ended: what was held back does not wait any longer, and nobody keeps account of it.
 pub(super) fn let_go(core: &Core, session: &Arc<Session>) {
     let mut open = session.arrivals.open();
     let held = open.end();
     deliver(core, session, held, &open);
+    for actor in session.owing.take() {
+        if core.registry.find(actor).is_ok_and(|feed| feed.part(session)) {
+            core.counters.accounts.dec();
+        }
+    }
 }
 
 /// Hands frames over in their order; nothing else is taken out of the table meanwhile.

@@ -5,6 +5,7 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
+use super::load::Load;
 use crate::error::{AskError, Cause, outcome_code, outcome_of};
 
 /// What a frame is, with the fields of its header.
@@ -64,6 +65,28 @@ pub enum Head {
         /// Why it is not taken.
         refused: Option<AskError>,
     },
+    /// What an actor's feed has let go of the messages of this link, which makes room for as much; sent once half of the window is.
+    Credit {
+        /// The actor.
+        target: u64,
+        /// What has gone since the last word.
+        spent: Load,
+        /// How large the window is from here on.
+        grant: Grant,
+    },
+}
+
+/// What the word about an actor's feed says of the window: how much may be on the way to it and wait in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grant {
+    /// As before.
+    Same,
+    /// This much.
+    Window(Load),
+    /// As the manifest says: the feed's side has forgotten this link and begins anew.
+    Initial,
+    /// Nothing: the actor has stopped.
+    Gone,
 }
 
 /// What a message to an actor carries beside its body.
@@ -125,6 +148,10 @@ const TRACE: u8 = 1 << 4;
 const STREAM: u8 = 1 << 5;
 /// A large message is not taken; the cause follows.
 const REFUSED: u8 = 1;
+/// The size of a window follows.
+const WINDOW: u8 = 1;
+const INITIAL: u8 = 1 << 1;
+const GONE: u8 = 1 << 2;
 const CALL_FLAGS: u8 = NAMED | DEADLINE | SEQUENCE | EPOCH | TRACE | STREAM;
 
 impl Head {
@@ -162,6 +189,13 @@ impl Head {
                     out.put_slice(&[error.cause.code(), outcome_code(error.outcome)]);
                 }
             }
+            Self::Credit { target, spent, grant } => {
+                numbered(14, grant.flags(), *target, out);
+                load(*spent, out);
+                if let Grant::Window(window) = grant {
+                    load(*window, out);
+                }
+            }
         }
     }
 
@@ -192,6 +226,7 @@ impl Head {
             1 | 2 => CALL_FLAGS,
             3 => STREAM,
             13 => REFUSED,
+            14 => WINDOW | INITIAL | GONE,
             _ => 0,
         };
         if flags & !allowed != 0 {
@@ -218,8 +253,32 @@ impl Head {
                 let refused = (flags & REFUSED != 0).then(|| rest.error()).transpose()?;
                 Self::Settled { number, refused }
             }
+            14 => {
+                Self::Credit { target: rest.long()?, spent: rest.load()?, grant: Grant::read(flags, rest)? }
+            }
             kind => return Err(EnvelopeError::Kind(kind)),
         })
+    }
+}
+
+impl Grant {
+    const fn flags(self) -> u8 {
+        match self {
+            Self::Same => 0,
+            Self::Window(_) => WINDOW,
+            Self::Initial => INITIAL,
+            Self::Gone => GONE,
+        }
+    }
+
+    fn read(flags: u8, rest: &mut Fields<'_>) -> Result<Self, EnvelopeError> {
+        match flags {
+            0 => Ok(Self::Same),
+            WINDOW => Ok(Self::Window(rest.load()?)),
+            INITIAL => Ok(Self::Initial),
+            GONE => Ok(Self::Gone),
+            flags => Err(EnvelopeError::Flags(flags)),
+        }
     }
 }
 
@@ -278,6 +337,11 @@ fn numbered(kind: u8, flags: u8, number: u64, out: &mut BytesMut) {
     out.put_u64_le(number);
 }
 
+fn load(load: Load, out: &mut BytesMut) {
+    out.put_u32_le(load.messages);
+    out.put_u32_le(load.blocks);
+}
+
 struct Fields<'a>(&'a [u8]);
 
 impl Fields<'_> {
@@ -296,6 +360,10 @@ impl Fields<'_> {
     fn trace(&mut self) -> Result<(u128, u64), EnvelopeError> {
         let trace = self.0.try_get_u128_le().map_err(|_| EnvelopeError::Truncated)?;
         Ok((trace, self.long()?))
+    }
+
+    fn load(&mut self) -> Result<Load, EnvelopeError> {
+        Ok(Load { messages: self.word()?, blocks: self.word()? })
     }
 
     fn error(&mut self) -> Result<AskError, EnvelopeError> {
@@ -345,6 +413,10 @@ mod tests {
             Head::Parcel { number: 6, size: 1 << 40 },
             Head::Settled { number: 6, refused: None },
             Head::Settled { number: 6, refused: Some(error) },
+            Head::Credit { target: 9, spent: Load::of(300), grant: Grant::Same },
+            Head::Credit { target: 9, spent: Load::of(3), grant: Grant::Window(Load::window(8, 1 << 20)) },
+            Head::Credit { target: 9, spent: Load::default(), grant: Grant::Initial },
+            Head::Credit { target: 9, spent: Load::default(), grant: Grant::Gone },
         ]
     }
 
@@ -364,6 +436,14 @@ mod tests {
         assert_eq!(written(&parcel), [12, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0]);
         let refused = Some(AskError::unknown(Cause::TooLarge));
         assert_eq!(written(&Head::Settled { number: 1, refused }), [13, 1, 1, 0, 0, 0, 0, 0, 0, 0, 14, 1]);
+        let credit =
+            |grant| written(&Head::Credit { target: 1, spent: Load { messages: 2, blocks: 3 }, grant });
+        let spent = [1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0];
+        for (grant, flag) in [(Grant::Same, 0), (Grant::Initial, 2), (Grant::Gone, 4)] {
+            assert_eq!(credit(grant), [&[14, flag], &spent[..]].concat());
+        }
+        let window = Grant::Window(Load { messages: 4, blocks: 5 });
+        assert_eq!(credit(window), [&[14, 1], &spent[..], &[4, 0, 0, 0, 5, 0, 0, 0]].concat());
     }
 
     #[test]
@@ -388,6 +468,10 @@ mod tests {
         assert_eq!(Head::read(&mut Bytes::from_static(&[99, 0])), Err(EnvelopeError::Kind(99)));
         assert_eq!(Head::read(&mut Bytes::from_static(&[1, 0x40])), Err(EnvelopeError::Flags(0x40)));
         assert_eq!(Head::read(&mut Bytes::from_static(&[11, NAMED])), Err(EnvelopeError::Flags(NAMED)));
+        let mut both = [&[14, WINDOW | GONE][..], &[0; 24]].concat();
+        assert_eq!(Head::peek(&both).err(), Some(EnvelopeError::Flags(WINDOW | GONE)));
+        both[1] = 8;
+        assert_eq!(Head::peek(&both).err(), Some(EnvelopeError::Flags(8)));
         let mut failure = Bytes::from_static(&[4, 0, 1, 0, 0, 0, 0, 0, 0, 0, 77, 0]);
         assert_eq!(Head::read(&mut failure), Err(EnvelopeError::Cause(77)));
     }

@@ -13,6 +13,9 @@ pub const MANIFEST_BYTES_MAX: usize = 256 << 10;
 /// With what the name of a manifest begins that is a protocol's; no interface may be called so.
 pub(crate) const PROTOCOL: &str = "protocol/";
 
+/// How many bytes may be on the way to one actor before the first word of its feed.
+pub(crate) const INITIAL_BYTES: usize = 16 << 20;
+
 /// One message of an interface, as this node knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MessageShape {
@@ -40,6 +43,10 @@ pub struct Manifest {
     pub number: u16,
     /// Its messages; the position is the message's number within the interface.
     pub messages: Vec<Described>,
+    /// How many messages may be on the way to one actor and wait there before the first word of its feed. Without it, as many as one
+    /// likes.
+    #[serde(default)]
+    pub window: Option<u32>,
 }
 
 /// One message of a [`Manifest`].
@@ -63,22 +70,23 @@ pub struct Agreed {
 }
 
 impl Manifest {
-    /// Of an interface that this node serves under `number`.
+    /// Of an interface that this node serves under `number`, where so many messages may be on the way to one actor at first.
     #[must_use]
-    pub fn of(interface: &str, number: u16, messages: &[MessageShape]) -> Self {
+    pub fn of(interface: &str, number: u16, messages: &[MessageShape], window: u32) -> Self {
         let described = |message: &MessageShape| Described {
             id: message.id.to_owned(),
             fingerprint: message.shape.fingerprint,
             compact: message.shape.compact,
         };
-        Self { interface: interface.to_owned(), number, messages: messages.iter().map(described).collect() }
+        let messages = messages.iter().map(described).collect();
+        Self { interface: interface.to_owned(), number, messages, window: Some(window) }
     }
 
     /// Of the protocol with this name: what its machines say is told as one message.
     #[must_use]
     pub fn of_protocol(name: &str, shape: Shape) -> Self {
         let said = Described { id: name.to_owned(), fingerprint: shape.fingerprint, compact: shape.compact };
-        Self { interface: format!("{PROTOCOL}{name}"), number: u16::MAX, messages: vec![said] }
+        Self { interface: format!("{PROTOCOL}{name}"), number: u16::MAX, messages: vec![said], window: None }
     }
 
     /// The name of the protocol and the structure of what its machines say; `None` for an interface.
@@ -118,6 +126,7 @@ pub const fn split_number(number: u32) -> (u16, u16) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::codec::decode;
     use super::*;
 
     fn message(id: &'static str, fingerprint: u64, compact: bool) -> MessageShape {
@@ -127,7 +136,7 @@ mod tests {
     #[test]
     fn only_equal_and_completely_known_shapes_use_arrays() {
         let theirs =
-            Manifest::of("kv", 3, &[message("b", 2, true), message("a", 1, true), message("o", 5, false)]);
+            Manifest::of("kv", 3, &[message("b", 2, true), message("a", 1, true), message("o", 5, false)], 1);
         let ours =
             [message("a", 1, true), message("b", 9, true), message("c", 1, true), message("o", 5, false)];
         let agreed = |message, form| Some(Agreed { number: message_number(3, message), form });
@@ -140,14 +149,16 @@ mod tests {
 
     #[test]
     fn layout_is_the_one_of_the_wire_page() {
-        let manifest = Manifest::of("kv", 3, &[message("a", 5, true)]);
+        let manifest = Manifest::of("kv", 3, &[message("a", 5, true)], 100);
         let bytes = super::super::codec::encode_body(&manifest);
-        assert_eq!(&bytes[..], b"\x93\xA2kv\x03\x91\x93\xA1a\x05\xC3");
+        assert_eq!(&bytes[..], b"\x94\xA2kv\x03\x91\x93\xA1a\x05\xC3\x64");
+        let before: Manifest = decode(b"\x93\xA2kv\x03\x91\x93\xA1a\x05\xC3", 100).unwrap();
+        assert_eq!(before, Manifest { window: None, ..manifest }, "one of nodes that grant no credit");
     }
 
     #[test]
     fn one_side_that_does_not_know_its_structure_suffices_for_maps() {
-        let theirs = Manifest::of("kv", 0, &[message("a", 1, false)]);
+        let theirs = Manifest::of("kv", 0, &[message("a", 1, false)], 1);
         assert_eq!(theirs.agree(&[message("a", 1, true)])[0].unwrap().form, Form::Named);
     }
 }

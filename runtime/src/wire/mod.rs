@@ -6,6 +6,7 @@
 mod codec;
 mod codec_error;
 mod envelope;
+mod load;
 mod manifest;
 mod scan;
 mod schema;
@@ -16,11 +17,12 @@ mod trace;
 pub(crate) use codec::encode_body;
 pub use codec::{Form, decode, encode};
 pub use codec_error::{DecodeError, EncodeError};
-pub use envelope::{Call, EnvelopeError, Head};
-pub(crate) use manifest::PROTOCOL;
+pub use envelope::{Call, EnvelopeError, Grant, Head};
+pub use load::Load;
 pub use manifest::{
     Agreed, Described, MANIFEST_BYTES_MAX, Manifest, MessageShape, message_number, split_number,
 };
+pub(crate) use manifest::{INITIAL_BYTES, PROTOCOL};
 pub use scan::DEPTH_LIMIT;
 pub use schema::{Schema, Shape, Wire, WireId};
 pub use trace::traced;

@@ -70,26 +70,6 @@ fn a_stopping_remote_actor_gives_back_what_waits() {
 }
 
 #[test]
-fn a_full_remote_feed_refuses_at_once() {
-    run(async {
-        let world = World::new();
-        let (a, b) = world.pair().await;
-        b.spawn("clerk", Clerk::default).await.unwrap();
-        let clerk: ActorRef<Desk> = a.lookup("clerk").await.unwrap();
-        clerk.ask(Block { millis: 1_000 }).await.unwrap();
-        for number in 0..103 {
-            clerk.tell(Note(number)).await.unwrap();
-        }
-        let (error, took) = timed(&clerk).await;
-        assert_eq!(error, not_executed(Cause::MailboxFull));
-        assert!(took <= AT_ONCE);
-        assert_eq!(world.letters().len(), 3, "what did not fit comes back");
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        assert_eq!(clerk.ask(Noted).await, Ok((0..100).collect()));
-    });
-}
-
-#[test]
 fn a_remote_panic_is_told_and_costs_nobody_else() {
     run(async {
         let world = World::new();

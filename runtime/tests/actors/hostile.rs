@@ -90,7 +90,7 @@ impl Raw {
     fn answers(&self) -> Vec<Head> {
         let heard = self.heard.lock().unwrap().clone();
         let heads = heard.into_iter().map(|mut frame| Head::read(&mut frame).unwrap());
-        heads.filter(|head| !matches!(head, Head::Announce)).collect()
+        heads.filter(|head| !matches!(head, Head::Announce | Head::Credit { .. })).collect()
     }
 }
 

@@ -87,21 +87,31 @@ fn answers_come_from_futures_too() {
 }
 
 #[test]
-fn a_full_feed_refuses_at_once() {
+fn a_full_feed_refuses_whoever_does_not_wait() {
     run(async {
         let (_system, clerk) = alone().await;
         clerk.ask(Block { millis: 10 }).await.unwrap();
         let full = AskError { cause: Cause::MailboxFull, outcome: Outcome::NotExecuted };
         let taken = (0..200).map(|number| clerk.try_tell(Note(number))).filter(Result::is_ok).count();
         assert_eq!(taken, 100);
-        assert_eq!(clerk.ask(Noted).await, Err(full));
-        assert_eq!(clerk.tell(Note(0)).await, Err(full));
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        assert_eq!(
-            clerk.ask(Noted).await,
-            Ok((0..100).collect()),
-            "room is made, and what was taken was handled"
-        );
+        let impatient = clerk.ask(Noted).deadline(Duration::from_millis(1)).await;
+        assert_eq!(impatient, Err(full), "its deadline passed before there was room");
+        let (told, noted) = tokio::join!(clerk.tell(Note(100)), clerk.ask(Noted).into_future());
+        assert_eq!(told, Ok(()));
+        assert_eq!(noted, Ok((0..101).collect()), "room was made, and what was taken was handled");
+    });
+}
+
+#[test]
+fn whoever_waits_before_a_feed_hears_of_the_end() {
+    run(async {
+        let (system, clerk) = alone().await;
+        let stopped = AskError { cause: Cause::Stopped, outcome: Outcome::NotExecuted };
+        clerk.ask(Block { millis: 10 }).await.unwrap();
+        let taken = (0..200).map(|number| clerk.try_tell(Note(number))).filter(Result::is_ok).count();
+        assert!(system.stop(&clerk));
+        let (told, asked) = tokio::join!(clerk.tell(Note(200)), clerk.ask(Noted).into_future());
+        assert_eq!((taken, told, asked), (100, Err(stopped), Err(stopped)));
     });
 }
 
