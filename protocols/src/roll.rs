@@ -31,6 +31,19 @@ impl<K: Ord, V> Roll<K, V> {
         }
     }
 
+    /// The value under a key, to be changed; one that `absent` gives if there is none.
+    pub fn entry(&mut self, key: K, absent: impl FnOnce() -> V) -> &mut V {
+        let at = match self.find(&key) {
+            Ok(at) => at,
+            Err(at) => {
+                self.rows.reserve_exact(1);
+                self.rows.insert(at, (key, absent()));
+                at
+            }
+        };
+        &mut self.rows[at].1
+    }
+
     /// Takes the value under a key out.
     pub fn remove(&mut self, key: &K) -> Option<V> {
         let at = self.find(key).ok()?;
@@ -161,6 +174,10 @@ mod tests {
                     1 if step % 10 == 0 => {
                         roll.retain(|key, _| key % 3 > 0);
                         model.retain(|key, _| key % 3 > 0);
+                    }
+                    2 => {
+                        let value = *model.entry(key).or_insert(step);
+                        assert_eq!(*roll.entry(key, || step), value);
                     }
                     _ => {
                         let grew = !roll.contains_key(&key);

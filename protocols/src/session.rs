@@ -3,7 +3,7 @@
 //! Part of the application's replicated state: every replica asks and records in the order of the log, with the log's time,
 //! and the table travels in snapshots. Not a cache: what it forgets, and when, is the same everywhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +11,12 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::log::SessionTag;
+use crate::roll::Roll;
 use crate::types::{ClientId, LogTime};
+
+mod kept;
+
+use kept::Kept;
 
 /// How much is remembered, and for how long. The same on every replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,14 +73,21 @@ struct Client {
     used_at: LogTime,
     /// The highest number forgotten.
     floor: u64,
-    /// Numbers above the floor and their replies, ascending.
-    replies: Vec<(u64, Bytes)>,
+    /// Numbers above the floor and their replies, ascending: they come at the one end and go at the other.
+    replies: VecDeque<(u64, Kept)>,
+}
+
+/// One client as the table remembers it.
+#[derive(Clone, Copy, Debug)]
+pub struct Remembered<'a> {
+    id: ClientId,
+    client: &'a Client,
 }
 
 /// Clients in pieces that are shared with frozen tables until they change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Clients {
-    pieces: BTreeMap<u16, Arc<BTreeMap<ClientId, Client>>>,
+    pieces: BTreeMap<u16, Arc<Roll<ClientId, Client>>>,
     count: usize,
 }
 
@@ -110,34 +122,40 @@ impl Sessions {
         let Some(client) = self.clients.find(tag.client) else {
             return if tag.sequence <= 1 { Verdict::Fresh } else { Verdict::Expired };
         };
-        match client.replies.binary_search_by_key(&tag.sequence, |(sequence, _)| *sequence) {
-            Ok(found) => Verdict::Duplicate(client.replies[found].1.clone()),
+        match client.place(tag.sequence) {
+            Ok(found) => Verdict::Duplicate(client.replies[found].1.to_bytes()),
             Err(_) if tag.sequence <= client.floor => Verdict::Stale,
             Err(_) => Verdict::Fresh,
         }
     }
 
     /// Remembers the reply to a fresh request that took effect at `now`.
-    pub fn record(&mut self, tag: SessionTag, now: LogTime, reply: Bytes) {
+    pub fn record(&mut self, tag: SessionTag, now: LogTime, reply: &[u8]) {
         self.uses += 1;
         let uses = self.uses;
         let client = self.clients.change(tag.client, || Client {
             used: uses,
             used_at: now,
             floor: 0,
-            replies: Vec::with_capacity(1),
+            replies: VecDeque::with_capacity(1),
         });
         self.by_use.remove(&client.used);
         self.by_use.insert(uses, (tag.client, now));
         (client.used, client.used_at) = (uses, now);
-        if let Err(place) = client.replies.binary_search_by_key(&tag.sequence, |(sequence, _)| *sequence) {
+        if let Err(place) = client.place(tag.sequence) {
             self.bytes += Self::OVERHEAD + reply.len();
-            client.replies.insert(place, (tag.sequence, reply));
-        }
-        while client.replies.len() > self.limits.max_replies.max(1) {
-            let (sequence, forgotten) = client.replies.remove(0);
-            client.floor = sequence;
-            self.bytes -= Self::OVERHEAD + forgotten.len();
+            let most = self.limits.max_replies.max(1);
+            // The lowest goes before this one comes, so that the queue never outgrows the limit; unless this one is the lowest.
+            let place = if client.replies.len() >= most && place > 0 {
+                self.bytes -= client.forget_lowest();
+                place - 1
+            } else {
+                place
+            };
+            client.replies.insert(place, (tag.sequence, Kept::of(reply)));
+            while client.replies.len() > most {
+                self.bytes -= client.forget_lowest();
+            }
         }
         while self.clients.count > self.limits.max_sessions.max(1)
             || (self.bytes > self.limits.max_bytes && self.clients.count > 1)
@@ -155,22 +173,21 @@ impl Sessions {
         }
     }
 
-    /// What is remembered of each client, in the order in which they are forgotten: when it was last heard, the highest number
-    /// forgotten, and the replies by number. For encodings of the table that do without serde.
-    pub fn remembered(&self) -> impl Iterator<Item = (ClientId, LogTime, u64, &[(u64, Bytes)])> {
-        self.by_use.values().filter_map(|(id, _)| {
-            let client = self.clients.find(*id)?;
-            Some((*id, client.used_at, client.floor, client.replies.as_slice()))
-        })
+    /// What is remembered of each client, in the order in which they are forgotten. For encodings of the table that do without serde.
+    pub fn remembered(&self) -> impl Iterator<Item = Remembered<'_>> {
+        self.by_use
+            .values()
+            .filter_map(|(id, _)| Some(Remembered { id: *id, client: self.clients.find(*id)? }))
     }
 
     /// Takes up a client that another table remembered; clients come in the order of [`Sessions::remembered`].
     pub fn take_up(&mut self, id: ClientId, used_at: LogTime, floor: u64, replies: Vec<(u64, Bytes)>) {
         self.uses += 1;
-        self.bytes += replies.iter().map(|(_, reply)| Self::OVERHEAD + reply.len()).sum::<usize>();
         self.by_use.insert(self.uses, (id, used_at));
         let used = self.uses;
-        self.clients.change(id, || Client { used, used_at, floor, replies });
+        let replies = replies.iter().map(|(sequence, reply)| (*sequence, Kept::of(reply))).collect();
+        let client = self.clients.change(id, || Client { used, used_at, floor, replies });
+        self.bytes += client.bytes();
     }
 
     /// How much is remembered, and for how long.
@@ -206,8 +223,56 @@ impl Sessions {
     fn forget_oldest(&mut self) {
         let Some((_, (client, _))) = self.by_use.pop_first() else { return };
         if let Some(client) = self.clients.remove(client) {
-            self.bytes -= client.replies.iter().map(|(_, reply)| Self::OVERHEAD + reply.len()).sum::<usize>();
+            self.bytes -= client.bytes();
         }
+    }
+}
+
+impl Client {
+    /// Where the reply to a number is, or would be. Mostly it comes last.
+    fn place(&self, sequence: u64) -> Result<usize, usize> {
+        match self.replies.back() {
+            Some((last, _)) if *last >= sequence => {
+                self.replies.binary_search_by_key(&sequence, |(sequence, _)| *sequence)
+            }
+            Some(_) | None => Err(self.replies.len()),
+        }
+    }
+
+    /// Forgets the reply to the lowest number; gives what it counted for.
+    fn forget_lowest(&mut self) -> usize {
+        let Some((sequence, forgotten)) = self.replies.pop_front() else { return 0 };
+        self.floor = sequence;
+        Sessions::OVERHEAD + forgotten.len()
+    }
+
+    fn bytes(&self) -> usize {
+        self.replies.iter().map(|(_, reply)| Sessions::OVERHEAD + reply.len()).sum()
+    }
+}
+
+impl<'a> Remembered<'a> {
+    /// Who it is.
+    #[must_use]
+    pub const fn id(&self) -> ClientId {
+        self.id
+    }
+
+    /// When it was last heard.
+    #[must_use]
+    pub const fn used_at(&self) -> LogTime {
+        self.client.used_at
+    }
+
+    /// The highest number forgotten.
+    #[must_use]
+    pub const fn floor(&self) -> u64 {
+        self.client.floor
+    }
+
+    /// The replies by number.
+    pub fn replies(&self) -> impl ExactSizeIterator<Item = (u64, &'a [u8])> {
+        self.client.replies.iter().map(|(sequence, reply)| (*sequence, reply.as_slice()))
     }
 }
 
@@ -222,7 +287,7 @@ impl Clients {
     fn change(&mut self, id: ClientId, absent: impl FnOnce() -> Client) -> &mut Client {
         let count = &mut self.count;
         let piece = Arc::make_mut(self.pieces.entry(Self::piece(id)).or_default());
-        piece.entry(id).or_insert_with(|| {
+        piece.entry(id, || {
             *count += 1;
             absent()
         })
@@ -250,7 +315,10 @@ impl From<&FrozenSessions> for Saved {
         let mut clients: Vec<_> = frozen.clients.pieces.values().flat_map(|piece| piece.iter()).collect();
         clients.sort_unstable_by_key(|(_, client)| client.used);
         let clients = clients.into_iter();
-        let saved = clients.map(|(&id, client)| (id, client.used_at, client.floor, client.replies.clone()));
+        let replies = |client: &Client| {
+            client.replies.iter().map(|(sequence, reply)| (*sequence, reply.to_bytes())).collect()
+        };
+        let saved = clients.map(|(&id, client)| (id, client.used_at, client.floor, replies(client)));
         Self { limits: frozen.limits, clients: saved.collect() }
     }
 }

@@ -21,7 +21,7 @@ fn table(max_sessions: usize, max_replies: usize, ttl: u64) -> Sessions {
 fn a_retry_gets_the_first_reply_and_no_second_effect() {
     let mut sessions = table(10, 10, 100);
     assert_eq!(sessions.judge(tag(1, 1), LogTime(0)), Verdict::Fresh);
-    sessions.record(tag(1, 1), LogTime(0), Bytes::from_static(b"one"));
+    sessions.record(tag(1, 1), LogTime(0), b"one");
     assert_eq!(sessions.judge(tag(1, 1), LogTime(5)), Verdict::Duplicate(Bytes::from_static(b"one")));
     assert_eq!(sessions.judge(tag(1, 2), LogTime(5)), Verdict::Fresh);
 }
@@ -31,7 +31,7 @@ fn a_request_older_than_what_is_remembered_never_takes_effect_again() {
     let mut sessions = table(10, 2, 100);
     for sequence in [1, 3, 2, 4] {
         assert_eq!(sessions.judge(tag(1, sequence), LogTime(0)), Verdict::Fresh, "{sequence} out of order");
-        sessions.record(tag(1, sequence), LogTime(0), Bytes::new());
+        sessions.record(tag(1, sequence), LogTime(0), &[]);
     }
     assert_eq!(sessions.judge(tag(1, 1), LogTime(0)), Verdict::Stale);
     assert_eq!(sessions.judge(tag(1, 2), LogTime(0)), Verdict::Stale);
@@ -41,8 +41,8 @@ fn a_request_older_than_what_is_remembered_never_takes_effect_again() {
 #[test]
 fn a_forgotten_client_is_told_so_instead_of_executing_twice() {
     let mut sessions = table(10, 4, 100);
-    sessions.record(tag(1, 1), LogTime(0), Bytes::new());
-    sessions.record(tag(1, 2), LogTime(50), Bytes::new());
+    sessions.record(tag(1, 1), LogTime(0), &[]);
+    sessions.record(tag(1, 2), LogTime(50), &[]);
     assert_eq!(sessions.judge(tag(1, 2), LogTime(149)), Verdict::Duplicate(Bytes::new()));
     assert_eq!(sessions.judge(tag(1, 2), LogTime(150)), Verdict::Expired, "silent for the time to live");
     assert!(sessions.is_empty());
@@ -54,7 +54,7 @@ fn one_key_one_request_holds_for_the_last_so_many_keys() {
     let mut sessions = table(1_000, 1, 1_000_000);
     for key in 0..5_000u64 {
         assert_eq!(sessions.judge(tag(key, 1), LogTime(key)), Verdict::Fresh);
-        sessions.record(tag(key, 1), LogTime(key), Bytes::copy_from_slice(&key.to_be_bytes()));
+        sessions.record(tag(key, 1), LogTime(key), &key.to_be_bytes());
     }
     assert_eq!(sessions.len(), 1_000);
     for key in 4_000..5_000u64 {
@@ -71,10 +71,10 @@ fn one_key_one_request_holds_for_the_last_so_many_keys() {
 #[test]
 fn the_client_that_is_still_active_outlives_the_silent_one() {
     let mut sessions = table(2, 4, 1_000);
-    sessions.record(tag(1, 1), LogTime(0), Bytes::new());
-    sessions.record(tag(2, 1), LogTime(1), Bytes::new());
-    sessions.record(tag(1, 2), LogTime(2), Bytes::new());
-    sessions.record(tag(3, 1), LogTime(3), Bytes::new());
+    sessions.record(tag(1, 1), LogTime(0), &[]);
+    sessions.record(tag(2, 1), LogTime(1), &[]);
+    sessions.record(tag(1, 2), LogTime(2), &[]);
+    sessions.record(tag(3, 1), LogTime(3), &[]);
     assert_eq!(sessions.judge(tag(1, 2), LogTime(4)), Verdict::Duplicate(Bytes::new()));
     assert_eq!(sessions.judge(tag(2, 2), LogTime(4)), Verdict::Expired);
 }
@@ -83,7 +83,7 @@ fn the_client_that_is_still_active_outlives_the_silent_one() {
 fn replies_never_hold_more_bytes_than_allowed() {
     let mut sessions = table(1_000, 4, 1_000_000);
     for key in 0..100 {
-        sessions.record(tag(key, 1), LogTime(key), Bytes::from(vec![0; 64 << 10]));
+        sessions.record(tag(key, 1), LogTime(key), &vec![0; 64 << 10]);
         assert!(sessions.bytes() <= 1 << 20);
     }
     assert!(sessions.len() > 10, "no more is forgotten than the limit asks for");
@@ -93,7 +93,7 @@ fn replies_never_hold_more_bytes_than_allowed() {
 fn a_table_from_a_snapshot_judges_and_forgets_like_the_one_it_was_taken_from() {
     let mut original = table(3, 2, 100);
     for (client, sequence, at) in [(5, 1, 0), (2, 1, 10), (5, 2, 20), (5, 3, 30), (9, 1, 40)] {
-        original.record(tag(client, sequence), LogTime(at), Bytes::from(vec![sequence as u8]));
+        original.record(tag(client, sequence), LogTime(at), &[sequence as u8]);
     }
     let mut copy = Sessions::from(Saved::from(&original.freeze()));
     for (client, sequence, at) in [(7, 1, 50), (5, 1, 60), (2, 1, 60), (9, 1, 139), (9, 1, 140)] {
@@ -101,8 +101,8 @@ fn a_table_from_a_snapshot_judges_and_forgets_like_the_one_it_was_taken_from() {
         let verdict = original.judge(tag, LogTime(at));
         assert_eq!(copy.judge(tag, LogTime(at)), verdict);
         if verdict == Verdict::Fresh {
-            original.record(tag, LogTime(at), Bytes::new());
-            copy.record(tag, LogTime(at), Bytes::new());
+            original.record(tag, LogTime(at), &[]);
+            copy.record(tag, LogTime(at), &[]);
         }
         assert_eq!(
             (original.len(), original.bytes()),
@@ -116,7 +116,7 @@ fn a_table_from_a_snapshot_judges_and_forgets_like_the_one_it_was_taken_from() {
 fn a_frozen_table_shares_what_has_not_changed_and_stays_as_it_was() {
     let mut sessions = table(10_000, 4, 1_000_000);
     for client in 0..5_000 {
-        sessions.record(tag(client, 1), LogTime(client), Bytes::from_static(b"reply"));
+        sessions.record(tag(client, 1), LogTime(client), b"reply");
     }
     let frozen = sessions.freeze();
     let shared = |now: &Sessions| {
@@ -127,7 +127,7 @@ fn a_frozen_table_shares_what_has_not_changed_and_stays_as_it_was() {
     };
     let all = frozen.clients.pieces.len();
     assert!(all > 900 && shared(&sessions) == all, "freezing copies nothing, and the clients are spread");
-    sessions.record(tag(7, 2), LogTime(6_000), Bytes::new());
+    sessions.record(tag(7, 2), LogTime(6_000), &[]);
     assert_eq!(shared(&sessions), all - 1, "a change copies one piece");
     let mut then = Sessions::from(Saved::from(&frozen));
     assert_eq!((then.len(), then.bytes() < sessions.bytes()), (5_000, true));

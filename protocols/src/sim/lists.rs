@@ -84,7 +84,7 @@ impl Lists {
         match self.sessions.judge(tag, now) {
             Verdict::Fresh => {
                 let answer = self.append(command);
-                self.sessions.record(tag, now, answer.clone());
+                self.sessions.record(tag, now, &answer);
                 answer
             }
             Verdict::Duplicate(answer) => answer,
@@ -119,12 +119,13 @@ impl Application for Lists {
             bytes.put_u64(list.len() as u64);
             list.iter().for_each(|&id| bytes.put_u64(id));
         }
-        for (client, used_at, floor, replies) in self.sessions.remembered() {
-            for word in [client.0, used_at.0, floor, replies.len() as u64] {
+        for client in self.sessions.remembered() {
+            let replies = client.replies();
+            for word in [client.id().0, client.used_at().0, client.floor(), replies.len() as u64] {
                 bytes.put_u64(word);
             }
             for (sequence, answer) in replies {
-                bytes.put_u64(*sequence);
+                bytes.put_u64(sequence);
                 bytes.put_u64(answer.len() as u64);
                 bytes.put_slice(answer);
             }

@@ -6,6 +6,6 @@ pub mod replicated;
 mod state_machine;
 
 pub use crate::driver::Frozen;
-pub use state_machine::{Applied, StateMachine};
+pub use state_machine::{Applied, StateMachine, decode_command};
 pub use synod_protocols::Outcome;
 pub use synod_protocols::raft::{Duty, Member, Membership, Role, Status};

@@ -11,6 +11,7 @@ use synod_protocols::log::SessionTag;
 use synod_protocols::{LogIndex, LogTime};
 
 use crate::driver::Frozen;
+use crate::wire::decode;
 
 /// Where and when a command takes effect; the same on every replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +22,12 @@ pub struct Applied {
     pub time: LogTime,
     /// Who asked, when the request bore a tag. Repetitions never reach the state machine.
     pub session: Option<SessionTag>,
+}
+
+/// The command that `command` encodes, if this version can read it.
+#[must_use]
+pub fn decode_command<C: DeserializeOwned>(command: &[u8]) -> Option<C> {
+    decode(command, command.len()).ok()
 }
 
 /// A deterministic application state.
@@ -36,6 +43,14 @@ pub trait StateMachine: Sized + Send + 'static {
 
     /// Lets a command take effect.
     fn apply(&mut self, at: Applied, command: Self::Command) -> Self::Reply;
+
+    /// Lets a command take effect from its encoding; `None`, and no change, when it cannot be read.
+    ///
+    /// By default the command is decoded and handed to [`StateMachine::apply`]. A state that keeps parts of its commands may spare
+    /// itself copies here; what it does has to be the same, and what it does not know is for [`decode_command`].
+    fn apply_encoded(&mut self, at: Applied, command: &[u8]) -> Option<Self::Reply> {
+        decode_command(command).map(|command| self.apply(at, command))
+    }
 
     /// Answers from the state as it is.
     fn query(&self, query: Self::Query) -> Self::Answer;

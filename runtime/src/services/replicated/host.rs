@@ -8,19 +8,21 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use synod_protocols::LogIndex;
-use synod_protocols::log::{Body, Entries, Entry, SessionTag};
+use synod_protocols::log::{Body, Entries, Entry};
 use synod_protocols::raft::{Event, Raft};
 use synod_protocols::session::{SessionLimits, Sessions, Verdict};
 
 use crate::driver::{Effected, Frozen, Host, Thaw, Thawed};
 use crate::services::replicated::names::Names;
-use crate::services::replicated::payload::{Settled, unpack};
+use crate::services::replicated::payload::{Settled, body};
 use crate::services::replicated::shared::{Shared, Standing, State};
 use crate::services::state_machine::{Applied, StateMachine};
 use crate::wire::{Form, decode, encode};
 
 /// A session table above this was not written by us.
 const SESSIONS_BYTES: u64 = 1 << 30;
+/// Bytes of the mark of a command.
+const MARK: usize = 8;
 
 /// Applies a group's entries to one replica's state.
 pub(crate) struct ReplicaHost<S: StateMachine> {
@@ -37,7 +39,7 @@ impl<S: StateMachine> ReplicaHost<S> {
 impl<S: StateMachine> Host<Raft> for ReplicaHost<S> {
     fn apply(&mut self, entries: Entries) -> Effected {
         let mut state = self.shared.state();
-        let mut results = Vec::with_capacity(entries.len());
+        let (mut results, mut scratch) = (Vec::with_capacity(entries.len()), BytesMut::new());
         for &Entry { index, time, ref body, .. } in &entries {
             if state.machine.wake().is_some_and(|wake| wake <= time) {
                 state.machine.expire(index, time);
@@ -45,7 +47,7 @@ impl<S: StateMachine> Host<Raft> for ReplicaHost<S> {
             match body {
                 Body::Command { session, payload } => {
                     let at = Applied { index, time, session: *session };
-                    results.push((index, state.apply(at, payload)));
+                    results.push((index, state.apply(at, payload, &mut scratch)));
                 }
                 // A machine that holds data is never given what was withheld from it.
                 Body::Noop | Body::Configuration(_) | Body::Withheld => {}
@@ -136,53 +138,43 @@ impl<S: StateMachine> State<S> {
         self.applied = applied;
     }
 
-    fn apply(&mut self, at: Applied, payload: &[u8]) -> Bytes {
-        match at.session {
-            None => self.execute(at, payload),
-            Some(tag) => self.execute_once(at, tag, payload),
-        }
-    }
-
-    fn execute_once(&mut self, at: Applied, tag: SessionTag, payload: &[u8]) -> Bytes {
-        match self.sessions.judge(tag, at.time) {
-            Verdict::Fresh => {
-                let result = self.execute(at, payload);
-                self.sessions.record(tag, at.time, marked(payload, &result));
-                result
-            }
+    fn apply(&mut self, at: Applied, payload: &[u8], scratch: &mut BytesMut) -> Bytes {
+        let verdict = at.session.map_or(Verdict::Fresh, |tag| self.sessions.judge(tag, at.time));
+        match verdict {
+            Verdict::Fresh => self.execute(at, payload, scratch),
             Verdict::Duplicate(remembered) => first_result(&remembered, payload),
             Verdict::Stale => Settled::stale(),
             Verdict::Expired => Settled::expired(),
         }
     }
 
-    fn execute(&mut self, at: Applied, payload: &[u8]) -> Bytes {
-        match unpack::<S::Command>(payload) {
-            Some(command) => Settled::reply(&self.machine.apply(at, command)),
+    /// Lets a command take effect, and remembers its result if the request bore a tag. `scratch` is where that is put together.
+    fn execute(&mut self, at: Applied, payload: &[u8], scratch: &mut BytesMut) -> Bytes {
+        scratch.clear();
+        scratch.extend_from_slice(&at.session.map_or([0; MARK], |_| mark(payload)));
+        match body(payload).and_then(|command| self.machine.apply_encoded(at, command)) {
+            Some(reply) => Settled::put_reply(&reply, scratch),
             None => {
                 tracing::error!(index = %at.index, "a command of an unknown form stands in the log");
-                Settled::unreadable()
+                Settled::put_unreadable(scratch);
             }
         }
+        if let Some(tag) = at.session {
+            self.sessions.record(tag, at.time, scratch);
+        }
+        Bytes::copy_from_slice(&scratch[MARK..])
     }
 }
 
 /// Checksum and length of a command: enough to notice that a tag was used for another one by mistake.
-fn mark(payload: &[u8]) -> [u8; 8] {
+fn mark(payload: &[u8]) -> [u8; MARK] {
     (u64::from(crc32c::crc32c(payload)) << 32 | payload.len() as u64 & 0xFFFF_FFFF).to_le_bytes()
-}
-
-fn marked(payload: &[u8], result: &[u8]) -> Bytes {
-    let mut remembered = BytesMut::with_capacity(8 + result.len());
-    remembered.extend_from_slice(&mark(payload));
-    remembered.extend_from_slice(result);
-    remembered.freeze()
 }
 
 /// The result remembered under a tag, if it is that of this command: its caller must not take another one's for its own.
 fn first_result(remembered: &Bytes, payload: &[u8]) -> Bytes {
     match remembered.split_first_chunk() {
-        Some((first, _)) if *first == mark(payload) => remembered.slice(first.len()..),
+        Some((first, _)) if *first == mark(payload) => remembered.slice(MARK..),
         Some(_) | None => Settled::reused(),
     }
 }

@@ -11,9 +11,8 @@ use crate::wire::{EncodeError, Form, decode, encode};
 
 /// The form of commands and queries.
 const FORM: u8 = 1;
-/// Room made before encoding, so that most commands and replies need no more.
+/// Room made before encoding, so that most commands need no more.
 const USUAL_COMMAND: usize = 128;
-const USUAL_REPLY: usize = 32;
 /// Longer payloads were not made by us.
 const PAYLOAD_BYTES: usize = 256 << 20;
 
@@ -39,22 +38,20 @@ pub(crate) enum Settled {
 }
 
 impl Settled {
-    /// As it stands in results and in the session table.
-    pub(crate) fn reply<T: Serialize>(reply: &T) -> Bytes {
-        let mut out = BytesMut::with_capacity(USUAL_REPLY);
+    /// Writes a result that bears a reply.
+    pub(crate) fn put_reply<T: Serialize>(reply: &T, out: &mut BytesMut) {
         out.put_u8(REPLY);
-        match encode(reply, Form::Compact, &mut out) {
-            Ok(()) => out.freeze(),
-            Err(error) => {
-                // The command has taken effect; only its answer cannot be told. The same on every replica.
-                tracing::error!(%error, "a reply cannot be encoded");
-                Self::unreadable()
-            }
+        if let Err(error) = encode(reply, Form::Compact, out) {
+            // The command has taken effect; only its answer cannot be told. The same on every replica.
+            tracing::error!(%error, "a reply cannot be encoded");
+            out.truncate(out.len() - 1);
+            Self::put_unreadable(out);
         }
     }
 
-    pub(crate) const fn unreadable() -> Bytes {
-        Bytes::from_static(&[UNREADABLE])
+    /// Writes the result of a command that cannot be read.
+    pub(crate) fn put_unreadable(out: &mut BytesMut) {
+        out.put_u8(UNREADABLE);
     }
 
     pub(crate) const fn stale() -> Bytes {
@@ -89,10 +86,15 @@ pub(crate) fn pack<T: Serialize>(value: &T) -> Result<Bytes, EncodeError> {
     Ok(out.freeze())
 }
 
+/// The encoding of the command or query that `payload` holds; `None` when this version does not know its form.
+pub(crate) fn body(payload: &[u8]) -> Option<&[u8]> {
+    let (&form, body) = payload.split_first()?;
+    (form == FORM && body.len() <= PAYLOAD_BYTES).then_some(body)
+}
+
 /// The command or query that `payload` holds; `None` when this version cannot read it.
 pub(crate) fn unpack<T: DeserializeOwned>(payload: &[u8]) -> Option<T> {
-    let (&form, rest) = payload.split_first()?;
-    (form == FORM).then(|| decode(rest, PAYLOAD_BYTES).ok())?
+    decode(body(payload)?, PAYLOAD_BYTES).ok()
 }
 
 /// The reply or answer in `bytes`.
