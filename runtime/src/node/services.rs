@@ -23,6 +23,10 @@ use crate::services::kv::{Kv, KvLimits, Map};
 use crate::services::replicated::{self, Audience, Doors, Names, Replicated, Start};
 use crate::storage::RecoverError;
 
+/// Bytes of entries that each replica keeps in memory for members that are a little behind; they read older ones from the log, whose newest
+/// part the system has in memory too. Memory that comes back soon is still in the processor's cache.
+const CACHE_BYTES: usize = 8 << 20;
+
 impl Node {
     /// Starts this node's replica of a state machine. Every member calls this with the same name, members and initial state.
     ///
@@ -60,6 +64,7 @@ impl Node {
         config.heartbeat_interval = raft.heartbeat;
         config.snapshot_entries = raft.snapshot_entries;
         config.snapshot_bytes = raft.snapshot_bytes;
+        config.cache_bytes = CACHE_BYTES;
         config.snapshot_interval = raft.snapshot_interval;
         config.keep_entries = raft.keep_entries;
         let log = self.inner.drivers.as_ref().ok_or(ServiceError::NoDirectory)?.log();
