@@ -3,23 +3,23 @@
 //! Trusts that the handle has checked keys and sizes; a command that breaks a limit does no harm here.
 
 use std::io::{self, Read};
-use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use synod_protocols::{LogIndex, LogTime};
 
 use crate::driver::Frozen;
 use crate::services::kv::command::{Answer, Command, Query, Reply};
 use crate::services::kv::lease::{LEASE_LIMIT, Leases};
 use crate::services::kv::model::{
-    DeleteOutcome, Event, EventKind, Expect, KeyValue, LeaseId, Operation, OperationResult, Put, PutOutcome,
-    Range, Txn, TxnOutcome, Versioned,
+    DeleteOutcome, EventKind, Expect, KeyValue, LeaseId, Operation, OperationResult, Put, PutOutcome, Range,
+    Txn, TxnOutcome, Versioned,
 };
-use crate::services::kv::rows::{Row, Rows};
+use crate::services::kv::plain::PlainPut;
+use crate::services::kv::row::{Press, Row};
+use crate::services::kv::rows::Rows;
 use crate::services::kv::snapshot::{self, Saved};
 use crate::services::kv::watch::{Hub, WatchLimits};
-use crate::services::state_machine::{Applied, StateMachine};
+use crate::services::state_machine::{Applied, StateMachine, decode_command};
 
 /// Bytes of keys and values after which a range answer stops.
 pub const RANGE_BYTES: usize = 1 << 20;
@@ -32,6 +32,7 @@ pub struct Map {
     /// The last index at which something was applied; what came after it up to a snapshot changed nothing.
     pub(crate) applied: LogIndex,
     pub(crate) hub: Hub,
+    press: Press,
 }
 
 impl Map {
@@ -47,6 +48,7 @@ impl Map {
             leases: Leases::default(),
             applied: LogIndex::ZERO,
             hub: Hub::new(limits, LogIndex(1)),
+            press: Press::default(),
         }
     }
 
@@ -62,54 +64,53 @@ impl Map {
         self.len() == 0
     }
 
-    fn put(&mut self, index: LogIndex, put: Put, events: &mut Vec<Event>) -> Reply {
+    fn put(&mut self, index: LogIndex, put: &Put) -> Reply {
         if put.lease.is_some_and(|lease| !self.leases.contains(lease)) {
             return Reply::LeaseUnknown;
         }
         if !self.holds(&put.key, &put.expect) {
             return Reply::Put(PutOutcome::Conflict { present: self.versioned(&put.key), index });
         }
-        let created = self.write(index, put.key, put.value, put.lease, events);
+        self.put_plain(index, &put.key, &put.value, put.lease)
+    }
+
+    /// A put of which nothing is to be checked.
+    fn put_plain(&mut self, index: LogIndex, key: &str, value: &[u8], lease: Option<LeaseId>) -> Reply {
+        let created = self.write(index, key, value, lease);
         Reply::Put(if created { PutOutcome::Created { index } } else { PutOutcome::Replaced { index } })
     }
 
-    fn delete(
-        &mut self,
-        index: LogIndex,
-        key: &str,
-        expect: &Expect,
-        events: &mut Vec<Event>,
-    ) -> DeleteOutcome {
+    fn delete(&mut self, index: LogIndex, key: &str, expect: &Expect) -> DeleteOutcome {
         if !self.holds(key, expect) {
             return DeleteOutcome::Conflict { present: self.versioned(key), index };
         }
-        if self.erase(index, key, EventKind::Delete, events) {
+        if self.erase(index, key, EventKind::Delete) {
             DeleteOutcome::Deleted { index }
         } else {
             DeleteOutcome::Absent { index }
         }
     }
 
-    fn txn(&mut self, index: LogIndex, txn: Txn, events: &mut Vec<Event>) -> Reply {
+    fn txn(&mut self, index: LogIndex, txn: &Txn) -> Reply {
         let succeeded = txn.compare.iter().all(|compare| self.holds(&compare.key, &compare.expect));
-        let branch = if succeeded { txn.then } else { txn.otherwise };
+        let branch = if succeeded { &txn.then } else { &txn.otherwise };
         let unknown = |operation: &Operation| matches!(operation, Operation::Put { lease: Some(lease), .. } if !self.leases.contains(*lease));
         if branch.iter().any(unknown) {
             return Reply::LeaseUnknown;
         }
-        let results = branch.into_iter().map(|operation| self.operate(index, operation, events)).collect();
+        let results = branch.iter().map(|operation| self.operate(index, operation)).collect();
         Reply::Txn(TxnOutcome { succeeded, results, index })
     }
 
-    fn operate(&mut self, index: LogIndex, operation: Operation, events: &mut Vec<Event>) -> OperationResult {
+    fn operate(&mut self, index: LogIndex, operation: &Operation) -> OperationResult {
         match operation {
             Operation::Put { key, value, lease } => {
-                OperationResult::Put { created: self.write(index, key, value, lease, events) }
+                OperationResult::Put { created: self.write(index, key, value, *lease) }
             }
             Operation::Delete { key } => {
-                OperationResult::Delete { existed: self.erase(index, &key, EventKind::Delete, events) }
+                OperationResult::Delete { existed: self.erase(index, key, EventKind::Delete) }
             }
-            Operation::Get { key } => OperationResult::Get(self.versioned(&key)),
+            Operation::Get { key } => OperationResult::Get(self.versioned(key)),
         }
     }
 
@@ -123,10 +124,10 @@ impl Map {
         Reply::Granted(id)
     }
 
-    fn revoke(&mut self, index: LogIndex, lease: LeaseId, events: &mut Vec<Event>) -> Reply {
+    fn revoke(&mut self, index: LogIndex, lease: LeaseId) -> Reply {
         let Some(keys) = self.leases.remove(lease) else { return Reply::LeaseUnknown };
         for key in keys {
-            self.erase(index, &key, EventKind::Expire, events);
+            self.erase(index, &key, EventKind::Expire);
         }
         Reply::Done
     }
@@ -137,56 +138,38 @@ impl Map {
         match expect {
             Expect::Any => true,
             Expect::Absent => present().is_none(),
-            Expect::Value(value) => present().is_some_and(|row| row.value == *value),
-            Expect::Index(index) => present().is_some_and(|row| row.index == *index),
+            Expect::Value(value) => present().is_some_and(|row| row.value() == value),
+            Expect::Index(index) => present().is_some_and(|row| row.index() == *index),
         }
     }
 
     /// Says whether the key was absent.
-    fn write(
-        &mut self,
-        index: LogIndex,
-        key: String,
-        value: Bytes,
-        lease: Option<LeaseId>,
-        events: &mut Vec<Event>,
-    ) -> bool {
-        let present = self.rows.find_mut(&key);
-        let created = present.is_none();
-        let name = match present {
-            Some(row) => {
-                (row.value, row.index) = (value.clone(), index);
-                let name = Arc::clone(&row.key);
-                if let Some(old) = std::mem::replace(&mut row.lease, lease) {
-                    self.leases.detach(old, &name);
-                }
-                name
-            }
-            None => {
-                let name: Arc<str> = key.as_str().into();
-                self.rows.insert(Row { key: Arc::clone(&name), value: value.clone(), index, lease });
-                name
-            }
-        };
-        if let Some(lease) = lease {
-            self.leases.attach(lease, name);
+    fn write(&mut self, index: LogIndex, key: &str, value: &[u8], lease: Option<LeaseId>) -> bool {
+        let row = self.press.row(key, value, index, lease);
+        let replaced = self.rows.insert(row.clone());
+        if let Some(old) = replaced.as_ref().and_then(Row::lease) {
+            self.leases.detach(old, key);
         }
-        events.push(Event { key, value: Some(value), index, kind: EventKind::Put });
-        created
+        if let Some(lease) = lease {
+            self.leases.attach(lease, key.into());
+        }
+        self.hub.add(row, index, EventKind::Put);
+        replaced.is_none()
     }
 
     /// Says whether the key was there.
-    fn erase(&mut self, index: LogIndex, key: &str, kind: EventKind, events: &mut Vec<Event>) -> bool {
+    fn erase(&mut self, index: LogIndex, key: &str, kind: EventKind) -> bool {
         let Some(row) = self.rows.remove(key) else { return false };
-        if let Some(lease) = row.lease {
+        if let Some(lease) = row.lease() {
             self.leases.detach(lease, key);
         }
-        events.push(Event { key: key.to_owned(), value: None, index, kind });
+        // The history remembers the key, and not what it had.
+        self.hub.add(self.press.row(key, b"", index, None), index, kind);
         true
     }
 
     fn versioned(&self, key: &str) -> Option<Versioned> {
-        self.rows.find(key).map(|row| Versioned { value: row.value.clone(), index: row.index })
+        self.rows.find(key).map(Row::versioned)
     }
 
     fn range(&self, range: &Range) -> Vec<KeyValue> {
@@ -194,15 +177,15 @@ impl Map {
         let mut bytes = 0;
         self.rows
             .from(after.max(&range.prefix))
-            .skip_while(|row| range.after.as_deref() == Some(&*row.key))
-            .take_while(|row| row.key.starts_with(&range.prefix))
+            .skip_while(|row| range.after.as_deref().map(str::as_bytes) == Some(row.key_bytes()))
+            .take_while(|row| row.key_bytes().starts_with(range.prefix.as_bytes()))
             .take_while(|row| {
                 let fits = bytes < RANGE_BYTES;
-                bytes += row.key.len() + row.value.len();
+                bytes += row.len();
                 fits
             })
             .take(range.limit)
-            .map(|row| KeyValue { key: row.key.to_string(), value: row.value.clone(), index: row.index })
+            .map(|row| KeyValue { key: row.key().to_owned(), value: row.shared_value(), index: row.index() })
             .collect()
     }
 }
@@ -221,20 +204,28 @@ impl StateMachine for Map {
 
     fn apply(&mut self, at: Applied, command: Command) -> Reply {
         self.applied = at.index;
-        let mut events = Vec::new();
         let reply = match command {
-            Command::Put(put) => self.put(at.index, put, &mut events),
-            Command::Delete { key, expect } => {
-                Reply::Delete(self.delete(at.index, &key, &expect, &mut events))
-            }
-            Command::Txn(txn) => self.txn(at.index, txn, &mut events),
+            Command::Put(put) => self.put(at.index, &put),
+            Command::Delete { key, expect } => Reply::Delete(self.delete(at.index, &key, &expect)),
+            Command::Txn(txn) => self.txn(at.index, &txn),
             Command::Grant { ttl } => self.grant(at, ttl),
             Command::KeepAlive(lease) if self.leases.renew(lease, at.time) => Reply::Done,
             Command::KeepAlive(_) => Reply::LeaseUnknown,
-            Command::Revoke(lease) => self.revoke(at.index, lease, &mut events),
+            Command::Revoke(lease) => self.revoke(at.index, lease),
         };
-        self.hub.publish(at.index, events);
+        self.hub.publish(at.index);
         reply
+    }
+
+    /// A plain put is copied once, into its row.
+    fn apply_encoded(&mut self, at: Applied, command: &[u8]) -> Option<Reply> {
+        let Some(PlainPut { key, value }) = PlainPut::read(command) else {
+            return decode_command(command).map(|command| self.apply(at, command));
+        };
+        self.applied = at.index;
+        let reply = self.put_plain(at.index, key, value, None);
+        self.hub.publish(at.index);
+        Some(reply)
     }
 
     fn query(&self, query: Query) -> Answer {
@@ -250,19 +241,20 @@ impl StateMachine for Map {
 
     fn restore(reader: &mut dyn Read) -> io::Result<Self> {
         let Saved { rows, leases, applied } = snapshot::read(reader)?;
-        Ok(Self { rows, leases, applied, hub: Hub::new(WatchLimits::default(), applied.next()) })
+        let hub = Hub::new(WatchLimits::default(), applied.next());
+        Ok(Self { rows, leases, applied, hub, press: Press::default() })
     }
 
     fn expire(&mut self, index: LogIndex, time: LogTime) {
-        let mut events = Vec::new();
+        let mut expired = false;
         while let Some(keys) = self.leases.run_out(time) {
             for key in keys {
-                self.erase(index, &key, EventKind::Expire, &mut events);
+                expired |= self.erase(index, &key, EventKind::Expire);
             }
         }
-        if !events.is_empty() {
+        if expired {
             self.applied = index;
-            self.hub.publish(index, events);
+            self.hub.publish(index);
         }
     }
 

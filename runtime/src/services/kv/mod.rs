@@ -9,6 +9,8 @@ mod lease;
 mod limits;
 mod map;
 mod model;
+mod plain;
+mod row;
 mod rows;
 mod snapshot;
 #[cfg(test)]

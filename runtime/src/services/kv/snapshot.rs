@@ -5,13 +5,13 @@
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::time::Duration;
 
-use bytes::Bytes;
 use synod_protocols::{LogIndex, LogTime};
 
 use crate::driver::Frozen;
 use crate::services::kv::lease::Leases;
 use crate::services::kv::model::{KEY_LIMIT, LeaseId};
-use crate::services::kv::rows::{Row, Rows};
+use crate::services::kv::row::{Press, Row};
+use crate::services::kv::rows::Rows;
 
 const MAGIC: &[u8; 8] = b"synodkv1";
 /// A value above this was never written by us.
@@ -45,11 +45,11 @@ pub(crate) fn read(reader: &mut dyn Read) -> io::Result<Saved> {
         let ttl = Duration::from_nanos(number(&mut reader)?);
         leases.add(id, ttl, LogTime(number(&mut reader)?));
     }
-    let mut rows = Rows::default();
+    let (mut rows, mut press) = (Rows::default(), Press::default());
     for _ in 0..number(&mut reader)? {
-        let row = read_row(&mut reader)?;
-        if let Some(lease) = row.lease {
-            leases.attach(lease, row.key.clone());
+        let row = read_row(&mut reader, &mut press)?;
+        if let Some(lease) = row.lease() {
+            leases.attach(lease, row.key().into());
         }
         rows.insert(row);
     }
@@ -74,11 +74,11 @@ fn write(
     }
     writer.write_all(&(rows.len() as u64).to_le_bytes())?;
     for row in rows.iter() {
-        write_bytes(&mut writer, row.key.as_bytes())?;
-        writer.write_all(&row.index.0.to_le_bytes())?;
+        write_bytes(&mut writer, row.key_bytes())?;
+        writer.write_all(&row.index().0.to_le_bytes())?;
         // Lease ids are log indexes, so zero is free to say "none".
-        writer.write_all(&row.lease.map_or(0, |lease| lease.0).to_le_bytes())?;
-        write_bytes(&mut writer, &row.value)?;
+        writer.write_all(&row.lease().map_or(0, |lease| lease.0).to_le_bytes())?;
+        write_bytes(&mut writer, row.value())?;
     }
     writer.flush()
 }
@@ -89,13 +89,13 @@ fn write_bytes(writer: &mut dyn Write, bytes: &[u8]) -> io::Result<()> {
     writer.write_all(bytes)
 }
 
-fn read_row(reader: &mut dyn Read) -> io::Result<Row> {
+fn read_row(reader: &mut dyn Read, press: &mut Press) -> io::Result<Row> {
     let key =
         String::from_utf8(read_bytes(reader, KEY_LIMIT as u32)?).map_err(|_| bad("a key that is no text"))?;
     let index = LogIndex(number(reader)?);
     let lease = Some(number(reader)?).filter(|&lease| lease != 0).map(LeaseId);
-    let value = Bytes::from(read_bytes(reader, VALUE_BYTES)?);
-    Ok(Row { key: key.into(), value, index, lease })
+    let value = read_bytes(reader, VALUE_BYTES)?;
+    Ok(press.row(&key, &value, index, lease))
 }
 
 fn read_bytes(reader: &mut dyn Read, limit: u32) -> io::Result<Vec<u8>> {

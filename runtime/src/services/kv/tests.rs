@@ -9,6 +9,7 @@ use synod_protocols::{LogIndex, LogTime};
 use super::command::{Answer, Command, Query, Reply};
 use super::limits::KvLimits;
 use super::map::{Map, RANGE_BYTES};
+use super::row::Row;
 use super::watch::WatchLimits;
 use super::*;
 use crate::services::state_machine::{Applied, StateMachine};
@@ -272,8 +273,10 @@ fn a_snapshot_holds_rows_indexes_and_leases_and_stays_as_it_was() {
         assert_eq!(log.get("leased"), None);
     }
     let (all, copied) = (log.restored(), copy.restored());
-    let rows =
-        |log: &Log| log.map.rows.iter().map(|row| (row.key.clone(), row.value.clone())).collect::<Vec<_>>();
+    let rows = |log: &Log| {
+        let pair = |row: &Row| (row.key().to_owned(), row.value().to_vec());
+        log.map.rows.iter().map(pair).collect::<Vec<_>>()
+    };
     assert_eq!(rows(&all), rows(&copied));
     assert_eq!(all.map.len(), 1000);
 }

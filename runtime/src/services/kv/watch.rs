@@ -13,7 +13,8 @@ use futures_util::task::AtomicWaker;
 use synod_protocols::LogIndex;
 
 use crate::services::kv::error::{KvCause, KvError};
-use crate::services::kv::model::Event;
+use crate::services::kv::model::{Event, EventKind};
+use crate::services::kv::row::Row;
 
 /// How much is held for watchers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,12 +31,22 @@ impl Default for WatchLimits {
     }
 }
 
+/// One change as it is remembered: the row that it made, which is the map's too.
+#[derive(Clone, Debug)]
+struct Change {
+    row: Row,
+    index: LogIndex,
+    kind: EventKind,
+}
+
 /// The history and the watchers of one replica.
 #[derive(Debug)]
 pub(crate) struct Hub {
     limits: WatchLimits,
-    history: VecDeque<Arc<Event>>,
+    history: VecDeque<Change>,
     history_bytes: usize,
+    /// The last so many changes of the history have not been told.
+    untold: usize,
     /// The first index of which, and after which, every event is in the history.
     oldest: LogIndex,
     watchers: Vec<Watcher>,
@@ -56,21 +67,26 @@ impl Hub {
             limits,
             history: VecDeque::new(),
             history_bytes: 0,
+            untold: 0,
             oldest,
             watchers: Vec::new(),
             stopped: false,
         }
     }
 
+    /// Takes up one change of the index that is told next. The row bears the key; of a key that is gone, nothing else.
+    pub(crate) fn add(&mut self, row: Row, index: LogIndex, kind: EventKind) {
+        let change = Change { row, index, kind };
+        self.history_bytes += change.size();
+        self.history.push_back(change);
+        self.untold += 1;
+    }
+
     /// Tells all changes of one index.
-    pub(crate) fn publish(&mut self, index: LogIndex, events: Vec<Event>) {
-        let before = self.history.len();
-        for event in events {
-            self.history_bytes += size(&event);
-            self.history.push_back(Arc::new(event));
-        }
+    pub(crate) fn publish(&mut self, index: LogIndex) {
+        let untold = self.history.len() - std::mem::take(&mut self.untold);
         if !self.watchers.is_empty() {
-            let news: Vec<Arc<Event>> = self.history.range(before..).cloned().collect();
+            let news: Vec<Change> = self.history.range(untold..).cloned().collect();
             self.watchers.retain(|watcher| watcher.tell(index, &news, self.limits));
         }
         while self.history.len() > self.limits.events || self.history_bytes > self.limits.bytes {
@@ -91,9 +107,9 @@ impl Hub {
                 return Err(KvError::not_executed(KvCause::Compacted { oldest: self.oldest }));
             }
             let mut waiting = queue.lock();
-            for event in &self.history {
-                if event.index >= from && event.key.starts_with(prefix) {
-                    waiting.push(event);
+            for change in &self.history {
+                if change.index >= from && change.concerns(prefix) {
+                    waiting.push(change);
                 }
             }
         }
@@ -128,12 +144,9 @@ impl Hub {
 
     /// An index is forgotten as a whole, so that a watch never begins in the middle of a transaction.
     fn forget_oldest_index(&mut self) {
-        let Some(index) = self.history.front().map(|event| event.index) else { return };
-        while let Some(event) = self.history.front()
-            && event.index == index
-        {
-            self.history_bytes -= size(event);
-            self.history.pop_front();
+        let Some(index) = self.history.front().map(|change| change.index) else { return };
+        while let Some(change) = self.history.pop_front_if(|change| change.index == index) {
+            self.history_bytes -= change.size();
         }
         self.oldest = index.next();
     }
@@ -147,20 +160,20 @@ impl Drop for Hub {
 
 impl Watcher {
     /// Says whether the watch goes on.
-    fn tell(&self, index: LogIndex, events: &[Arc<Event>], limits: WatchLimits) -> bool {
+    fn tell(&self, index: LogIndex, news: &[Change], limits: WatchLimits) -> bool {
         let Some(queue) = self.queue.upgrade() else { return false };
         if index < self.from {
             return true;
         }
         let mut waiting = queue.lock();
-        let (count, bytes) = (waiting.events.len(), waiting.bytes);
-        for event in events.iter().filter(|event| event.key.starts_with(&self.prefix)) {
-            waiting.push(event);
+        let (count, bytes) = (waiting.changes.len(), waiting.bytes);
+        for change in news.iter().filter(|change| change.concerns(&self.prefix)) {
+            waiting.push(change);
         }
-        let grown = waiting.events.len() > count;
-        let full = waiting.events.len() > 2 * limits.events || waiting.bytes > 2 * limits.bytes;
+        let grown = waiting.changes.len() > count;
+        let full = waiting.changes.len() > 2 * limits.events || waiting.bytes > 2 * limits.bytes;
         if grown && full {
-            waiting.events.truncate(count);
+            waiting.changes.truncate(count);
             waiting.bytes = bytes;
             drop(waiting);
             queue.end(KvError::not_executed(KvCause::Slow { last: index.previous() }));
@@ -182,7 +195,7 @@ struct Queue {
 
 #[derive(Default)]
 struct Waiting {
-    events: VecDeque<Arc<Event>>,
+    changes: VecDeque<Change>,
     bytes: usize,
     end: Option<KvError>,
     ended: bool,
@@ -200,15 +213,15 @@ impl Queue {
 }
 
 impl Waiting {
-    fn push(&mut self, event: &Arc<Event>) {
-        self.bytes += size(event);
-        self.events.push_back(Arc::clone(event));
+    fn push(&mut self, change: &Change) {
+        self.bytes += change.size();
+        self.changes.push_back(change.clone());
     }
 
     fn pop(&mut self) -> Option<Result<Event, KvError>> {
-        if let Some(event) = self.events.pop_front() {
-            self.bytes -= size(&event);
-            return Some(Ok(Arc::unwrap_or_clone(event)));
+        if let Some(change) = self.changes.pop_front() {
+            self.bytes -= change.size();
+            return Some(Ok(change.event()));
         }
         let end = self.end.take()?;
         self.ended = true;
@@ -216,9 +229,23 @@ impl Waiting {
     }
 }
 
-fn size(event: &Event) -> usize {
-    const OVERHEAD: usize = 96;
-    OVERHEAD + event.key.len() + event.value.as_ref().map_or(0, bytes::Bytes::len)
+impl Change {
+    fn concerns(&self, prefix: &str) -> bool {
+        self.row.key_bytes().starts_with(prefix.as_bytes())
+    }
+
+    /// What a reader hears.
+    fn event(&self) -> Event {
+        let Self { row, index, kind } = self;
+        let value = (*kind == EventKind::Put).then(|| row.shared_value());
+        Event { key: row.key().to_owned(), value, index: *index, kind: *kind }
+    }
+
+    /// Bytes it counts for.
+    fn size(&self) -> usize {
+        const OVERHEAD: usize = 96;
+        OVERHEAD + self.row.len()
+    }
 }
 
 /// The changes of a prefix in order. After an error, which says why, the stream ends.
