@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use synod::actor::{DeadLetterHook, Limits, Settings};
+use synod::actor::{DeadLetterHook, Limits, Policy, Settings};
 use synod::env::{Clock, Env, Network, NetworkError, Open, Spawner};
 use synod::prelude::*;
 use synod::protocols::{Incarnation, Timestamp};
@@ -128,6 +128,7 @@ fn node(authority: &Authority, own: &str, peers: Vec<Address>) -> ActorSystem {
         peers,
         metrics: Metrics::default(),
         limits: Limits::default(),
+        policy: Policy::default(),
         dead_letters: DeadLetterHook::default(),
     };
     ActorSystem::start(settings).expect("starts")

@@ -13,7 +13,7 @@ pub enum Cause {
     Timeout,
     /// The target's feed holds its limit of messages or bytes.
     MailboxFull,
-    /// The link's lane holds its limit of unsent bytes.
+    /// The link's lane holds its limit of unsent bytes, or the peer has its share of what may wait at the target's node.
     LinkFull,
     /// The target's node never had this actor.
     NoSuchActor,

@@ -5,7 +5,9 @@ pub use bytes::Bytes;
 pub use serde::{Deserialize, Serialize};
 pub use synod_macros::{Remote, Wire, interface};
 
-pub use crate::actor::{ActorRef, ActorSystem, LookupError, Reason, Scope, SpawnError, Spawned, Terminated};
+pub use crate::actor::{
+    ActorRef, ActorSystem, Callers, LookupError, Reason, Scope, SpawnError, Spawned, Terminated,
+};
 pub use crate::error::{AskError, Cause, Outcome};
 
 // A node, and who it is.

@@ -10,10 +10,14 @@ mod credit;
 mod failures;
 #[path = "actors/hostile.rs"]
 mod hostile;
+#[path = "actors/limits.rs"]
+mod limits;
 #[path = "actors/local.rs"]
 mod local;
 #[path = "actors/manifests.rs"]
 mod manifests;
+#[path = "actors/policy.rs"]
+mod policy;
 #[path = "actors/quic.rs"]
 mod quic;
 #[path = "actors/remote.rs"]

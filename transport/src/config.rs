@@ -34,6 +34,8 @@ pub struct Config {
     pub bulk_header_bytes_max: usize,
     /// How many bulk streams one peer may have open towards us.
     pub bulk_streams_max: u32,
+    /// How long a peer may take from opening a stream to having said what it brings; after that, the stream is stopped.
+    pub stream_patience: Duration,
     /// How many bytes of one stream are received before they are read. Raise it to bandwidth times round trip on wide-area links.
     pub stream_window: u32,
     /// How many bytes of one peer are received before they are read, all streams together: the memory one peer can take.
@@ -81,6 +83,7 @@ impl Config {
             reconnect_window: Duration::from_secs(3),
             bulk_header_bytes_max: 64 << 10,
             bulk_streams_max: 32,
+            stream_patience: Duration::from_secs(10),
             stream_window: 2 << 20,
             link_window: 8 << 20,
             send_window: 8 << 20,
@@ -121,6 +124,7 @@ impl Config {
                 "bulk_streams_max",
                 "at most 56: a link has 64 streams, 6 are lanes",
             ),
+            (!self.stream_patience.is_zero(), "stream_patience", "it must be positive"),
             (self.stream_window >= 4096, "stream_window", "at least 4096 bytes"),
             (self.link_window >= self.stream_window, "link_window", "at least stream_window"),
             (self.send_window >= 4096, "send_window", "at least 4096 bytes"),

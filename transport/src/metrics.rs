@@ -52,6 +52,10 @@ pub struct Metrics {
     pub renewals: u64,
     /// Connections ended because their peer's certificate was not accepted any longer.
     pub links_distrusted: u64,
+    /// Streams stopped because their peer did not say in time what they bring.
+    pub streams_stalled: u64,
+    /// Strangers asked to show that they receive at their address, because many were in their handshake.
+    pub handshakes_retried: u64,
     /// Strangers turned away before their handshake, because too many were in it.
     pub handshakes_shed: u64,
 }
@@ -80,6 +84,8 @@ pub(crate) struct Counters {
     pub(crate) packets_sent: AtomicU64,
     pub(crate) renewals: AtomicU64,
     pub(crate) links_distrusted: AtomicU64,
+    pub(crate) streams_stalled: AtomicU64,
+    pub(crate) handshakes_retried: AtomicU64,
     pub(crate) handshakes_shed: AtomicU64,
     refusals: Mutex<BTreeMap<&'static str, u64>>,
 }
@@ -123,6 +129,8 @@ impl Counters {
             packets_sent: read(&self.packets_sent),
             renewals: read(&self.renewals),
             links_distrusted: read(&self.links_distrusted),
+            streams_stalled: read(&self.streams_stalled),
+            handshakes_retried: read(&self.handshakes_retried),
             handshakes_shed: read(&self.handshakes_shed),
         }
     }

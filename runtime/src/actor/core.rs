@@ -41,6 +41,7 @@ pub(crate) struct Counters {
     pub(crate) dead_letters: CounterFamily,
     pub(crate) refused: CounterFamily,
     pub(crate) hostile: CounterFamily,
+    pub(crate) limits: CounterFamily,
     pub(crate) restarts: Counter,
     pub(crate) actors: Gauge,
     /// Messages of peers that wait before actors.
@@ -52,6 +53,9 @@ pub(crate) struct Counters {
 /// Why a frame cannot be read, in the words of its metric, which is there before the first one.
 const FAULTS: [&str; 8] = ["truncated", "kind", "flags", "cause", "datagram", "protocol", "bulk", "body"];
 
+/// What a peer may take no more than its share of, in the words of their metric.
+const LIMITS: [&str; 5] = ["asks", "watches", "answers", "interfaces", "bulk"];
+
 impl Core {
     pub(crate) fn new(settings: Settings) -> Self {
         let metrics = &settings.metrics;
@@ -62,6 +66,8 @@ impl Core {
                 .counters("synod_messages_refused", "Messages of peers that were not delivered, by cause"),
             hostile: metrics
                 .counters("synod_frames_malformed", "Frames of peers that could not be read, by fault"),
+            limits: metrics
+                .counters("synod_peer_limits_reached", "Refusals to peers that had their share, by limit"),
             restarts: metrics.counter("synod_actor_restarts", "Restarts of actors after a panic"),
             actors: metrics.gauge("synod_actors", "Living actors"),
             waiting: metrics.gauge("synod_feed_messages", "Messages of peers that wait before actors"),
@@ -69,6 +75,9 @@ impl Core {
         };
         for fault in FAULTS {
             counters.hostile.get_or_create(&vec![("fault", fault.to_owned())]).inc_by(0);
+        }
+        for limit in LIMITS {
+            counters.limits.get_or_create(&vec![("limit", limit.to_owned())]).inc_by(0);
         }
         for cause in Cause::ALL.map(|(_, _, cause)| cause.to_owned()) {
             counters.refused.get_or_create(&vec![("cause", cause.clone())]).inc_by(0);
@@ -130,6 +139,11 @@ impl Core {
         }
     }
 
+    /// Counts a refusal to a peer that has its share of something.
+    pub(crate) fn limit_reached(&self, limit: &'static str) {
+        self.counters.limits.get_or_create(&vec![("limit", limit.to_owned())]).inc();
+    }
+
     /// Counts a message of a peer that is not delivered.
     pub(crate) fn count_refusal(&self, cause: Cause) {
         self.counters.refused.get_or_create(&vec![("cause", cause.as_str().to_owned())]).inc();
@@ -147,7 +161,20 @@ impl Core {
     }
 
     fn send_later(&self, session: Arc<Session>, lane: Lane, head: Head, body: Bytes) {
+        let (size, limit) = (body.len(), self.settings.limits.peer_answer_bytes_max);
+        if size > 0 && !session.shares.answers.take(size, limit) {
+            self.limit_reached("answers");
+            return match head {
+                // The request was executed, and its answer is not kept for as long as the peer does not read.
+                Head::Reply { correlation, .. } => {
+                    let head = Head::Failure { correlation, error: AskError::unknown(Cause::LinkFull) };
+                    self.send(session, lane, head, Bytes::new());
+                }
+                _ => session.link().close(CloseReason::Violation("it reads no answers".to_owned())),
+            };
+        }
         if !session.wait_for_room() {
+            session.shares.answers.give(size);
             // Without a bound, a peer that asks and never reads would fill this node's memory.
             session.link().close(CloseReason::Violation("it reads no answers".to_owned()));
             return;
@@ -155,6 +182,7 @@ impl Core {
         self.run(0, async move {
             // A link that breaks meanwhile has told the peer what it needs to know.
             let _ = session.send_patiently(lane, &head, body).await;
+            session.shares.answers.give(size);
             session.waited_for_room();
         });
     }
@@ -173,6 +201,7 @@ impl Core {
             // Who dropped his watch does not want to know.
             Watcher::Local(sender) => drop(sender.send(terminated)),
             Watcher::Remote(session, correlation) => {
+                session.shares.watches.give(1);
                 let head = Head::Reply { correlation, stream: false };
                 self.send(session, Lane::Control, head, encode_body(&terminated));
             }

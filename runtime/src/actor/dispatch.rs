@@ -130,6 +130,11 @@ where
                 .inspect_err(|_| core.refuse(session, &head, &body, AskError::unknown(Cause::Panicked)));
         }
     };
+    if session.shares.asks.is_full(core.settings.limits.peer_asks_max) {
+        core.limit_reached("asks");
+        core.refuse(session, &head, &body, AskError::not_executed(Cause::LinkFull));
+        return Ok(());
+    }
     let form = if call.named { Form::Named } else { Form::Compact };
     let answering =
         Answering { session: session.clone(), correlation, lane: Lane::for_target(call.target), form };
@@ -143,11 +148,14 @@ where
         }
         Err(oneshot::error::TryRecvError::Empty) => {
             let core = core.clone();
+            let session = session.clone();
+            session.shares.asks.add(1);
             actix_rt::spawn(async move {
                 match receiver.await {
                     Ok(result) => answering.give(&core, Ok(&result)),
                     Err(_) => answering.give::<M::Result>(&core, Err(AskError::unknown(Cause::Cancelled))),
                 }
+                session.shares.asks.give(1);
             });
         }
     }

@@ -13,10 +13,12 @@ use std::vec;
 
 use bytes::Bytes;
 use synod_protocols::Timestamp;
+use synod_transport::{Peer, Role};
 
 use super::ledger::{Closing, Ledger, Word};
 use super::line::Line;
 use super::message::LocalMessage;
+use super::policy::Callers;
 use crate::cluster::Session;
 use crate::error::Cause;
 use crate::wire::{INITIAL_BYTES, Load};
@@ -41,6 +43,19 @@ pub(crate) struct Offered {
     pub(crate) clients: bool,
     /// The window that its manifest announces, in messages; it only becomes smaller.
     pub(crate) window: Arc<AtomicU32>,
+    /// Who may, if not everybody.
+    pub(crate) callers: Option<Callers>,
+}
+
+impl Offered {
+    /// Whether a peer may call it.
+    pub(crate) fn is_for(&self, peer: &Peer) -> bool {
+        let role = match peer.role {
+            Role::Member => true,
+            Role::Client => self.clients,
+        };
+        role && self.callers.as_ref().is_none_or(|callers| callers.admit(peer))
+    }
 }
 
 /// How much a feed holds.
@@ -109,6 +124,11 @@ struct State {
 impl Feed {
     pub(crate) fn new(actor: u64, interfaces: Vec<Offered>, limits: FeedLimits) -> Self {
         Self { actor, interfaces, limits, state: Mutex::default() }
+    }
+
+    /// Whether a peer may call whatever the actor serves.
+    pub(crate) fn is_open_to(&self, peer: &Peer) -> bool {
+        self.interfaces.iter().all(|offered| offered.is_for(peer))
     }
 
     /// Appends a message of this node; gives it back with the cause when it is refused.

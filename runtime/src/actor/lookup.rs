@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use serde::{Deserialize, Serialize};
-use synod_transport::Role;
+use synod_transport::Peer;
 use tokio::time::sleep;
 
 use super::core::Core;
@@ -34,8 +34,8 @@ pub enum LookupError {
         /// What it serves.
         serves: Vec<String>,
     },
-    /// There is such an actor, and a client may not call it.
-    #[error("{0:?} is not for clients")]
+    /// There is such an actor, and this node or client may not call it.
+    #[error("{0:?} may not be called from here")]
     Denied(String),
     /// Nobody who answered has such an actor, and some did not answer.
     #[error("{silent} of the peers did not answer")]
@@ -145,15 +145,13 @@ async fn ask_peer(core: &Core, session: Arc<Session>, body: Bytes) -> (Option<To
 }
 
 /// Answers a peer's question; `None` when it is none.
-pub(crate) fn answer_lookup(core: &Core, from: Role, body: &[u8]) -> Option<Bytes> {
+pub(crate) fn answer_lookup(core: &Core, from: &Peer, body: &[u8]) -> Option<Bytes> {
     let question: Question = decode(body, NAME_BYTES_MAX).ok()?;
     let told = match core.registry.named(&question.name) {
         None => Told::NotFound,
         Some(feed) => match feed.interfaces.iter().find(|offered| offered.name == question.interface) {
-            _ if from == Role::Client && !feed.interfaces.iter().any(|offered| offered.clients) => {
-                Told::Denied
-            }
-            Some(offered) if from == Role::Client && !offered.clients => Told::Denied,
+            _ if !feed.interfaces.iter().any(|offered| offered.is_for(from)) => Told::Denied,
+            Some(offered) if !offered.is_for(from) => Told::Denied,
             Some(_) => Told::Found(feed.actor),
             None => {
                 Told::WrongInterface(feed.interfaces.iter().map(|offered| offered.name.to_owned()).collect())

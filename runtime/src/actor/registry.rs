@@ -149,10 +149,12 @@ impl Registry {
         let (number, generation) = split(actor);
         let Some(slot) = state.slots.get_mut(number as usize) else { return };
         if let Some(occupant) = slot.occupant.as_mut().filter(|_| slot.generation == generation) {
+            let before = occupant.watchers.len();
             occupant.watchers.retain(|watcher| match watcher {
                 Watcher::Remote(known, id) => !(Arc::ptr_eq(known, session) && *id == correlation),
                 Watcher::Local(_) => true,
             });
+            session.shares.watches.give(before - occupant.watchers.len());
         }
     }
 

@@ -8,6 +8,7 @@ use synod_protocols::Incarnation;
 use synod_transport::{Address, PeerName, Role};
 
 use super::letter::DeadLetterHook;
+use super::policy::Policy;
 use crate::env::Env;
 use crate::telemetry::Metrics;
 
@@ -32,6 +33,8 @@ pub struct Settings {
     pub metrics: Metrics,
     /// Bounds and waits.
     pub limits: Limits,
+    /// Which interfaces not everybody may call.
+    pub policy: Policy,
     /// Who hears of messages that could not be delivered.
     pub dead_letters: DeadLetterHook,
 }
@@ -51,6 +54,14 @@ pub struct Limits {
     pub feed_bytes_max: usize,
     /// How many bytes one link may have on the way in bulk messages that are not complete.
     pub bulk_bytes_max: usize,
+    /// For how long nothing may come of a bulk message before it is given up.
+    pub bulk_patience: Duration,
+    /// How many asks of one peer may wait for answers that actors give later; beyond, they are refused.
+    pub peer_asks_max: usize,
+    /// How many watches one peer may have; beyond, they are refused.
+    pub peer_watches_max: usize,
+    /// How many bytes of answers to one peer may wait for room; beyond, asks fail without their answer.
+    pub peer_answer_bytes_max: usize,
 }
 
 impl Default for Limits {
@@ -63,6 +74,10 @@ impl Default for Limits {
             message_bytes_max: 64 << 20,
             feed_bytes_max: 64 << 20,
             bulk_bytes_max: 256 << 20,
+            bulk_patience: Duration::from_secs(30),
+            peer_asks_max: 65_536,
+            peer_watches_max: 16_384,
+            peer_answer_bytes_max: 256 << 20,
         }
     }
 }

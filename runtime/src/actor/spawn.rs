@@ -173,7 +173,8 @@ impl ActorSystem {
                 self.core.send(session, Lane::Control, Head::Announce, body.clone());
             }
         }
-        Ok(Offered { key: key.id, name: key.name, number, clients: served.clients, window })
+        let callers = self.core.settings.policy.of(key.name);
+        Ok(Offered { key: key.id, name: key.name, number, clients: served.clients, window, callers })
     }
 }
 

@@ -105,13 +105,24 @@ impl Drop for Watching {
 pub(crate) fn enter_watch(core: &Core, session: &Arc<Session>, correlation: u64, body: &[u8]) -> bool {
     let Ok(actor) = decode::<u64>(body, WORD_BYTES_MAX) else { return false };
     let watcher = Watcher::Remote(session.clone(), correlation);
-    let for_clients =
-        || core.registry.find(actor).is_ok_and(|feed| feed.interfaces.iter().any(|i| i.clients));
-    let entered = if session.peer().role == Role::Client && !for_clients() {
-        Err((watcher, Reason::Denied))
-    } else {
-        core.registry.watch(actor, watcher)
+    let peer = session.peer();
+    let hidden = match core.registry.find(actor) {
+        Ok(feed) => !feed.interfaces.iter().any(|offered| offered.is_for(peer)),
+        Err(_) => peer.role == Role::Client,
     };
+    if !session.shares.watches.take(1, core.settings.limits.peer_watches_max) {
+        core.limit_reached("watches");
+        let refused = Terminated { reason: Reason::Denied, incarnation: core.incarnation() };
+        core.send(
+            session.clone(),
+            Lane::Control,
+            Head::Reply { correlation, stream: false },
+            encode_body(&refused),
+        );
+        return true;
+    }
+    // Given back when the watcher is told, or takes the watch back.
+    let entered = if hidden { Err((watcher, Reason::Denied)) } else { core.registry.watch(actor, watcher) };
     if let Err((watcher, reason)) = entered {
         core.tell(watcher, Terminated { reason, incarnation: core.incarnation() });
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use synod_protocols::Timestamp;
-use synod_transport::Role;
+use synod_transport::Peer;
 
 use super::session::Session;
 use crate::actor::{Closing, Core, Fed, Feed, Word};
@@ -45,8 +45,8 @@ impl Sorted {
 }
 
 fn feed_with(core: &Core, session: &Arc<Session>, feed: &Feed, received: Timestamp, mut frames: Vec<Bytes>) {
-    if session.peer().role == Role::Client {
-        let (allowed, denied) = frames.into_iter().partition(|frame| is_for_clients(feed, frame));
+    if !feed.is_open_to(session.peer()) {
+        let (allowed, denied) = frames.into_iter().partition(|frame| is_for(session.peer(), feed, frame));
         frames = allowed;
         refuse_all(core, session, feed.actor, denied, Cause::Denied);
     }
@@ -81,10 +81,10 @@ fn forget(core: &Core, session: &Arc<Session>, actor: u64) {
     }
 }
 
-fn is_for_clients(feed: &Feed, frame: &[u8]) -> bool {
+fn is_for(peer: &Peer, feed: &Feed, frame: &[u8]) -> bool {
     let Ok((Head::Tell(call) | Head::Ask(_, call), _)) = Head::peek(frame) else { return false };
     let (interface, _) = split_number(call.message);
-    feed.interfaces.iter().any(|offered| offered.number == interface && offered.clients)
+    feed.interfaces.iter().any(|offered| offered.number == interface && offered.is_for(peer))
 }
 
 /// Sends messages for one actor back that no feed took, and with them the room in its window.

@@ -16,6 +16,7 @@ mod send_error;
 mod session;
 mod sweeper;
 mod switchboard;
+mod tally;
 mod unpacking;
 
 pub use courier::{Courier, Inbox, Spoken};

@@ -19,6 +19,7 @@ use super::owing::Owing;
 use super::parcels::{Parcel, Parcels, Settled};
 use super::pending::Pending;
 use super::send_error::SendError;
+use super::tally::Shares;
 use crate::address::{ProtocolId, node_id};
 use crate::error::{AskError, Cause};
 use crate::wire::{Agreed, EncodeError, Form, Head, Load, Manifest, MessageShape, Shape, split_number};
@@ -27,6 +28,8 @@ use crate::wire::{Agreed, EncodeError, Form, Head, Load, Manifest, MessageShape,
 const CHUNK: usize = 256 << 10;
 /// How many interfaces one peer may announce.
 const MANIFESTS_MAX: usize = 4096;
+/// How many bytes those of actors may take together.
+const MANIFESTS_BYTES: usize = 4 << 20;
 
 /// How many answers wait for room on one link; a peer that reads as little as this asks too much.
 const WAITING_MAX: usize = 1 << 16;
@@ -45,20 +48,14 @@ pub(crate) struct Session {
     /// This node's actors whose feeds keep account of the peer.
     pub(crate) owing: Owing,
     known: Mutex<Known>,
-    /// Bytes of large messages that are not complete.
-    bulk_bytes: AtomicUsize,
+    /// What the peer makes this node keep.
+    pub(crate) shares: Shares,
     /// Answers that wait for room in their lane.
     waiting: AtomicUsize,
     /// The connection that carries the link, as machines have been told; 0 for none.
     carrier: AtomicU64,
     /// Told when another connection carries it.
     moved: Notify,
-}
-
-/// The bytes of one large message that is not complete.
-pub(crate) struct Held<'a> {
-    session: &'a Session,
-    bytes: usize,
 }
 
 /// An interface that we know, as one peer serves it.
@@ -72,6 +69,8 @@ pub(crate) struct Agreement {
 #[derive(Default)]
 struct Known {
     manifests: BTreeMap<String, Manifest>,
+    /// What they take, about.
+    bytes: usize,
     /// How the peer speaks the protocols of machines.
     protocols: BTreeMap<ProtocolId, Shape>,
     /// By our type of the interface: two types may claim one name in different versions.
@@ -90,7 +89,7 @@ impl Session {
             flows: Flows::default(),
             owing: Owing::default(),
             known: Mutex::default(),
-            bulk_bytes: AtomicUsize::new(0),
+            shares: Shares::default(),
             waiting: AtomicUsize::new(0),
             carrier: AtomicU64::new(0),
             moved: Notify::new(),
@@ -322,11 +321,6 @@ impl Session {
         self.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Begins to count what one large message holds.
-    pub(crate) fn hold(&self) -> Held<'_> {
-        Held { session: self, bytes: 0 }
-    }
-
     /// Keeps what the peer says of an interface; `false` when it has said too much.
     pub(crate) fn learn(&self, manifest: Manifest) -> bool {
         let mut known = self.known();
@@ -338,9 +332,12 @@ impl Session {
             }
             return room;
         }
-        if known.manifests.len() >= MANIFESTS_MAX && !known.manifests.contains_key(&manifest.interface) {
+        let before = known.manifests.get(&manifest.interface).map(Manifest::bytes);
+        let bytes = known.bytes - before.unwrap_or(0) + manifest.bytes();
+        if bytes > MANIFESTS_BYTES || (known.manifests.len() >= MANIFESTS_MAX && before.is_none()) {
             return false;
         }
+        known.bytes = bytes;
         known.agreed.clear();
         known.manifests.insert(manifest.interface.clone(), manifest);
         true
@@ -379,19 +376,5 @@ impl Session {
 
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Held<'_> {
-    /// Holds more bytes; `false` when all large messages of the link together would hold more than `limit`.
-    pub(crate) fn more(&mut self, bytes: usize, limit: usize) -> bool {
-        self.bytes += bytes;
-        self.session.bulk_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes <= limit
-    }
-}
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        self.session.bulk_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }

@@ -218,7 +218,7 @@ fn take(core: &Core, session: &Arc<Session>, mut frame: Bytes, sorted: &mut Sort
             session.pending.answer(correlation, Err(error));
             true
         }
-        Head::Lookup(correlation) => match answer_lookup(core, session.peer().role, &body) {
+        Head::Lookup(correlation) => match answer_lookup(core, session.peer(), &body) {
             Some(answer) => reply(core, session, correlation, answer),
             None => false,
         },
@@ -229,7 +229,7 @@ fn take(core: &Core, session: &Arc<Session>, mut frame: Bytes, sorted: &mut Sort
         Head::Watch(correlation) => enter_watch(core, session, correlation, &body),
         Head::Unwatch(correlation) => leave_watch(core, session, correlation, &body),
         Head::Announce => {
-            decode::<Manifest>(&body, MANIFEST_BYTES_MAX).is_ok_and(|manifest| session.learn(manifest))
+            decode::<Manifest>(&body, MANIFEST_BYTES_MAX).is_ok_and(|manifest| learn(core, session, manifest))
         }
         Head::Protocol(protocol) => match inbox_of(&core.links, session, protocol) {
             Some((inbox, carrier)) => {
@@ -247,6 +247,15 @@ fn take(core: &Core, session: &Arc<Session>, mut frame: Bytes, sorted: &mut Sort
 fn reply(core: &Core, session: &Arc<Session>, correlation: u64, body: Bytes) -> bool {
     core.send(session.clone(), Lane::Control, Head::Reply { correlation, stream: false }, body);
     true
+}
+
+/// Keeps what a peer says of an interface; `false` when it has said too much.
+fn learn(core: &Core, session: &Session, manifest: Manifest) -> bool {
+    let learned = session.learn(manifest);
+    if !learned {
+        core.limit_reached("interfaces");
+    }
+    learned
 }
 
 /// A link is gone: what waited on it fails, and nobody watches over it any longer.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use synod_transport::{BulkReceiver, Lane};
+use tokio::time::timeout;
 
 use super::arrivals::{Opened, Taken};
 use super::delivery::{Sorted, refuse_all};
@@ -76,8 +77,14 @@ pub(super) async fn collect(
     }
     let limits = core.settings.limits;
     let mut whole = BytesMut::from(&inner[..]);
-    let mut held = session.hold();
-    while let Ok(chunk) = stream.read().await {
+    let mut held = session.shares.bulk.hold();
+    loop {
+        let Ok(read) = timeout(limits.bulk_patience, stream.read()).await else {
+            core.limit_reached("bulk");
+            return refuse(&core, &session, number, &head, Cause::Timeout);
+        };
+        // A stream that broke comes again over the next connection.
+        let Ok(chunk) = read else { return };
         let Some(chunk) = chunk else { return complete(&core, &session, number, &head, whole.freeze()) };
         if whole.len() + chunk.len() > limits.message_bytes_max + inner.len() {
             return refuse(&core, &session, number, &head, Cause::TooLarge);
@@ -87,7 +94,6 @@ pub(super) async fn collect(
         }
         whole.extend_from_slice(&chunk);
     }
-    // A stream that broke comes again over the next connection.
 }
 
 fn complete(core: &Core, session: &Arc<Session>, number: u64, head: &Head, whole: Bytes) {

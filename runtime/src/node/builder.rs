@@ -11,7 +11,7 @@ use std::sync::Arc;
 use synod_protocols::Incarnation;
 use synod_transport::{Address, Identity, PeerName, Role};
 
-use crate::actor::{ActorSystem, DeadLetterHook, Limits, Settings};
+use crate::actor::{ActorSystem, Callers, DeadLetterHook, Limits, Policy, Settings};
 use crate::env::Env;
 use crate::node::config::{KV, NodeConfig, RaftConfig};
 use crate::node::drivers::Drivers;
@@ -41,6 +41,7 @@ pub struct NodeBuilder {
     log: LogOptions,
     damaged: DamagedLog,
     limits: Limits,
+    policy: Policy,
     dead_letters: DeadLetterHook,
 }
 
@@ -62,6 +63,7 @@ impl NodeBuilder {
             log: LogOptions::default(),
             damaged: DamagedLog::Repair,
             limits: Limits::default(),
+            policy: Policy::default(),
             dead_letters: DeadLetterHook::default(),
         }
     }
@@ -152,6 +154,13 @@ impl NodeBuilder {
         self
     }
 
+    /// Lets these and no other peers call the interface of this name on this node's actors; without this, all members may, and the clients
+    /// that the actor admits.
+    pub fn callers(mut self, interface: impl Into<String>, callers: Callers) -> Self {
+        self.policy.set(interface, callers);
+        self
+    }
+
     /// How the log is laid out.
     pub fn log(mut self, log: LogOptions) -> Self {
         self.log = log;
@@ -201,6 +210,7 @@ impl NodeBuilder {
             peers: self.peers,
             metrics,
             limits: self.limits,
+            policy: self.policy,
             dead_letters: self.dead_letters,
         };
         let directory = self.directory.unwrap_or_default();

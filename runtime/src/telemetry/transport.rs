@@ -55,6 +55,12 @@ impl Collector for TransportMeters {
                 "Connections ended because a certificate is accepted no longer",
                 counted.links_distrusted,
             ),
+            ("synod_link_streams_stalled", "Streams that did not begin in time", counted.streams_stalled),
+            (
+                "synod_link_handshakes_retried",
+                "Strangers asked to show their address",
+                counted.handshakes_retried,
+            ),
             ("synod_link_handshakes_shed", "Strangers turned away unheard", counted.handshakes_shed),
         ];
         for (name, help, value) in counters {

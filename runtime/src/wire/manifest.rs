@@ -70,6 +70,12 @@ pub struct Agreed {
 }
 
 impl Manifest {
+    /// What it takes to keep, about, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let messages = self.messages.iter().map(|message| size_of::<Described>() + message.id.len());
+        size_of::<Self>() + self.interface.len() + messages.sum::<usize>()
+    }
+
     /// Of an interface that this node serves under `number`, where so many messages may be on the way to one actor at first.
     #[must_use]
     pub fn of(interface: &str, number: u16, messages: &[MessageShape], window: u32) -> Self {

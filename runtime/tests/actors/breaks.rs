@@ -72,14 +72,14 @@ struct Faults {
 }
 
 #[derive(Clone, Default)]
-struct Weather(Arc<Mutex<Faults>>);
+pub(crate) struct Weather(Arc<Mutex<Faults>>);
 
 impl Weather {
     fn set(&self, faults: Faults) {
         *self.0.lock().expect("no panic") = faults;
     }
 
-    fn cut(&self, cut: bool) {
+    pub(crate) fn cut(&self, cut: bool) {
         self.set(Faults { cut, large: false });
     }
 }
@@ -92,6 +92,12 @@ impl Conditions for Weather {
         }
         Verdict::Deliver(Duration::from_millis(1))
     }
+}
+
+/// A network that can be cut, for others.
+pub(crate) fn held_network() -> (Weather, Network) {
+    let weather = Weather::default();
+    (weather.clone(), Network::new(weather))
 }
 
 /// Two nodes under this weather, the second with a scribe; the scribe's references there and here.

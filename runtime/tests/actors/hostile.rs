@@ -17,7 +17,7 @@ use crate::world::{World, address, name, run};
 
 /// A peer that speaks frames and nothing above them.
 #[derive(Default)]
-struct Raw {
+pub(crate) struct Raw {
     link: Mutex<Option<Arc<dyn Link>>>,
     heard: Mutex<Vec<Bytes>>,
 }
@@ -55,7 +55,7 @@ impl Receiver for Raw {
 }
 
 impl Raw {
-    async fn connect(world: &World, to: &str) -> (Arc<Self>, Arc<MemoryTransport>) {
+    pub(crate) async fn connect(world: &World, to: &str) -> (Arc<Self>, Arc<MemoryTransport>) {
         let raw = Arc::new(Self::default());
         let peer = Peer { name: name("mad"), role: Role::Member, incarnation: 1 };
         let config = Config::lan("127.0.0.1:0".parse().unwrap());
@@ -71,15 +71,15 @@ impl Raw {
         (raw, transport)
     }
 
-    fn link(&self) -> Arc<dyn Link> {
+    pub(crate) fn link(&self) -> Arc<dyn Link> {
         self.link.lock().unwrap().clone().expect("connected")
     }
 
-    fn send(&self, bytes: &[u8]) {
+    pub(crate) fn send(&self, bytes: &[u8]) {
         self.link().send(Lane::Control, &mut |out| out.extend_from_slice(bytes)).unwrap();
     }
 
-    fn send_head(&self, head: &Head, body: &[u8]) {
+    pub(crate) fn send_head(&self, head: &Head, body: &[u8]) {
         let mut frame = bytes::BytesMut::new();
         head.write(&mut frame);
         frame.extend_from_slice(body);
@@ -87,14 +87,14 @@ impl Raw {
     }
 
     /// The failures and returned tells that came back, by their headers.
-    fn answers(&self) -> Vec<Head> {
+    pub(crate) fn answers(&self) -> Vec<Head> {
         let heard = self.heard.lock().unwrap().clone();
         let heads = heard.into_iter().map(|mut frame| Head::read(&mut frame).unwrap());
         heads.filter(|head| !matches!(head, Head::Announce | Head::Credit { .. })).collect()
     }
 }
 
-fn counted(system: &ActorSystem, metric: &str) -> u64 {
+pub(crate) fn counted(system: &ActorSystem, metric: &str) -> u64 {
     let text = system.metrics().render();
     let lines = text.lines().filter(|line| line.starts_with(metric));
     lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()

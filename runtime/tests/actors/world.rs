@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use synod::actor::{ActorSystem, DeadLetter, DeadLetterHook, Limits, Settings};
+use synod::actor::{ActorSystem, DeadLetter, DeadLetterHook, Limits, Policy, Settings};
 use synod::env::{Clock, Env, Network, NetworkError, Open, Spawner};
 use synod::protocols::{Incarnation, Timestamp};
 use synod::storage::Worker;
@@ -61,6 +61,7 @@ impl World {
             peers: peers.iter().map(|peer| address(peer)).collect(),
             metrics: Metrics::default(),
             limits: Limits::default(),
+            policy: Policy::default(),
             dead_letters: DeadLetterHook(Arc::new(hook)),
         }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use quinn::{Connection, RecvStream, SendStream};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::agreement::{Agreed, agree};
 use super::bulk::{BULK, BeginError, begin};
@@ -146,8 +147,11 @@ impl Work {
     async fn incoming(self, mut stream: RecvStream) {
         let Self { hub, link, session, .. } = &self;
         let mut kind = [0];
-        if stream.read_exact(&mut kind).await.is_err() {
-            return;
+        // A stream that is given up here is stopped by being dropped.
+        match timeout(hub.config.stream_patience, stream.read_exact(&mut kind)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return,
+            Err(_) => return add(&hub.counters.streams_stalled, 1),
         }
         match (kind[0], Lane::from_number(kind[0])) {
             (number, Some(found)) if link.first_of(number) => self.lane(found, stream).await,
@@ -184,7 +188,10 @@ impl Work {
     async fn bulk(&self, stream: RecvStream) {
         let Self { hub, link, session, .. } = self;
         let header_max = hub.config.bulk_header_bytes_max;
-        match begin(stream, header_max).await {
+        let Ok(begun) = timeout(hub.config.stream_patience, begin(stream, header_max)).await else {
+            return add(&hub.counters.streams_stalled, 1);
+        };
+        match begun {
             Ok((header, receiver)) if !link.is_over() && link.closed_by_us().is_none() => {
                 add(&hub.counters.bulk_in, 1);
                 hub.receiver.bulk(&session.handle(), header, receiver);

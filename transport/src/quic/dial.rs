@@ -129,9 +129,11 @@ fn accept(hub: &Arc<Hub>, incoming: Incoming) {
     if loaded && !incoming.remote_address_validated() && incoming.may_retry() {
         // It has to show that it receives at its address before it costs anything (RFC 9000 §8.1.2). The error gives the
         // stranger back, which `may_retry` has ruled out; dropping it refuses it.
-        if incoming.retry().is_err() {
-            add(&hub.counters.handshakes_shed, 1);
-        }
+        let counter = match incoming.retry() {
+            Ok(()) => &hub.counters.handshakes_retried,
+            Err(_) => &hub.counters.handshakes_shed,
+        };
+        add(counter, 1);
         return;
     }
     let Ok(permit) = hub.handshakes.clone().try_acquire_owned() else {

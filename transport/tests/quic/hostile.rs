@@ -272,3 +272,36 @@ fn floods_of_half_handshakes_leave_room_for_members() {
         a.recorder.link(0).await;
     });
 }
+
+#[test]
+fn streams_that_never_say_what_they_bring_are_stopped_and_hold_nobody_up() {
+    run(async {
+        let authority = authority();
+        let mut impatient = config();
+        impatient.stream_patience = Duration::from_millis(300);
+        let identity = Identity::from_credential(&credential(&authority, "a")).expect("an identity");
+        let a = start_with(impatient, identity);
+        let endpoint = stranger(Some(&credential(&authority, "b")));
+        let (connection, mut control) = link(&endpoint, &a).await;
+        // As many as it may have: kinds without headers, headers that are not whole.
+        let mut held = Vec::new();
+        for size in 0..39 {
+            let mut stream = connection.open_uni().await.expect("a stream");
+            stream.write_all(&[0x10, 200, 0, 0, 0][..1 + size % 5]).await.expect("written");
+            held.push(stream);
+        }
+        control.write_all(&[2, 0, 0, 0, b'o', b'k']).await.expect("written");
+        assert_eq!(a.recorder.frames(Lane::Control, 1).await[0], b"ok"[..]);
+        for mut stream in held {
+            // Now and then a byte: it is the whole that has to come in time.
+            let _ = stream.write_all(&[1]).await;
+            assert!(matches!(stream.stopped().await, Ok(Some(_))));
+            stream.reset(quinn::VarInt::from_u32(0)).expect("open");
+        }
+        assert_eq!((a.metrics)().streams_stalled, 39);
+        let mut sound = connection.open_uni().await.expect("there is room again");
+        sound.write_all(&[0x10, 1, 0, 0, 0, 7]).await.expect("written");
+        a.recorder.stream().await;
+        assert_eq!((a.metrics)().violations, 0);
+    });
+}

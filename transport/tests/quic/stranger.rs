@@ -57,6 +57,13 @@ pub(crate) fn member(authority: &Authority, node: &str) -> Node {
 
 /// An endpoint that dials with this certificate, or with none.
 pub(crate) fn stranger(credential: Option<&Credential>) -> Endpoint {
+    let mut endpoint = Endpoint::client(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a socket");
+    endpoint.set_default_client_config(settings(credential));
+    endpoint
+}
+
+/// How it dials.
+pub(crate) fn settings(credential: Option<&Credential>) -> ClientConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = rustls::ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
@@ -76,9 +83,7 @@ pub(crate) fn stranger(credential: Option<&Credential>) -> Endpoint {
     tls.alpn_protocols = vec![b"synod/1".to_vec()];
     tls.enable_early_data = true;
     let crypto = QuicClientConfig::try_from(tls).expect("usable");
-    let mut endpoint = Endpoint::client(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a socket");
-    endpoint.set_default_client_config(ClientConfig::new(Arc::new(crypto)));
-    endpoint
+    ClientConfig::new(Arc::new(crypto))
 }
 
 /// The bytes of a hello, as a member whose name comes after the other's would say it.
