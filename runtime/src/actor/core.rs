@@ -43,6 +43,8 @@ pub(crate) struct Counters {
     pub(crate) hostile: CounterFamily,
     pub(crate) limits: CounterFamily,
     pub(crate) restarts: Counter,
+    /// Requests that were not begun because their callers had given up.
+    pub(crate) cancelled: Counter,
     pub(crate) actors: Gauge,
     /// Messages of peers that wait before actors.
     pub(crate) waiting: Gauge,
@@ -69,6 +71,8 @@ impl Core {
             limits: metrics
                 .counters("synod_peer_limits_reached", "Refusals to peers that had their share, by limit"),
             restarts: metrics.counter("synod_actor_restarts", "Restarts of actors after a panic"),
+            cancelled: metrics
+                .counter("synod_asks_cancelled", "Requests not begun because their callers had given up"),
             actors: metrics.gauge("synod_actors", "Living actors"),
             waiting: metrics.gauge("synod_feed_messages", "Messages of peers that wait before actors"),
             accounts: metrics.gauge("synod_feed_accounts", "Links of which feeds of actors keep account"),

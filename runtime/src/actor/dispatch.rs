@@ -91,6 +91,7 @@ where
     };
     if answer.sender.is_closed() {
         // The asker has given up; as in actix, what was not begun is not done.
+        around.core.counters.cancelled.inc();
         return Ok(());
     }
     // The sender stays outside, so that the asker finds the fault when it goes.

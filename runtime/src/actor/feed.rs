@@ -220,6 +220,11 @@ impl Feed {
         self.lock().spend(spent, self.limits)
     }
 
+    /// Whether something of a link waits.
+    pub(crate) fn holds(&self, session: &Arc<Session>) -> bool {
+        self.lock().ledger.holds(session)
+    }
+
     /// Keeps account of a link no longer, if nothing of it waits.
     pub(crate) fn forget(&self, session: &Arc<Session>) -> Closing {
         self.lock().ledger.close(session)

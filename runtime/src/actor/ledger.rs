@@ -95,6 +95,11 @@ impl Ledger {
         Some(Word { session: account.session.clone(), spent, grant })
     }
 
+    /// Whether something waits.
+    pub(crate) fn holds(&self, session: &Arc<Session>) -> bool {
+        self.position(session).is_some_and(|position| self.accounts[position].waiting != Load::default())
+    }
+
     /// Closes an account in which nothing waits.
     pub(crate) fn close(&mut self, session: &Arc<Session>) -> Closing {
         let Some(position) = self.position(session) else { return Closing::Nothing };

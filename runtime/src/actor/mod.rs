@@ -5,6 +5,7 @@
 //! reference when the handler panics. Nothing vanishes: what is not delivered comes back as an [`crate::error::AskError`] or a
 //! [`DeadLetter`].
 
+mod asking;
 mod catalogue;
 mod core;
 mod dispatch;

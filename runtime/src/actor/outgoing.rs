@@ -10,6 +10,7 @@ use synod_protocols::Timestamp;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::asking::Asking;
 use super::catalogue::Key;
 use super::core::Core;
 use super::feed::{Feed, LocalItem};
@@ -250,11 +251,12 @@ impl<M: RemoteMessage> Passage<'_, M> {
         let left = deadline.since(self.core.now());
         let deadline_ms = Some(u32::try_from(left.as_millis()).unwrap_or(u32::MAX));
         let head = Head::Ask(correlation, Call { deadline_ms, ..self.call() });
-        if let Err(error) = self.send(&head, left).await {
-            self.session.pending.withdraw(correlation);
-            return Err(error);
-        }
-        let body = answer.await.unwrap_or(Err(AskError::unknown(Cause::LinkLost)))?;
+        let mut asking = Asking::new(self.session, correlation, self.to.target.actor);
+        self.send(&head, left).await?;
+        asking.is_sent();
+        let answered = answer.await;
+        asking.is_over();
+        let body = answered.unwrap_or(Err(AskError::unknown(Cause::LinkLost)))?;
         let limit = self.core.settings.limits.message_bytes_max;
         let mut decoder = Decoder::new(self.core.clone());
         decoder.decode(&body, limit).map_err(|_| AskError::unknown(Cause::Decode))

@@ -143,6 +143,12 @@ impl<A: Actor<Context = Context<A>>> Turn<'_, A> {
         let (Head::Tell(call) | Head::Ask(_, call)) = &head else {
             unreachable!("the switchboard feeds tells and asks only")
         };
+        if let Head::Ask(correlation, _) = &head
+            && session.cancelled.take(*correlation)
+        {
+            self.source.core.counters.cancelled.inc();
+            return Ok(());
+        }
         if is_late(call, received, self.now) {
             let error = AskError::not_executed(Cause::Timeout);
             self.source.core.refuse(session, &head, &frame, error);

@@ -4,6 +4,7 @@
 //! peer has a [`synod_protocols::NodeId`] and a frame has an addressee.
 
 mod arrivals;
+mod cancelled;
 mod courier;
 mod delivery;
 mod flow;

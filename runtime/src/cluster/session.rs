@@ -14,6 +14,7 @@ use synod_transport::{Lane, Link, LinkError, Peer};
 use tokio::sync::Notify;
 
 use super::arrivals::Arrivals;
+use super::cancelled::Cancelled;
 use super::flow::{Flow, Flows};
 use super::owing::Owing;
 use super::parcels::{Parcel, Parcels, Settled};
@@ -47,6 +48,7 @@ pub(crate) struct Session {
     pub(crate) flows: Flows,
     /// This node's actors whose feeds keep account of the peer.
     pub(crate) owing: Owing,
+    pub(crate) cancelled: Cancelled,
     known: Mutex<Known>,
     /// What the peer makes this node keep.
     pub(crate) shares: Shares,
@@ -88,6 +90,7 @@ impl Session {
             arrivals: Arrivals::default(),
             flows: Flows::default(),
             owing: Owing::default(),
+            cancelled: Cancelled::default(),
             known: Mutex::default(),
             shares: Shares::default(),
             waiting: AtomicUsize::new(0),

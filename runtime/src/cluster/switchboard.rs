@@ -213,6 +213,14 @@ fn take(core: &Core, session: &Arc<Session>, mut frame: Bytes, sorted: &mut Sort
             session.parcels.settle(number, refused.map_or(Ok(()), Err));
             true
         }
+        Head::Cancel { correlation, target } => {
+            // The request itself may have come with the same read.
+            std::mem::take(sorted).deliver(core, session);
+            if core.registry.find(target).is_ok_and(|feed| feed.holds(session)) {
+                session.cancelled.enter(correlation);
+            }
+            true
+        }
         Head::Credit { target, spent, grant } => session.flows.hear(target, spent, grant),
         Head::Failure { correlation, error } => {
             session.pending.answer(correlation, Err(error));

@@ -13,7 +13,7 @@ use synod_transport::{Address, Identity, PeerName, Role};
 
 use crate::actor::{ActorSystem, Callers, DeadLetterHook, Limits, Policy, Settings};
 use crate::env::Env;
-use crate::node::config::{KV, NodeConfig, RaftConfig};
+use crate::node::config::{KV, LinkConfig, NodeConfig, RaftConfig};
 use crate::node::drivers::Drivers;
 use crate::node::error::StartError;
 use crate::node::handle::Node;
@@ -36,6 +36,7 @@ pub struct NodeBuilder {
     env: Option<Env>,
     places: Option<NonZeroUsize>,
     links: LinkThread,
+    sessions: LinkConfig,
     raft: RaftConfig,
     open: BTreeSet<String>,
     log: LogOptions,
@@ -58,6 +59,7 @@ impl NodeBuilder {
             env: None,
             places: None,
             links: LinkThread::Own,
+            sessions: LinkConfig::default(),
             raft: RaftConfig::default(),
             open: BTreeSet::new(),
             log: LogOptions::default(),
@@ -79,7 +81,8 @@ impl NodeBuilder {
             .tls(config.tls.read()?)
             .directory(&config.directory)
             .damaged_log(config.damaged_log)
-            .raft(config.raft);
+            .raft(config.raft)
+            .link_sessions(config.link);
         if config.kv.clients {
             builder = builder.open_to_clients(KV);
         }
@@ -121,6 +124,12 @@ impl NodeBuilder {
     /// Where the node keeps its log and snapshots. Without one it can host actors and no replicated service.
     pub fn directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.directory = Some(directory.into());
+        self
+    }
+
+    /// How links outlive their connections.
+    pub fn link_sessions(mut self, sessions: LinkConfig) -> Self {
+        self.sessions = sessions;
         self
     }
 
@@ -230,7 +239,7 @@ impl NodeBuilder {
             clock: Arc::new(SystemClock::default()),
             spawner: Arc::new(Arbiters::start(self.places, self.links).map_err(StartError::Threads)?),
             seed: entropy().map_err(StartError::Threads)?,
-            network: Arc::new(QuicNetwork::new(identity, self.links)),
+            network: Arc::new(QuicNetwork::new(identity, self.links, self.sessions)),
             disk: disk.map(|disk| Arc::new(disk) as _),
         })
     }

@@ -35,8 +35,21 @@ pub struct NodeConfig {
     pub founders: Founders,
     /// Timing and sizes of consensus.
     pub raft: RaftConfig,
+    /// How links outlive their connections.
+    pub link: LinkConfig,
     /// Who may use the replicated key-value map.
     pub kv: KvConfig,
+}
+
+/// How links outlive their connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkConfig {
+    /// For how long a peer whose connection broke is awaited; after that, what it has not acknowledged comes back to its senders. Longer
+    /// outlasts longer cuts, and lets senders and watchers wait longer for the word that a node is gone.
+    pub reconnect_window: Duration,
+    /// How many bytes of each lane are kept until the peer has said that it received them; beyond, the lane waits. Bandwidth times round
+    /// trip, and what is sent during a break; 512 KiB or more.
+    pub replay_bytes_max: usize,
 }
 
 /// The name of the replicated key-value map that a node of the command line serves.
@@ -190,6 +203,13 @@ impl Default for RaftConfig {
             clock_drift_ppm: 10_000,
             priority: 0,
         }
+    }
+}
+
+impl Default for LinkConfig {
+    /// Values for nodes in one data centre.
+    fn default() -> Self {
+        Self { reconnect_window: Duration::from_secs(3), replay_bytes_max: 8 << 20 }
     }
 }
 

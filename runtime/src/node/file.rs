@@ -12,7 +12,7 @@ use serde::Deserialize;
 use synod_transport::PeerName;
 
 use crate::node::config::{
-    BackupAccess, ConfigError, HttpConfig, KvConfig, NodeConfig, Override, RaftConfig, TlsConfig,
+    BackupAccess, ConfigError, HttpConfig, KvConfig, LinkConfig, NodeConfig, Override, RaftConfig, TlsConfig,
 };
 use crate::node::founders::Founders;
 use crate::node::overrides::{from_environment, set};
@@ -77,7 +77,34 @@ struct FileConfig {
     #[serde(default)]
     raft: Raft,
     #[serde(default)]
+    link: LinkTable,
+    #[serde(default)]
     kv: Kv,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct LinkTable {
+    reconnect_window_ms: u64,
+    replay_bytes_max: usize,
+}
+
+impl Default for LinkTable {
+    fn default() -> Self {
+        let LinkConfig { reconnect_window, replay_bytes_max } = LinkConfig::default();
+        let reconnect_window_ms = u64::try_from(reconnect_window.as_millis()).unwrap_or(u64::MAX);
+        Self { reconnect_window_ms, replay_bytes_max }
+    }
+}
+
+impl LinkTable {
+    fn check(&self, complaint: &Complaint<'_>) -> Result<LinkConfig, ConfigError> {
+        if self.replay_bytes_max < 512 << 10 {
+            return Err(complaint.about("link.replay_bytes_max", "has to be at least 524288"));
+        }
+        let reconnect_window = Duration::from_millis(self.reconnect_window_ms);
+        Ok(LinkConfig { reconnect_window, replay_bytes_max: self.replay_bytes_max })
+    }
 }
 
 #[derive(Deserialize, Default)]
@@ -223,6 +250,7 @@ impl FileConfig {
                 .map_err(|(list, reason)| complaint.about(&format!("members.{list}"), reason))?,
             peers,
             raft: self.raft.check(&complaint)?,
+            link: self.link.check(&complaint)?,
             kv: KvConfig { clients: self.kv.clients },
             tls: TlsConfig {
                 authority: base.join(self.tls.authority),
@@ -388,6 +416,16 @@ mod tests {
         let preferred = parse(TEXT, &[change("raft.priority", "7")]).expect("good").raft;
         assert_eq!((raft.priority, preferred.priority), (0, 7));
         assert_eq!((raft.snapshot_rate, raft.keep_entries, raft.snapshot_bytes), (1_000_000, 7, 256 << 20));
+    }
+
+    #[test]
+    fn how_links_outlive_connections_may_be_said() {
+        assert_eq!(parse(TEXT, &[]).expect("good").link, LinkConfig::default());
+        let set = [change("link.reconnect_window_ms", "10000"), change("link.replay_bytes_max", "67108864")];
+        let link = parse(TEXT, &set).expect("good").link;
+        assert_eq!((link.reconnect_window, link.replay_bytes_max), (Duration::from_secs(10), 64 << 20));
+        let error = parse(TEXT, &[change("link.replay_bytes_max", "1000")]).expect_err("too little");
+        assert!(error.starts_with("--set: link.replay_bytes_max"), "{error}");
     }
 
     #[test]

@@ -23,7 +23,8 @@ mod start;
 
 pub use builder::NodeBuilder;
 pub use config::{
-    BackupAccess, ConfigError, HttpConfig, KV, KvConfig, NodeConfig, Override, RaftConfig, TlsConfig,
+    BackupAccess, ConfigError, HttpConfig, KV, KvConfig, LinkConfig, NodeConfig, Override, RaftConfig,
+    TlsConfig,
 };
 pub use error::{NodeFailure, ServiceError, StartError};
 pub use founders::Founders;

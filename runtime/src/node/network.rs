@@ -8,18 +8,20 @@ use synod_transport::quic::QuicTransport;
 use synod_transport::{Config, Identity, StartError, Transport};
 
 use crate::env::{Network, NetworkError, Open};
+use crate::node::config::LinkConfig;
 use crate::node::link_thread::LinkThread;
 
 /// Opens QUIC endpoints that show one identity.
 pub(crate) struct QuicNetwork {
     identity: Identity,
     links: LinkThread,
+    sessions: LinkConfig,
 }
 
 impl QuicNetwork {
     /// A network on which this identity is shown.
-    pub(crate) fn new(identity: Identity, links: LinkThread) -> Self {
-        Self { identity, links }
+    pub(crate) fn new(identity: Identity, links: LinkThread, sessions: LinkConfig) -> Self {
+        Self { identity, links, sessions }
     }
 }
 
@@ -33,7 +35,8 @@ impl Network for QuicNetwork {
                 shown.1, shown.0, shown.2
             )));
         }
-        let config = Config::lan(bind);
+        let LinkConfig { reconnect_window, replay_bytes_max } = self.sessions;
+        let config = Config { reconnect_window, replay_bytes_max, ..Config::lan(bind) };
         let started = match self.links {
             LinkThread::Own => {
                 QuicTransport::start(config, self.identity.clone(), incarnation.0, seed, receiver)

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use crate::node::config::{ConfigError, Override};
 
 /// Every key there is, but for those that name peers.
-const KEYS: [&str; 31] = [
+const KEYS: [&str; 33] = [
     "cluster",
     "node",
     "directory",
@@ -37,6 +37,8 @@ const KEYS: [&str; 31] = [
     "raft.lease_reads",
     "raft.clock_drift_ppm",
     "raft.priority",
+    "link.reconnect_window_ms",
+    "link.replay_bytes_max",
     "kv.clients",
     "peers",
 ];

@@ -65,6 +65,13 @@ pub enum Head {
         /// Why it is not taken.
         refused: Option<AskError>,
     },
+    /// The caller of a request gives it up: the receiver need not begin with it, and owes no answer if it does not.
+    Cancel {
+        /// Of the request.
+        correlation: u64,
+        /// Whom it was for.
+        target: u64,
+    },
     /// What an actor's feed has let go of the messages of this link, which makes room for as much; sent once half of the window is.
     Credit {
         /// The actor.
@@ -189,6 +196,10 @@ impl Head {
                     out.put_slice(&[error.cause.code(), outcome_code(error.outcome)]);
                 }
             }
+            Self::Cancel { correlation, target } => {
+                numbered(15, 0, *correlation, out);
+                out.put_u64_le(*target);
+            }
             Self::Credit { target, spent, grant } => {
                 numbered(14, grant.flags(), *target, out);
                 load(*spent, out);
@@ -256,6 +267,7 @@ impl Head {
             14 => {
                 Self::Credit { target: rest.long()?, spent: rest.load()?, grant: Grant::read(flags, rest)? }
             }
+            15 => Self::Cancel { correlation: rest.long()?, target: rest.long()? },
             kind => return Err(EnvelopeError::Kind(kind)),
         })
     }
@@ -413,6 +425,7 @@ mod tests {
             Head::Parcel { number: 6, size: 1 << 40 },
             Head::Settled { number: 6, refused: None },
             Head::Settled { number: 6, refused: Some(error) },
+            Head::Cancel { correlation: 5, target: 9 },
             Head::Credit { target: 9, spent: Load::of(300), grant: Grant::Same },
             Head::Credit { target: 9, spent: Load::of(3), grant: Grant::Window(Load::window(8, 1 << 20)) },
             Head::Credit { target: 9, spent: Load::default(), grant: Grant::Initial },

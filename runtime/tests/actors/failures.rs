@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use synod::prelude::*;
 use synod::protocols::Incarnation;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::subjects::*;
 use crate::world::{World, linked, name, run};
@@ -195,5 +195,31 @@ fn nobody_waits_for_a_handler_that_forgets_its_asker() {
         let (slow, halted) = tokio::join!(slow, clerk.ask(Halt).into_future());
         assert_eq!((slow, halted), (Err(unknown(Cause::Cancelled)), Ok(())));
         assert!(began.elapsed() <= AT_ONCE);
+    });
+}
+
+#[test]
+fn a_request_that_was_given_up_is_not_begun() {
+    run(async {
+        let world = World::new();
+        let (a, b) = world.pair().await;
+        b.spawn("clerk", Clerk::default).await.unwrap();
+        let clerk: ActorRef<Desk> = a.lookup("clerk").await.unwrap();
+        let here: ActorRef<Desk> = b.lookup("clerk").await.unwrap();
+        let patience = Duration::from_millis(10);
+        for (number, clerk) in [&clerk, &here].into_iter().enumerate() {
+            // One that has begun goes on.
+            assert!(timeout(patience, clerk.ask(Later { millis: 50 })).await.is_err());
+            clerk.ask(Block { millis: 100 }).await.unwrap();
+            assert!(timeout(patience, clerk.ask(Add(2))).await.is_err());
+            assert_eq!(
+                clerk.ask(Add(4)).await,
+                Ok(Ok(4 * (number as u64 + 1))),
+                "the one given up had no effect"
+            );
+            let text = b.metrics().render();
+            let line = format!("synod_asks_cancelled_total {}", number + 1);
+            assert!(text.lines().any(|found| found == line), "{text}");
+        }
     });
 }
