@@ -8,6 +8,8 @@ mod courier;
 mod credit;
 #[path = "actors/failures.rs"]
 mod failures;
+#[path = "actors/families.rs"]
+mod families;
 #[path = "actors/hostile.rs"]
 mod hostile;
 #[path = "actors/limits.rs"]
@@ -22,6 +24,8 @@ mod policy;
 mod quic;
 #[path = "actors/remote.rs"]
 mod remote;
+#[path = "actors/restarting.rs"]
+mod restarting;
 #[path = "actors/subjects.rs"]
 mod subjects;
 #[path = "actors/supervision.rs"]

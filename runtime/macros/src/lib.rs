@@ -19,7 +19,8 @@ pub fn derive_wire(input: TokenStream) -> TokenStream {
     wire::derive(&parse_macro_input!(input as DeriveInput)).into()
 }
 
-/// Makes an actor callable from other nodes: `#[remote(Kv, Admin, mailbox = 1024, restart(5, "10s"), clients(Kv))]`.
+/// Makes an actor callable from other nodes: `#[remote(Kv, Admin, mailbox = 1024, restart(5, "10s"), clients(Kv))]`; instead of `restart`,
+/// `restarts = …` takes any policy (`synod::actor::Restarts`).
 ///
 /// `clients` without a list lets clients call all of its interfaces. The derive also implements actix's `Supervised`, by which a
 /// panicked actor is replaced by what its factory makes.

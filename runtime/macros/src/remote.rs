@@ -4,13 +4,15 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::meta::ParseNestedMeta;
 use syn::punctuated::Punctuated;
-use syn::{DeriveInput, Error, LitInt, LitStr, Path, Token, parenthesized};
+use syn::{DeriveInput, Error, Expr, LitInt, LitStr, Path, Token, parenthesized};
 
 #[derive(Default)]
 struct Options {
     interfaces: Vec<Path>,
     mailbox: Option<LitInt>,
     restart: Option<(LitInt, LitStr)>,
+    /// The whole policy, as an expression.
+    restarts: Option<Expr>,
     /// Which interfaces clients may call.
     clients: Clients,
 }
@@ -77,6 +79,8 @@ impl Options {
             let most = inside.parse()?;
             inside.parse::<Token![,]>()?;
             self.restart = Some((most, inside.parse()?));
+        } else if meta.path.is_ident("restarts") {
+            self.restarts = Some(meta.value()?.parse()?);
         } else if meta.path.is_ident("clients") {
             self.clients = if meta.input.peek(syn::token::Paren) {
                 let inside;
@@ -117,17 +121,19 @@ impl Options {
     }
 
     fn restarts(&self) -> syn::Result<Option<TokenStream>> {
-        let Some((most, within)) = &self.restart else { return Ok(None) };
+        let constant = |value| quote!(const RESTARTS: ::synod::actor::Restarts = #value;);
+        let Some((most, within)) = &self.restart else {
+            return Ok(self.restarts.as_ref().map(|policy| constant(policy.to_token_stream())));
+        };
+        if let Some(policy) = &self.restarts {
+            return Err(Error::new_spanned(policy, "write either `restart` or `restarts`"));
+        }
         most.base10_parse::<u32>()?;
         let millis = milliseconds(&within.value()).ok_or_else(|| {
             Error::new(within.span(), "write a time such as \"10s\", \"500ms\" or \"2min\"")
         })?;
-        Ok(Some(quote! {
-            const RESTARTS: ::synod::actor::Restarts = ::synod::actor::Restarts {
-                most: #most,
-                within: ::std::time::Duration::from_millis(#millis),
-            };
-        }))
+        let within = quote!(::std::time::Duration::from_millis(#millis));
+        Ok(Some(constant(quote!(::synod::actor::Restarts::at_most(#most, #within)))))
     }
 }
 

@@ -42,9 +42,10 @@ pub(crate) struct Counters {
     pub(crate) refused: CounterFamily,
     pub(crate) hostile: CounterFamily,
     pub(crate) limits: CounterFamily,
-    pub(crate) restarts: Counter,
     /// Requests that were not begun because their callers had given up.
     pub(crate) cancelled: Counter,
+    pub(crate) restarts: CounterFamily,
+    pub(crate) escalations: Counter,
     pub(crate) actors: Gauge,
     /// Messages of peers that wait before actors.
     pub(crate) waiting: Gauge,
@@ -58,6 +59,16 @@ const FAULTS: [&str; 8] = ["truncated", "kind", "flags", "cause", "datagram", "p
 /// What a peer may take no more than its share of, in the words of their metric.
 const LIMITS: [&str; 5] = ["asks", "watches", "answers", "interfaces", "bulk"];
 
+/// After what actors are started again.
+const RESTARTED: [Reason; 3] = [Reason::Panicked, Reason::Stopped, Reason::Escalated];
+
+impl Counters {
+    /// Counts an actor that was started again after it had fallen.
+    pub(crate) fn restarted(&self, fallen: Reason) {
+        self.restarts.get_or_create(&vec![("reason", fallen.as_str().to_owned())]).inc();
+    }
+}
+
 impl Core {
     pub(crate) fn new(settings: Settings) -> Self {
         let metrics = &settings.metrics;
@@ -70,9 +81,10 @@ impl Core {
                 .counters("synod_frames_malformed", "Frames of peers that could not be read, by fault"),
             limits: metrics
                 .counters("synod_peer_limits_reached", "Refusals to peers that had their share, by limit"),
-            restarts: metrics.counter("synod_actor_restarts", "Restarts of actors after a panic"),
             cancelled: metrics
                 .counter("synod_asks_cancelled", "Requests not begun because their callers had given up"),
+            restarts: metrics.counters("synod_actor_restarts", "Restarts of actors, by what ended them"),
+            escalations: metrics.counter("synod_actor_escalations", "Children that took their parent along"),
             actors: metrics.gauge("synod_actors", "Living actors"),
             waiting: metrics.gauge("synod_feed_messages", "Messages of peers that wait before actors"),
             accounts: metrics.gauge("synod_feed_accounts", "Links of which feeds of actors keep account"),
@@ -82,6 +94,9 @@ impl Core {
         }
         for limit in LIMITS {
             counters.limits.get_or_create(&vec![("limit", limit.to_owned())]).inc_by(0);
+        }
+        for reason in RESTARTED {
+            counters.restarts.get_or_create(&vec![("reason", reason.as_str().to_owned())]).inc_by(0);
         }
         for cause in Cause::ALL.map(|(_, _, cause)| cause.to_owned()) {
             counters.refused.get_or_create(&vec![("cause", cause.clone())]).inc_by(0);
@@ -194,7 +209,7 @@ impl Core {
     /// Tells everybody who waits for the end of an actor, and forgets it.
     pub(crate) fn terminate(&self, actor: u64, reason: Reason) {
         let terminated = Terminated { reason, incarnation: self.incarnation() };
-        for watcher in self.registry.leave(actor) {
+        for watcher in self.registry.leave(actor, reason) {
             self.tell(watcher, terminated);
         }
     }

@@ -3,10 +3,13 @@
 use std::any::{Any, TypeId};
 use std::sync::Arc;
 
+use actix::{Actor, ActorContext};
+
 use super::interface::Interface;
 use super::reference::ActorRef;
 use super::route::Target;
 use super::system::ActorSystem;
+use super::terminated::Reason;
 use crate::env::Env;
 
 /// What an actor may keep of its surroundings when it is made: the way for its handlers to reach the node.
@@ -17,7 +20,7 @@ pub struct Scope {
     pub(crate) interfaces: Vec<TypeId>,
 }
 
-/// Makes an actor, at first and after each panic: `Store::default`, or `|scope: &Scope| …`.
+/// Makes an actor, at first and before each restart: `Store::default`, or `|scope: &Scope| …`.
 pub trait Factory<A, Shape>: Send + 'static {
     /// Makes it, on the thread on which it will live.
     fn make(&mut self, scope: &Scope) -> A;
@@ -58,6 +61,18 @@ impl Scope {
     #[must_use]
     pub fn attached<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
         self.system.attached()
+    }
+
+    /// Stops the actor, which calls this from one of its handlers, with a number as its reason: its watchers hear it.
+    pub fn exit<A: Actor>(&self, ctx: &mut A::Context, number: u32)
+    where
+        A::Context: ActorContext,
+    {
+        // An actor that has ended has given its reason.
+        if let Ok(feed) = self.system.core.registry.find(self.own.actor) {
+            feed.signals.leave(Reason::Exit(number));
+        }
+        ctx.stop();
     }
 
     /// The actor's own reference by one of its interfaces; `None` when it does not serve that one.

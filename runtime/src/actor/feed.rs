@@ -19,6 +19,8 @@ use super::ledger::{Closing, Ledger, Word};
 use super::line::Line;
 use super::message::LocalMessage;
 use super::policy::Callers;
+use super::signals::Signals;
+use super::terminated::Reason;
 use crate::cluster::Session;
 use crate::error::Cause;
 use crate::wire::{INITIAL_BYTES, Load};
@@ -28,6 +30,8 @@ pub(crate) struct Feed {
     /// The actor's slot and generation.
     pub(crate) actor: u64,
     pub(crate) interfaces: Vec<Offered>,
+    /// What is wanted of the actor beside its messages.
+    pub(crate) signals: Signals,
     limits: FeedLimits,
     state: Mutex<State>,
 }
@@ -114,7 +118,6 @@ struct State {
     messages: usize,
     bytes: usize,
     waker: Option<Waker>,
-    stopping: bool,
     closed: Option<Cause>,
     ledger: Ledger,
     /// Who waits for room; not there before somebody did.
@@ -123,7 +126,7 @@ struct State {
 
 impl Feed {
     pub(crate) fn new(actor: u64, interfaces: Vec<Offered>, limits: FeedLimits) -> Self {
-        Self { actor, interfaces, limits, state: Mutex::default() }
+        Self { actor, interfaces, signals: Signals::default(), limits, state: Mutex::default() }
     }
 
     /// Whether a peer may call whatever the actor serves.
@@ -236,15 +239,21 @@ impl Feed {
     }
 
     /// Asks the actor to stop; what waits is given back by whoever closes the feed.
-    pub(crate) fn stop(&self) {
-        let mut state = self.lock();
-        state.stopping = true;
-        wake(state);
+    pub(crate) fn stop(&self, reason: Reason) {
+        self.signals.stop(reason);
+        wake(self.lock());
     }
 
-    /// Whether somebody has asked the actor to stop; once for each time, for an actor may refuse.
-    pub(crate) fn take_stop(&self) -> bool {
-        mem::take(&mut self.lock().stopping)
+    /// A child of the actor may not be started again.
+    pub(crate) fn fall(&self) {
+        self.signals.fall();
+        wake(self.lock());
+    }
+
+    /// Ends the actor without asking it; what waits is given back by whoever closes the feed.
+    pub(crate) fn kill(&self, reason: Reason) {
+        self.signals.kill(reason);
+        wake(self.lock());
     }
 
     /// Takes nothing more; gives what waited, and what peers are to be told.

@@ -10,6 +10,7 @@ use actix::{Actor, Context, Supervised};
 use super::catalogue::Key;
 use super::dispatch::Entry;
 use super::remote_message::RemoteMessage;
+use super::restarts::Restarts;
 use crate::wire::MessageShape;
 
 /// A set of messages under a name: all that a caller needs to know of an actor.
@@ -49,20 +50,11 @@ pub trait Serves<A: Actor<Context = Context<A>>>: Interface {
 pub trait Remote: Actor<Context = Context<Self>> + Supervised {
     /// How many messages wait before it.
     const MAILBOX: usize = 1024;
-    /// How often it may panic.
-    const RESTARTS: Restarts = Restarts { most: 5, within: Duration::from_secs(10) };
+    /// When, and how often, it is started again.
+    const RESTARTS: Restarts = Restarts::at_most(5, Duration::from_secs(10));
 
     /// The interfaces it serves.
     fn serves() -> Vec<Served<Self>>;
-}
-
-/// How often an actor is started again after a panic: at most `most` times in any span of `within`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Restarts {
-    /// How many restarts.
-    pub most: u32,
-    /// In what time.
-    pub within: Duration,
 }
 
 /// An interface as one actor type serves it.

@@ -7,9 +7,11 @@
 
 mod asking;
 mod catalogue;
+mod children;
 mod core;
 mod dispatch;
 mod factory;
+mod farewell;
 mod feed;
 mod interface;
 mod ledger;
@@ -23,8 +25,10 @@ mod pump;
 mod reference;
 mod registry;
 mod remote_message;
+mod restarts;
 mod route;
 mod settings;
+mod signals;
 mod spawn;
 mod start;
 mod supervisor;
@@ -42,12 +46,13 @@ pub(crate) use watch::{enter_watch, leave_watch};
 
 pub use dispatch::Entry;
 pub use factory::{Factory, Scope};
-pub use interface::{Accepts, Interface, Remote, Restarts, Served, Serves};
+pub use interface::{Accepts, Interface, Remote, Served, Serves};
 pub use letter::{DeadLetter, DeadLetterHook};
 pub use lookup::LookupError;
 pub use policy::{Callers, Policy};
 pub use reference::{ActorRef, Ask};
 pub use remote_message::{RemoteMessage, RemoteValue};
+pub use restarts::{Backoff, Beyond, Restarts, When};
 pub use settings::{Limits, Settings};
 pub use spawn::{SpawnError, Spawned};
 pub use start::SystemError;

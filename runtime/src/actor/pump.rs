@@ -2,7 +2,7 @@
 //!
 //! Between two turns the actor's timers, futures and its actix mailbox are polled, so that a flood starves nothing.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::panic::resume_unwind;
 use std::pin::Pin;
@@ -33,6 +33,8 @@ pub(crate) struct Source<A: Actor<Context = Context<A>>> {
     pub(crate) tables: Vec<Vec<Entry<A>>>,
     /// What has been taken from the feed and not been handled.
     pub(crate) batch: RefCell<VecDeque<Item>>,
+    /// Whether what comes to the feed wakes the actor's task: not while the actor waits for something else.
+    pub(crate) listening: Cell<bool>,
 }
 
 /// The future.
@@ -67,6 +69,8 @@ impl<A: Actor<Context = Context<A>>> ActorFuture<A> for Pump<A> {
     ) -> Poll<()> {
         let this = self.get_mut();
         let feed = this.source.feed.clone();
+        // It is running, so it has refused to stop if it was asked to.
+        feed.signals.stay();
         let mut turn = Turn {
             source: &this.source,
             decoder: &mut this.decoder,
@@ -75,13 +79,18 @@ impl<A: Actor<Context = Context<A>>> ActorFuture<A> for Pump<A> {
             spent: Spent::default(),
         };
         while !ctx.waiting() && turn.left > 0 {
-            if feed.take_stop() {
+            if feed.signals.take_stop() {
                 ctx.stop();
                 break;
             }
             if turn.source.batch.borrow().is_empty() {
                 let mut batch = turn.source.batch.borrow_mut();
                 if !feed.pull(&mut batch, task.waker()) {
+                    if feed.signals.wants_stop() {
+                        // It came before there was a waker to wake.
+                        continue;
+                    }
+                    turn.source.listening.set(true);
                     break;
                 }
             }
@@ -93,6 +102,7 @@ impl<A: Actor<Context = Context<A>>> ActorFuture<A> for Pump<A> {
         turn.settle();
         if turn.left == 0 {
             task.waker().wake_by_ref();
+            this.source.listening.set(true);
         }
         Poll::Pending
     }

@@ -28,6 +28,8 @@ struct State {
 struct Slot {
     /// Of the present occupant, or of the next one.
     generation: u32,
+    /// How the occupant before that ended.
+    last: Reason,
     occupant: Option<Occupant>,
 }
 
@@ -69,7 +71,7 @@ impl Registry {
         }
         let number = state.free.pop().unwrap_or(state.slots.len() as u32);
         if number as usize == state.slots.len() {
-            state.slots.push(Slot { generation: 1, occupant: None });
+            state.slots.push(Slot { generation: 1, last: Reason::Gone, occupant: None });
         }
         let slot = &mut state.slots[number as usize];
         let actor = u64::from(number) << 32 | u64::from(slot.generation);
@@ -81,8 +83,8 @@ impl Registry {
         Some(feed)
     }
 
-    /// Takes an actor out; gives who wants to know.
-    pub(crate) fn leave(&self, actor: u64) -> Vec<Watcher> {
+    /// Takes an actor out, which ended for this reason; gives who wants to know.
+    pub(crate) fn leave(&self, actor: u64, reason: Reason) -> Vec<Watcher> {
         let mut state = self.write();
         let (number, generation) = split(actor);
         let Some(slot) = state.slots.get_mut(number as usize) else { return Vec::new() };
@@ -90,6 +92,7 @@ impl Registry {
             return Vec::new();
         }
         let Some(occupant) = slot.occupant.take() else { return Vec::new() };
+        slot.last = reason;
         if let Some(next) = slot.generation.checked_add(1) {
             slot.generation = next;
             state.free.push(number);
@@ -138,7 +141,10 @@ impl Registry {
                 occupant.watchers.push(watcher);
                 Ok(())
             }
-            _ if generation != 0 && generation < slot.generation => Err((watcher, Reason::Stopped)),
+            _ if generation != 0 && generation < slot.generation => {
+                let known = generation + 1 == slot.generation;
+                Err((watcher, if known { slot.last } else { Reason::Gone }))
+            }
             _ => Err((watcher, Reason::NoSuchActor)),
         }
     }
@@ -196,14 +202,14 @@ mod tests {
         let registry = Registry::default();
         let first = registry.enter(Some("a".into()), Vec::new(), LIMITS).unwrap().actor;
         assert!(registry.enter(Some("a".into()), Vec::new(), LIMITS).is_none());
-        registry.leave(first);
+        registry.leave(first, Reason::Stopped);
         assert_eq!(registry.find(first).err(), Some(Cause::Stopped));
         let second = registry.enter(Some("a".into()), Vec::new(), LIMITS).unwrap().actor;
         assert_eq!(second >> 32, first >> 32);
         assert_ne!(second, first);
         assert_eq!(registry.find(first).err(), Some(Cause::Stopped));
         assert_eq!(registry.find(second).unwrap().actor, second);
-        assert!(registry.leave(first).is_empty(), "the dead cannot evict the living");
+        assert!(registry.leave(first, Reason::Stopped).is_empty(), "the dead cannot evict the living");
         assert_eq!(registry.named("a").unwrap().actor, second);
         for unknown in [second + 1, 9 << 32 | 1, 0] {
             assert_eq!(registry.find(unknown).err(), Some(Cause::NoSuchActor));
@@ -217,8 +223,12 @@ mod tests {
         let watch =
             |actor| registry.watch(actor, Watcher::Local(oneshot::channel().0)).map_err(|(_, why)| why);
         assert_eq!(watch(actor), Ok(()));
-        assert_eq!(registry.leave(actor).len(), 1);
-        assert_eq!(watch(actor), Err(Reason::Stopped));
+        assert_eq!(registry.leave(actor, Reason::Panicked).len(), 1);
+        assert_eq!(watch(actor), Err(Reason::Panicked));
+        let next = registry.enter(None, Vec::new(), LIMITS).unwrap().actor;
+        assert_eq!(watch(actor), Err(Reason::Panicked), "while its successor in the slot lives");
+        registry.leave(next, Reason::Stopped);
+        assert_eq!([watch(actor), watch(next)], [Err(Reason::Gone), Err(Reason::Stopped)]);
         assert_eq!(watch(77 << 32 | 1), Err(Reason::NoSuchActor));
     }
 
@@ -231,7 +241,7 @@ mod tests {
         for _ in 0..2 * WATCHERS_MAX {
             assert!(registry.watch(actor, Watcher::Local(oneshot::channel().0)).is_ok());
         }
-        let watchers = registry.leave(actor);
+        let watchers = registry.leave(actor, Reason::Stopped);
         assert!(watchers.len() < 10, "{}", watchers.len());
         assert!(matches!(&watchers[0], Watcher::Local(sender) if !sender.is_closed()));
     }

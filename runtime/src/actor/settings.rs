@@ -48,6 +48,8 @@ pub struct Limits {
     pub connect_timeout: Duration,
     /// After this long without a link a watcher is told that the node is down. The transport's idle timeout comes before it.
     pub idle_timeout: Duration,
+    /// How long a child has to stop when its parent ends or is started again; then it is ended without being asked.
+    pub child_grace: Duration,
     /// The largest message or answer that is sent or taken, in bytes. What exceeds the link's frame limit goes in bulk.
     pub message_bytes_max: usize,
     /// How many bytes of messages wait before one actor.
@@ -71,6 +73,7 @@ impl Default for Limits {
             ask_timeout: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(1),
             idle_timeout: Duration::from_secs(3),
+            child_grace: Duration::from_secs(5),
             message_bytes_max: 64 << 20,
             feed_bytes_max: 64 << 20,
             bulk_bytes_max: 256 << 20,

@@ -1,7 +1,7 @@
 //! Brings actors to life: a slot, a name, a place, a supervisor.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use actix::Addr;
@@ -38,6 +38,9 @@ pub enum SpawnError {
     /// What makes the actor panicked; the text is the panic's.
     #[error("making the actor panicked: {0}")]
     Panicked(String),
+    /// The actor whose child it was to be has ended, or is being started again.
+    #[error("the parent has ended, or is being started again")]
+    NoParent,
     /// The thread on which it was to live is gone.
     #[error("the thread for the actor is gone")]
     NoPlace,
@@ -66,7 +69,7 @@ impl<A: Remote> Spawned<A> {
     /// Asks the actor to stop.
     pub fn stop(&self) {
         if let Ok(feed) = self.core.registry.find(self.target.actor) {
-            feed.stop();
+            feed.stop(Reason::Stopped);
         }
     }
 }
@@ -90,7 +93,7 @@ impl ActorSystem {
         }
         let name = name.into();
         let place = stable_hash(name.as_bytes()) as usize;
-        self.bring(Some(name), Spot::Place(place), factory).await
+        self.bring(Some(name), Spot::Place(place), None, factory).await
     }
 
     /// As [`ActorSystem::spawn`], beside the links where they share their thread with protocols: for actors that hand on what arrives,
@@ -105,7 +108,7 @@ impl ActorSystem {
         S: 'static,
     {
         let place = stable_hash(name.as_bytes()) as usize;
-        self.bring(Some(name), Spot::ByLinks(place), factory).await
+        self.bring(Some(name), Spot::ByLinks(place), None, factory).await
     }
 
     /// Brings an actor to life that only holders of its reference reach. Such actors take places in turn.
@@ -117,13 +120,31 @@ impl ActorSystem {
         A: Remote,
         S: 'static,
     {
-        self.bring(None, Spot::Place(self.next_place()), factory).await
+        self.bring(None, Spot::Place(self.next_place()), None, factory).await
+    }
+
+    /// As the two above, as a child of another actor of this node.
+    pub(crate) async fn bring_child<A, S>(
+        &self,
+        name: Option<String>,
+        parent: u64,
+        factory: impl Factory<A, S>,
+    ) -> Result<Spawned<A>, SpawnError>
+    where
+        A: Remote,
+        S: 'static,
+    {
+        if name.is_some() && self.role() == Role::Client {
+            return Err(SpawnError::NamedOnClient);
+        }
+        self.bring(name, Spot::Place(self.next_place()), Some(parent), factory).await
     }
 
     async fn bring<A, S>(
         &self,
         name: Option<String>,
         spot: Spot,
+        parent: Option<u64>,
         factory: impl Factory<A, S>,
     ) -> Result<Spawned<A>, SpawnError>
     where
@@ -136,6 +157,12 @@ impl ActorSystem {
         let limits = FeedLimits { messages: A::MAILBOX, bytes: core.settings.limits.feed_bytes_max };
         let feed = core.registry.enter(name.clone(), offered, limits);
         let feed = feed.ok_or_else(|| SpawnError::NameTaken(name.unwrap_or_default()))?;
+        if let Some(parent) = parent
+            && !core.registry.find(parent).is_ok_and(|parent| parent.signals.adopt(feed.actor))
+        {
+            core.terminate(feed.actor, Reason::Stopped);
+            return Err(SpawnError::NoParent);
+        }
         let target = Target { node: core.name().clone(), incarnation: core.incarnation(), actor: feed.actor };
         let scope = Scope {
             system: self.clone(),
@@ -148,7 +175,7 @@ impl ActorSystem {
             &*core.settings.env.spawner,
             Box::new(move || {
                 // Whoever spawns may have given up waiting; the actor lives all the same.
-                let _ = born.send(launch(cradle, served, scope, factory));
+                let _ = born.send(launch(cradle, served, scope, parent, factory));
             }),
         );
         let failed = match birth.await {
@@ -158,6 +185,9 @@ impl ActorSystem {
         };
         core.terminate(feed.actor, Reason::Stopped);
         core.close(&feed, []);
+        if let Some(Ok(parent)) = parent.map(|parent| core.registry.find(parent)) {
+            parent.signals.release(feed.actor);
+        }
         Err(failed)
     }
 
@@ -204,6 +234,7 @@ fn launch<A, S>(
     feed: Arc<Feed>,
     served: Vec<Served<A>>,
     scope: Scope,
+    parent: Option<u64>,
     mut factory: impl Factory<A, S>,
 ) -> Result<Addr<A>, String>
 where
@@ -215,9 +246,10 @@ where
         feed,
         tables: served.into_iter().map(|served| served.entries).collect(),
         batch: RefCell::default(),
+        listening: Cell::new(false),
     };
     let make = Box::new(move || factory.make(&scope));
-    let (supervisor, address) = Supervisor::start(source, make).map_err(|panic| text_of(&*panic))?;
+    let (supervisor, address) = Supervisor::start(source, make, parent).map_err(|panic| text_of(&*panic))?;
     actix_rt::spawn(supervisor);
     Ok(address)
 }

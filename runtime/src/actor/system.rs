@@ -3,6 +3,7 @@
 //! A value; a hundred of them live in one process. What a node is beyond its actors stands elsewhere.
 
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -16,6 +17,7 @@ use super::core::Core;
 use super::interface::Interface;
 use super::reference::ActorRef;
 use super::registry::Watcher;
+use super::terminated::Reason;
 use crate::cluster::{Courier, Post};
 use crate::env::Env;
 use crate::telemetry::Metrics;
@@ -99,7 +101,17 @@ impl ActorSystem {
         if target.node != *self.core.name() || target.incarnation != self.core.incarnation() {
             return false;
         }
-        self.core.registry.find(target.actor).map(|feed| feed.stop()).is_ok()
+        self.core.registry.find(target.actor).map(|feed| feed.stop(Reason::Stopped)).is_ok()
+    }
+
+    /// Ends an actor of this node without asking it, in the middle of what it waits for; `false` when it is none, or has stopped.
+    #[must_use = "an actor of another node is not ended"]
+    pub fn kill<I: Interface>(&self, reference: &ActorRef<I>) -> bool {
+        let target = reference.target();
+        if target.node != *self.core.name() || target.incarnation != self.core.incarnation() {
+            return false;
+        }
+        self.core.registry.find(target.actor).map(|feed| feed.kill(Reason::Killed)).is_ok()
     }
 
     /// Gives actors something to find through their scope, once: a second call changes nothing. It is found for as long as its
@@ -118,10 +130,15 @@ impl ActorSystem {
 
     /// Stops all actors and closes all links, taking at most `grace` for each of the two.
     pub async fn shutdown(&self, grace: Duration) {
-        let stopped = self.core.registry.feeds().into_iter().filter_map(|feed| {
+        let feeds = self.core.registry.feeds();
+        let children: BTreeSet<u64> = feeds.iter().flat_map(|feed| feed.signals.children()).collect();
+        let stopped = feeds.into_iter().filter_map(|feed| {
             let (sender, receiver) = oneshot::channel();
             self.core.registry.watch(feed.actor, Watcher::Local(sender)).ok()?;
-            feed.stop();
+            // Children are stopped by their parents, in their order.
+            if !children.contains(&feed.actor) {
+                feed.stop(Reason::Shutdown);
+            }
             Some(receiver)
         });
         // Actors that do not stop in time end with their arbiter.

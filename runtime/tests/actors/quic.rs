@@ -179,7 +179,7 @@ fn failures_over_quic_are_told_before_any_deadline() {
         };
         let (slow, end, ()) = tokio::join!(slow, a.watch(&clerk), shutdown);
         assert_eq!(slow.unwrap_err().outcome, Outcome::Unknown);
-        assert_eq!(end.reason, Reason::Stopped);
+        assert_eq!(end.reason, Reason::Shutdown);
         let after = clerk.ask(Noted).deadline(hour).await.unwrap_err();
         assert_eq!(after.outcome, Outcome::NotExecuted);
         assert!(began.elapsed() < Duration::from_secs(4));

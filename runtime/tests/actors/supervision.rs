@@ -25,7 +25,7 @@ fn a_panic_keeps_the_queue_and_the_reference() {
         assert_eq!(boom, Err(PANICKED));
         assert_eq!(noted, Ok(vec![]), "the successor is made anew");
         assert_eq!(added, Ok(Ok(2)));
-        assert!(system.metrics().render().contains("synod_actor_restarts_total 1"));
+        assert!(system.metrics().render().contains("synod_actor_restarts_total{reason=\"panicked\"} 1"));
     });
 }
 

@@ -116,7 +116,7 @@ fn an_orderly_shutdown_ends_its_actors() {
         };
         let began = Instant::now();
         let (end, ()) = tokio::join!(a.watch(&clerk), shutdown);
-        assert_eq!(end.reason, Reason::Stopped);
+        assert_eq!(end.reason, Reason::Shutdown);
         assert!(began.elapsed() < Duration::from_millis(100));
     });
 }
