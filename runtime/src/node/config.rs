@@ -193,7 +193,7 @@ impl Default for RaftConfig {
         Self {
             election_timeout: Duration::from_millis(300),
             heartbeat: Duration::from_millis(50),
-            snapshot_entries: 100_000,
+            snapshot_entries: 500_000,
             snapshot_bytes: 256 << 20,
             snapshot_interval: Duration::ZERO,
             keep_entries: 10_000,
