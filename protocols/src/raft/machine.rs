@@ -99,6 +99,9 @@ impl Raft {
         if from == self.config.id {
             return self.reject(from, Rejection::SecondLeader, out);
         }
+        if self.is_beyond_reach(&message) {
+            return self.reject(from, Rejection::TermBeyondReach, out);
+        }
         match message {
             Message::PreVote { proposed, last, voice } => {
                 self.on_pre_vote(now, from, proposed, Candidate { last, voice }, out);

@@ -33,6 +33,7 @@ mod message;
 mod priority;
 mod progress;
 mod promises;
+mod reach;
 mod read;
 mod reconfiguration;
 mod record;

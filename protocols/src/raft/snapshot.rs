@@ -120,6 +120,10 @@ impl Raft {
         meta: SnapshotMeta,
         out: &mut Outbox<Self>,
     ) {
+        if self.is_beyond_reach(&message) {
+            out.drop_snapshot(from);
+            return self.reject(from, Rejection::TermBeyondReach, out);
+        }
         let Message::Snapshot { leader, term, epoch } = message else {
             out.drop_snapshot(from);
             return self.reject(from, Rejection::BadSnapshot, out);

@@ -131,6 +131,9 @@ pub enum Rejection {
     /// A snapshot came without its message or with an unreadable configuration.
     #[error("the snapshot cannot be used")]
     BadSnapshot,
+    /// It names a term to which no campaigns can have led.
+    #[error("its term is beyond reach")]
+    TermBeyondReach,
     /// An entry carries a configuration that cannot be read.
     #[error("the configuration cannot be read")]
     BadConfiguration,

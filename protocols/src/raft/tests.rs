@@ -6,6 +6,7 @@ mod elections;
 mod flow;
 mod harness;
 mod hibernation;
+mod hostile;
 mod leases;
 mod logs;
 mod partitions;
