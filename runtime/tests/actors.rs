@@ -18,6 +18,8 @@ mod limits;
 mod local;
 #[path = "actors/manifests.rs"]
 mod manifests;
+#[path = "actors/noise.rs"]
+mod noise;
 #[path = "actors/policy.rs"]
 mod policy;
 #[path = "actors/quic.rs"]

@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use synod::error::{AskError, Cause};
-use synod::wire::{Call, Head};
+use synod::wire::{Call, Grant, Head, Load};
 
 use crate::target::{Target, Verdict, unsealed};
 
@@ -57,6 +57,11 @@ fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         ("parcel", Head::Parcel { number: 1, size: u64::MAX }),
         ("settled", Head::Settled { number: 1, refused: None }),
         ("settled-refused", Head::Settled { number: 1, refused: Some(error) }),
+        ("credit", Head::Credit { target: 9, spent: Load { messages: 3, blocks: 1 }, grant: Grant::Same }),
+        ("credit-window", {
+            let most = Load { messages: u32::MAX, blocks: u32::MAX };
+            Head::Credit { target: 9, spent: most, grant: Grant::Window(most) }
+        }),
     ];
     let written = |(name, head): (&'static str, Head)| {
         let mut out = BytesMut::new();
