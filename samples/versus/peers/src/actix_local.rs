@@ -1,6 +1,8 @@
 //! actix by itself: what an actor costs within one process when nothing is bounded, restarted or called from elsewhere.
 
+use std::cell::RefCell;
 use std::fs;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
@@ -106,28 +108,28 @@ async fn asks(
     at_once: usize,
     duration: Duration,
 ) -> Result<(Duration, Latencies), Failure> {
+    let all = Rc::new(RefCell::new(Latencies::default()));
     let began = Instant::now();
     let askers: Vec<_> = (0..at_once)
         .map(|_| {
-            let sink = sink.clone();
+            let (sink, latencies) = (sink.clone(), all.clone());
             actix_rt::spawn(async move {
-                let mut latencies = Latencies::default();
                 let mut asked = Instant::now();
                 while asked < began + duration {
                     sink.send(Ask(Bytes::from_static(&[7; PAYLOAD]))).await?;
                     let answered = Instant::now();
-                    latencies.add(answered - asked);
+                    latencies.borrow_mut().add(answered - asked);
                     asked = answered;
                 }
-                Ok::<_, MailboxError>(latencies)
+                Ok::<_, MailboxError>(())
             })
         })
         .collect();
-    let mut all = Latencies::default();
     for asker in askers {
-        all.merge(&asker.await??);
+        asker.await??;
     }
-    Ok((began.elapsed(), all))
+    let took = began.elapsed();
+    Ok((took, all.take()))
 }
 
 /// Actors that are there and do nothing.

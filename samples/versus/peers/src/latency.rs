@@ -22,11 +22,6 @@ impl Latencies {
         self.0.saturating_record(nanoseconds.clamp(1, LONGEST));
     }
 
-    /// Adds all of another.
-    pub(crate) fn merge(&mut self, other: &Self) {
-        self.0.add(&other.0).expect("both have the same bounds");
-    }
-
     /// How many.
     pub(crate) fn count(&self) -> u64 {
         self.0.len()
