@@ -2,7 +2,8 @@
 //!
 //! No timer per request: [`Pending::expire`] is called when [`Pending::due`] comes, by one sweeper for all links of a node.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -22,13 +23,17 @@ pub(crate) struct Pending {
 
 #[derive(Default)]
 struct State {
-    /// By correlation, so that all of them fail in the order in which they were asked.
-    waiting: BTreeMap<u64, Waiting>,
+    /// By correlation, which this node chose itself.
+    waiting: HashMap<u64, Waiting, BuildHasherDefault<Spread>>,
     last: u64,
     /// Not later than the earliest deadline; `None` when none is known.
     due: Option<Timestamp>,
     closed: bool,
 }
+
+/// Spreads numbers that count up.
+#[derive(Default)]
+struct Spread(u64);
 
 struct Waiting {
     answer: oneshot::Sender<Answer>,
@@ -74,9 +79,8 @@ impl Pending {
     pub(crate) fn expire(&self, now: Timestamp) {
         let expired = {
             let mut state = self.lock();
-            let late: Vec<u64> =
-                state.waiting.iter().filter(|(_, w)| w.deadline <= now).map(|(id, _)| *id).collect();
-            let expired: Vec<Waiting> = late.iter().filter_map(|id| state.waiting.remove(id)).collect();
+            let expired: Vec<(u64, Waiting)> =
+                state.waiting.extract_if(|_, waiting| waiting.deadline <= now).collect();
             let deadlines = state.waiting.values().map(|waiting| waiting.deadline);
             state.due = deadlines.min().filter(|due| *due != Timestamp::NEVER);
             expired
@@ -92,7 +96,7 @@ impl Pending {
             state.due = None;
             std::mem::take(&mut state.waiting)
         };
-        fail(lost.into_values(), AskError::unknown(Cause::LinkLost));
+        fail(lost.into_iter().collect(), AskError::unknown(Cause::LinkLost));
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -100,10 +104,29 @@ impl Pending {
     }
 }
 
-fn fail(waiting: impl IntoIterator<Item = Waiting>, error: AskError) {
-    for entry in waiting {
+/// In the order in which they were asked.
+fn fail(mut waiting: Vec<(u64, Waiting)>, error: AskError) {
+    waiting.sort_unstable_by_key(|(correlation, _)| *correlation);
+    for (_, entry) in waiting {
         // Who has dropped his request does not want to know.
         let _ = entry.answer.send(Err(error));
+    }
+}
+
+impl Hasher for Spread {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        // The table looks at the lowest and at the highest bits.
+        self.0 = (self.0 ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(32);
     }
 }
 
@@ -131,5 +154,27 @@ mod tests {
         pending.close();
         assert_eq!(never.try_recv().unwrap(), Err(AskError::unknown(Cause::LinkLost)));
         assert!(pending.enter(Timestamp(1)).is_none());
+    }
+
+    #[test]
+    fn what_fails_together_fails_in_the_order_in_which_it_was_asked() {
+        use std::pin::Pin;
+        use std::sync::Arc;
+        use std::task::{Context, Wake};
+
+        struct Told(usize, Arc<Mutex<Vec<usize>>>);
+        impl Wake for Told {
+            fn wake(self: Arc<Self>) {
+                self.1.lock().unwrap().push(self.0);
+            }
+        }
+        let (pending, order) = (Pending::default(), Arc::new(Mutex::new(Vec::new())));
+        let mut answers: Vec<_> = (0..100).map(|_| pending.enter(Timestamp(10)).unwrap().1).collect();
+        for (number, answer) in answers.iter_mut().enumerate() {
+            let waker = Arc::new(Told(number, order.clone())).into();
+            assert!(Pin::new(answer).poll(&mut Context::from_waker(&waker)).is_pending());
+        }
+        pending.expire(Timestamp(10));
+        assert_eq!(*order.lock().unwrap(), (0..100).collect::<Vec<_>>());
     }
 }
