@@ -9,7 +9,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use tokio::sync::Notify;
 
 use crate::contract::LinkError;
-use crate::frame::FRAME_HEADER;
+use crate::length;
 use crate::session::{Impossible, Replay};
 
 /// Frames on their way to the writer of one lane.
@@ -27,6 +27,8 @@ struct State {
     whole: usize,
     /// How many frames those are.
     count: usize,
+    /// How many bytes the last frame's length took: the next one's will take as many, or be moved.
+    room: usize,
     /// Bytes that the writer took and has not written yet.
     leaving: usize,
     phase: Phase,
@@ -61,6 +63,7 @@ impl Batch {
             open: BytesMut::new(),
             whole: 0,
             count: 0,
+            room: 1,
             leaving: 0,
             phase: Phase::Open,
             replay: replayed.map(Replay::new),
@@ -81,16 +84,18 @@ impl Batch {
         if start + state.leaving >= self.limit {
             return Err(LinkError::Full);
         }
+        let room = state.room;
         state.open.truncate(start);
-        state.open.put_u32_le(0);
+        state.open.put_bytes(0, room);
         encode(&mut state.open);
-        let size = state.open.len() - start - FRAME_HEADER;
+        let size = state.open.len() - start - room;
         if size > frame_max {
             state.open.truncate(start);
             return Err(LinkError::TooLarge { size, limit: frame_max });
         }
         // The limit of frames is below 4 GiB, as `Config::check` demands.
-        state.open[start..start + FRAME_HEADER].copy_from_slice(&(size as u32).to_le_bytes());
+        length::write(&mut state.open, start, room);
+        state.room = length::width(size);
         state.whole = state.open.len();
         state.count += 1;
         drop(state);
@@ -328,12 +333,12 @@ mod tests {
 
     #[test]
     fn counts_what_is_leaving_against_the_limit() {
-        let batch = carried(10, Some(1 << 10));
+        let batch = carried(7, Some(1 << 10));
         assert_eq!(push(&batch, b"123456"), Ok(true));
         assert_eq!(push(&batch, b""), Err(LinkError::Full));
         assert_eq!(take(&batch).len(), 1);
         assert_eq!(push(&batch, b""), Err(LinkError::Full));
-        batch.written(1, 10);
+        batch.written(1, 7);
         assert_eq!(push(&batch, b""), Ok(true));
     }
 
@@ -390,7 +395,7 @@ mod tests {
 
     #[test]
     fn nothing_is_written_beyond_what_can_be_kept() {
-        let batch = carried(64, Some(8));
+        let batch = carried(64, Some(5));
         assert_eq!(push(&batch, b"1234"), Ok(true));
         assert_eq!(take(&batch), ["1234"]);
         assert_eq!(push(&batch, b"5"), Ok(true));

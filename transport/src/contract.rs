@@ -14,6 +14,7 @@ use futures_util::future::BoxFuture;
 
 use crate::identity::Identity;
 use crate::lane::Lane;
+use crate::length;
 use crate::metrics::Metrics;
 use crate::peer::{Address, Peer, PeerName, Role};
 
@@ -175,9 +176,9 @@ impl Iterator for Frames {
 
     /// The next frame's body, as a slice of the one piece.
     fn next(&mut self) -> Option<Bytes> {
-        let length = u32::from_le_bytes(self.bytes.get(..4)?.try_into().ok()?) as usize;
-        let mut frame = self.bytes.split_to((4 + length).min(self.bytes.len()));
-        frame.advance(4);
+        let (header, length) = length::read(&self.bytes).ok()??;
+        let mut frame = self.bytes.split_to((header + length).min(self.bytes.len()));
+        frame.advance(header);
         Some(frame)
     }
 }

@@ -5,9 +5,7 @@
 use bytes::{Bytes, BytesMut};
 
 use crate::contract::Frames;
-
-/// The bytes of the length before each frame.
-pub(crate) const FRAME_HEADER: usize = 4;
+use crate::length;
 
 /// Collects the bytes of one lane until they are whole frames.
 pub(crate) struct Cutter {
@@ -34,12 +32,12 @@ impl Cutter {
             self.buffer.extend_from_slice(chunk);
         }
         let (mut at, mut count) = (0, 0);
-        while let Some(header) = self.buffer.get(at..at + FRAME_HEADER) {
-            let length = u32::from_le_bytes([header[0], header[1], header[2], header[3]]) as usize;
+        let claims_too_much = |_| Oversized { claimed: u32::MAX as usize };
+        while let Some((header, length)) = length::read(&self.buffer[at..]).map_err(claims_too_much)? {
             if length > self.frame_max {
                 return Err(Oversized { claimed: length });
             }
-            let end = at + FRAME_HEADER + length;
+            let end = at + header + length;
             if self.buffer.len() < end {
                 break;
             }
@@ -63,7 +61,7 @@ mod tests {
     use super::*;
 
     fn frame(body: &[u8]) -> Vec<u8> {
-        let mut bytes = (body.len() as u32).to_le_bytes().to_vec();
+        let mut bytes = vec![body.len() as u8];
         bytes.extend_from_slice(body);
         bytes
     }
@@ -89,7 +87,7 @@ mod tests {
     #[test]
     fn refuses_a_claim_before_taking_memory() {
         let mut cutter = Cutter::new(5);
-        let claim = Bytes::from_static(&[255, 255, 255, 255, 0]);
+        let claim = Bytes::from_static(&[255, 255, 255, 255, 15]);
         assert_eq!(cutter.feed(&[claim]).map(|_| ()), Err(Oversized { claimed: 0xFFFF_FFFF }));
         assert!(cutter.buffer.capacity() < 1024);
     }
@@ -97,7 +95,7 @@ mod tests {
     #[test]
     fn waits_for_the_rest() {
         let mut cutter = Cutter::new(5);
-        assert!(matches!(cutter.feed(&[Bytes::from_static(&[5, 0, 0, 0, 1])]), Ok(None)));
+        assert!(matches!(cutter.feed(&[Bytes::from_static(&[5, 1])]), Ok(None)));
         assert!(cutter.is_midway());
     }
 }

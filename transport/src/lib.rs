@@ -12,6 +12,7 @@ mod error;
 mod frame;
 mod identity;
 mod lane;
+mod length;
 pub mod memory;
 mod metrics;
 mod peer;

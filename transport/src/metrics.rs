@@ -56,6 +56,8 @@ pub struct Metrics {
     pub streams_stalled: u64,
     /// Strangers asked to show that they receive at their address, because many were in their handshake.
     pub handshakes_retried: u64,
+    /// Calls of the operating system that sent UDP packets, many with each. Zero in memory.
+    pub sends: u64,
     /// Strangers turned away before their handshake, because too many were in it.
     pub handshakes_shed: u64,
 }
@@ -82,6 +84,7 @@ pub(crate) struct Counters {
     pub(crate) violations: AtomicU64,
     pub(crate) packets_lost: AtomicU64,
     pub(crate) packets_sent: AtomicU64,
+    pub(crate) sends: AtomicU64,
     pub(crate) renewals: AtomicU64,
     pub(crate) links_distrusted: AtomicU64,
     pub(crate) streams_stalled: AtomicU64,
@@ -127,6 +130,7 @@ impl Counters {
             violations: read(&self.violations),
             packets_lost: read(&self.packets_lost),
             packets_sent: read(&self.packets_sent),
+            sends: read(&self.sends),
             renewals: read(&self.renewals),
             links_distrusted: read(&self.links_distrusted),
             streams_stalled: read(&self.streams_stalled),

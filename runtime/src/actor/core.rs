@@ -54,7 +54,8 @@ pub(crate) struct Counters {
 }
 
 /// Why a frame cannot be read, in the words of its metric, which is there before the first one.
-const FAULTS: [&str; 8] = ["truncated", "kind", "flags", "cause", "datagram", "protocol", "bulk", "body"];
+const FAULTS: [&str; 9] =
+    ["truncated", "kind", "flags", "cause", "number", "datagram", "protocol", "bulk", "body"];
 
 /// What a peer may take no more than its share of, in the words of their metric.
 const LIMITS: [&str; 5] = ["asks", "watches", "answers", "interfaces", "bulk"];

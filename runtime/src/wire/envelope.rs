@@ -1,12 +1,14 @@
 //! The header before every frame between nodes: fixed fields by kind, optional ones only where a flag announces them.
 //!
-//! All numbers are little-endian. The layout stands in `runtime/docs/wire.md` and is pinned by tests; what follows the header
-//! is the body's business. The reader trusts nothing and never panics.
+//! The layout stands in `runtime/docs/wire.md` and is pinned by tests; what follows the header is the body's business. The reader trusts nothing and never panics.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
+use super::fields::{
+    EnvelopeError, FLAGGED, Fields, begin, numbered, put_load, put_message, put_number, put_target,
+};
 use super::load::Load;
-use crate::error::{AskError, Cause, outcome_code, outcome_of};
+use crate::error::{AskError, outcome_code};
 
 /// What a frame is, with the fields of its header.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,36 +119,6 @@ pub struct Call {
     pub stream: bool,
 }
 
-/// A frame that is none. Nothing was taken from it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum EnvelopeError {
-    /// The header ends before its fields do.
-    #[error("the header is truncated")]
-    Truncated,
-    /// No such kind.
-    #[error("unknown kind {0}")]
-    Kind(u8),
-    /// Flags that this version does not know, or not with this kind.
-    #[error("unknown flags {0:#04x}")]
-    Flags(u8),
-    /// A cause that this version does not know.
-    #[error("unknown cause {0}")]
-    Cause(u8),
-}
-
-impl EnvelopeError {
-    /// The word for a metric's label.
-    #[must_use]
-    pub const fn fault(self) -> &'static str {
-        match self {
-            Self::Truncated => "truncated",
-            Self::Kind(_) => "kind",
-            Self::Flags(_) => "flags",
-            Self::Cause(_) => "cause",
-        }
-    }
-}
-
 const NAMED: u8 = 1;
 const DEADLINE: u8 = 1 << 1;
 const SEQUENCE: u8 = 1 << 2;
@@ -175,20 +147,23 @@ impl Head {
                 out.put_slice(&[error.cause.code(), outcome_code(error.outcome)]);
             }
             Self::Returned { message, target, error } => {
-                out.put_slice(&[5, 0]);
-                out.put_u32_le(*message);
-                out.put_u64_le(*target);
+                begin(5, 0, out);
+                put_message(*message, out);
+                put_target(*target, out);
                 out.put_slice(&[error.cause.code(), outcome_code(error.outcome)]);
             }
             Self::Lookup(correlation) => numbered(6, 0, *correlation, out),
             Self::Watch(correlation) => numbered(7, 0, *correlation, out),
             Self::Unwatch(correlation) => numbered(8, 0, *correlation, out),
             Self::Describe(correlation) => numbered(9, 0, *correlation, out),
-            Self::Announce => out.put_slice(&[10, 0]),
-            Self::Protocol(protocol) => numbered(11, 0, *protocol, out),
+            Self::Announce => begin(10, 0, out),
+            Self::Protocol(protocol) => {
+                begin(11, 0, out);
+                out.put_u64_le(*protocol);
+            }
             Self::Parcel { number, size } => {
                 numbered(12, 0, *number, out);
-                out.put_u64_le(*size);
+                put_number(out, *size);
             }
             Self::Settled { number, refused } => {
                 numbered(13, if refused.is_some() { REFUSED } else { 0 }, *number, out);
@@ -198,13 +173,14 @@ impl Head {
             }
             Self::Cancel { correlation, target } => {
                 numbered(15, 0, *correlation, out);
-                out.put_u64_le(*target);
+                put_target(*target, out);
             }
             Self::Credit { target, spent, grant } => {
-                numbered(14, grant.flags(), *target, out);
-                load(*spent, out);
+                begin(14, grant.flags(), out);
+                put_target(*target, out);
+                put_load(*spent, out);
                 if let Grant::Window(window) = grant {
-                    load(*window, out);
+                    put_load(*window, out);
                 }
             }
         }
@@ -231,8 +207,9 @@ impl Head {
     }
 
     fn fields(rest: &mut Fields<'_>) -> Result<Self, EnvelopeError> {
-        let kind = rest.byte()?;
-        let flags = rest.byte()?;
+        let first = rest.byte()?;
+        let kind = first & !FLAGGED;
+        let flags = if first == kind { 0 } else { rest.byte()? };
         let allowed = match kind {
             1 | 2 => CALL_FLAGS,
             3 => STREAM,
@@ -240,34 +217,34 @@ impl Head {
             14 => WINDOW | INITIAL | GONE,
             _ => 0,
         };
-        if flags & !allowed != 0 {
+        if flags & !allowed != 0 || (first != kind && flags == 0) {
             return Err(EnvelopeError::Flags(flags));
         }
         Ok(match kind {
             1 => Self::Tell(Call::read(flags, rest)?),
             2 => {
-                let correlation = rest.long()?;
+                let correlation = rest.number()?;
                 Self::Ask(correlation, Call::read(flags, rest)?)
             }
-            3 => Self::Reply { correlation: rest.long()?, stream: flags & STREAM != 0 },
-            4 => Self::Failure { correlation: rest.long()?, error: rest.error()? },
-            5 => Self::Returned { message: rest.word()?, target: rest.long()?, error: rest.error()? },
-            6 => Self::Lookup(rest.long()?),
-            7 => Self::Watch(rest.long()?),
-            8 => Self::Unwatch(rest.long()?),
-            9 => Self::Describe(rest.long()?),
+            3 => Self::Reply { correlation: rest.number()?, stream: flags & STREAM != 0 },
+            4 => Self::Failure { correlation: rest.number()?, error: rest.error()? },
+            5 => Self::Returned { message: rest.message()?, target: rest.target()?, error: rest.error()? },
+            6 => Self::Lookup(rest.number()?),
+            7 => Self::Watch(rest.number()?),
+            8 => Self::Unwatch(rest.number()?),
+            9 => Self::Describe(rest.number()?),
             10 => Self::Announce,
             11 => Self::Protocol(rest.long()?),
-            12 => Self::Parcel { number: rest.long()?, size: rest.long()? },
+            12 => Self::Parcel { number: rest.number()?, size: rest.number()? },
             13 => {
-                let number = rest.long()?;
+                let number = rest.number()?;
                 let refused = (flags & REFUSED != 0).then(|| rest.error()).transpose()?;
                 Self::Settled { number, refused }
             }
             14 => {
-                Self::Credit { target: rest.long()?, spent: rest.load()?, grant: Grant::read(flags, rest)? }
+                Self::Credit { target: rest.target()?, spent: rest.load()?, grant: Grant::read(flags, rest)? }
             }
-            15 => Self::Cancel { correlation: rest.long()?, target: rest.long()? },
+            15 => Self::Cancel { correlation: rest.number()?, target: rest.target()? },
             kind => return Err(EnvelopeError::Kind(kind)),
         })
     }
@@ -306,14 +283,14 @@ impl Call {
     }
 
     fn write(&self, kind: u8, correlation: Option<u64>, out: &mut BytesMut) {
-        out.put_slice(&[kind, self.flags()]);
+        begin(kind, self.flags(), out);
         if let Some(correlation) = correlation {
-            out.put_u64_le(correlation);
+            put_number(out, correlation);
         }
-        out.put_u32_le(self.message);
-        out.put_u64_le(self.target);
+        put_message(self.message, out);
+        put_target(self.target, out);
         if let Some(deadline) = self.deadline_ms {
-            out.put_u32_le(deadline);
+            put_number(out, u64::from(deadline));
         }
         if let Some(sequence) = self.sequence {
             out.put_u64_le(sequence);
@@ -328,8 +305,8 @@ impl Call {
     }
 
     fn read(flags: u8, rest: &mut Fields<'_>) -> Result<Self, EnvelopeError> {
-        let message = rest.word()?;
-        let target = rest.long()?;
+        let message = rest.message()?;
+        let target = rest.target()?;
         let has = |flag: u8| flags & flag != 0;
         Ok(Self {
             message,
@@ -344,50 +321,10 @@ impl Call {
     }
 }
 
-fn numbered(kind: u8, flags: u8, number: u64, out: &mut BytesMut) {
-    out.put_slice(&[kind, flags]);
-    out.put_u64_le(number);
-}
-
-fn load(load: Load, out: &mut BytesMut) {
-    out.put_u32_le(load.messages);
-    out.put_u32_le(load.blocks);
-}
-
-struct Fields<'a>(&'a [u8]);
-
-impl Fields<'_> {
-    fn byte(&mut self) -> Result<u8, EnvelopeError> {
-        self.0.try_get_u8().map_err(|_| EnvelopeError::Truncated)
-    }
-
-    fn word(&mut self) -> Result<u32, EnvelopeError> {
-        self.0.try_get_u32_le().map_err(|_| EnvelopeError::Truncated)
-    }
-
-    fn long(&mut self) -> Result<u64, EnvelopeError> {
-        self.0.try_get_u64_le().map_err(|_| EnvelopeError::Truncated)
-    }
-
-    fn trace(&mut self) -> Result<(u128, u64), EnvelopeError> {
-        let trace = self.0.try_get_u128_le().map_err(|_| EnvelopeError::Truncated)?;
-        Ok((trace, self.long()?))
-    }
-
-    fn load(&mut self) -> Result<Load, EnvelopeError> {
-        Ok(Load { messages: self.word()?, blocks: self.word()? })
-    }
-
-    fn error(&mut self) -> Result<AskError, EnvelopeError> {
-        let code = self.byte()?;
-        let cause = Cause::from_code(code).ok_or(EnvelopeError::Cause(code))?;
-        Ok(AskError { cause, outcome: outcome_of(self.byte()?) })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Cause;
 
     fn written(head: &Head) -> Vec<u8> {
         let mut out = BytesMut::new();
@@ -435,28 +372,32 @@ mod tests {
 
     #[test]
     fn layout_is_the_one_of_the_wire_page() {
-        let tell = Call { message: 0x0403_0201, target: 0x0C0B_0A09_0807_0605, ..Call::default() };
-        assert_eq!(written(&Head::Tell(tell)), [1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
-        let mut ask = vec![2, 0x3F, 8, 0, 0, 0, 0, 0, 0, 0];
-        ask.extend([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]);
+        let tell = Call { message: 2 << 16 | 3, target: 9 << 32 | 1, ..Call::default() };
+        assert_eq!(written(&Head::Tell(tell)), [1, 0x23, 18]);
+        let later = Call { message: 0x0403_0201, target: 200 << 32 | 300, ..Call::default() };
+        assert_eq!(written(&Head::Tell(later)), [1, 0xB1, 0x80, 0x81, 0x10, 0x91, 0x03, 0xAC, 0x02]);
+        let mut ask = vec![0x82, 0x3F, 0x88, 0x01, 0xB1, 0x80, 0x81, 0x10];
+        ask.extend([0x93, 0xA8, 0xD8, 0xC0, 0x01, 0x85, 0x8C, 0x9C, 0x40]);
+        ask.extend([0x8D, 0x9C, 0xBC, 0x80, 0x01]);
         ask.extend([1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0]);
         ask.extend([3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0]);
-        assert_eq!(written(&Head::Ask(8, full())), ask);
+        assert_eq!(written(&Head::Ask(136, full())), ask);
         let failure = Head::Failure { correlation: 1, error: AskError::not_executed(Cause::MailboxFull) };
-        assert_eq!(written(&failure), [4, 0, 1, 0, 0, 0, 0, 0, 0, 0, 3, 0]);
-        assert_eq!(written(&Head::Announce), [10, 0]);
-        let parcel = Head::Parcel { number: 1, size: 2 };
-        assert_eq!(written(&parcel), [12, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(written(&failure), [4, 1, 3, 0]);
+        assert_eq!(written(&Head::Announce), [10]);
+        assert_eq!(written(&Head::Protocol(5)), [11, 5, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(written(&Head::Parcel { number: 1, size: 300 }), [12, 1, 0xAC, 0x02]);
         let refused = Some(AskError::unknown(Cause::TooLarge));
-        assert_eq!(written(&Head::Settled { number: 1, refused }), [13, 1, 1, 0, 0, 0, 0, 0, 0, 0, 14, 1]);
-        let credit =
-            |grant| written(&Head::Credit { target: 1, spent: Load { messages: 2, blocks: 3 }, grant });
-        let spent = [1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0];
-        for (grant, flag) in [(Grant::Same, 0), (Grant::Initial, 2), (Grant::Gone, 4)] {
-            assert_eq!(credit(grant), [&[14, flag], &spent[..]].concat());
-        }
+        assert_eq!(written(&Head::Settled { number: 1, refused }), [0x8D, 1, 1, 14, 1]);
+        let credit = |grant| {
+            let spent = Load { messages: 2, blocks: 300 };
+            written(&Head::Credit { target: 1 << 32 | 1, spent, grant })
+        };
+        assert_eq!(credit(Grant::Same), [14, 2, 2, 0xAC, 0x02]);
+        assert_eq!(credit(Grant::Initial), [0x8E, 2, 2, 2, 0xAC, 0x02]);
+        assert_eq!(credit(Grant::Gone), [0x8E, 4, 2, 2, 0xAC, 0x02]);
         let window = Grant::Window(Load { messages: 4, blocks: 5 });
-        assert_eq!(credit(window), [&[14, 1], &spent[..], &[4, 0, 0, 0, 5, 0, 0, 0]].concat());
+        assert_eq!(credit(window), [0x8E, 1, 2, 2, 0xAC, 0x02, 4, 5]);
     }
 
     #[test]
@@ -479,13 +420,22 @@ mod tests {
         }
         assert_eq!(Head::read(&mut Bytes::from_static(&[0, 0])), Err(EnvelopeError::Kind(0)));
         assert_eq!(Head::read(&mut Bytes::from_static(&[99, 0])), Err(EnvelopeError::Kind(99)));
-        assert_eq!(Head::read(&mut Bytes::from_static(&[1, 0x40])), Err(EnvelopeError::Flags(0x40)));
-        assert_eq!(Head::read(&mut Bytes::from_static(&[11, NAMED])), Err(EnvelopeError::Flags(NAMED)));
-        let mut both = [&[14, WINDOW | GONE][..], &[0; 24]].concat();
+        assert_eq!(Head::read(&mut Bytes::from_static(&[0x81, 0x40])), Err(EnvelopeError::Flags(0x40)));
+        assert_eq!(Head::read(&mut Bytes::from_static(&[0x81, 0])), Err(EnvelopeError::Flags(0)));
+        assert_eq!(Head::read(&mut Bytes::from_static(&[0x8B, NAMED])), Err(EnvelopeError::Flags(NAMED)));
+        let mut both = [0x8E, WINDOW | GONE, 2, 0, 0, 0, 0];
         assert_eq!(Head::peek(&both).err(), Some(EnvelopeError::Flags(WINDOW | GONE)));
         both[1] = 8;
         assert_eq!(Head::peek(&both).err(), Some(EnvelopeError::Flags(8)));
-        let mut failure = Bytes::from_static(&[4, 0, 1, 0, 0, 0, 0, 0, 0, 0, 77, 0]);
+        let mut failure = Bytes::from_static(&[4, 1, 77, 0]);
         assert_eq!(Head::read(&mut failure), Err(EnvelopeError::Cause(77)));
+        for number in [
+            &[6, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 2][..],
+            &[1, 0, 0x80, 0x80, 0x80, 0x80, 0x20],
+            &[1, 0, 0x80, 0],
+            &[1, 0, 1, 1],
+        ] {
+            assert_eq!(Head::read(&mut Bytes::copy_from_slice(number)), Err(EnvelopeError::Number));
+        }
     }
 }

@@ -6,6 +6,7 @@
 mod codec;
 mod codec_error;
 mod envelope;
+mod fields;
 mod load;
 mod manifest;
 mod scan;
@@ -17,7 +18,8 @@ mod trace;
 pub(crate) use codec::encode_body;
 pub use codec::{Form, decode, encode};
 pub use codec_error::{DecodeError, EncodeError};
-pub use envelope::{Call, EnvelopeError, Grant, Head};
+pub use envelope::{Call, Grant, Head};
+pub use fields::EnvelopeError;
 pub use load::Load;
 pub use manifest::{
     Agreed, Described, MANIFEST_BYTES_MAX, Manifest, MessageShape, message_number, split_number,

@@ -109,14 +109,14 @@ fn frames_that_are_none_are_counted_and_passed_over() {
         let (raw, _transport) = Raw::connect(&world, "b").await;
         let malformed: [&[u8]; 9] = [
             &[1],
-            &[2, 0, 1, 2, 3],
-            &[99, 0],
-            &[1, 0xFF, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-            &[4, 0, 1, 0, 0, 0, 0, 0, 0, 0, 250, 0],
-            &[6, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0xDD, 0xFF, 0xFF, 0xFF, 0xFF],
-            &[7, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0x91, 0x91, 0x91],
-            &[10, 0, 0xDB, 0xFF, 0xFF, 0xFF, 0xFF],
-            &[11, 0, 1, 0, 0, 0, 0, 0, 0, 0, 5],
+            &[2, 1, 0x80],
+            &[99],
+            &[0x81, 0xFF, 0, 0],
+            &[4, 1, 250, 0],
+            &[6, 1, 0xDD, 0xFF, 0xFF, 0xFF, 0xFF],
+            &[7, 1, 0x91, 0x91, 0x91],
+            &[10, 0xDB, 0xFF, 0xFF, 0xFF, 0xFF],
+            &[11, 1, 0, 0, 0, 0, 0, 0, 0, 5],
         ];
         for frame in malformed {
             raw.send(frame);

@@ -163,9 +163,10 @@ impl Transport for QuicTransport {
         let mut metrics = self.counters.snapshot();
         for link in self.table.links() {
             let Some(connection) = link.connection() else { continue };
-            let path = connection.stats().path;
-            metrics.packets_lost += path.lost_packets;
-            metrics.packets_sent += path.sent_packets;
+            let stats = connection.stats();
+            metrics.packets_lost += stats.path.lost_packets;
+            metrics.packets_sent += stats.path.sent_packets;
+            metrics.sends += stats.udp_tx.ios;
         }
         metrics
     }

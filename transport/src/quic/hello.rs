@@ -10,7 +10,7 @@ use quinn::{ReadExactError, RecvStream};
 use crate::contract::TransportError;
 
 /// The version of the link protocol that this crate speaks.
-pub(crate) const VERSION: u16 = 2;
+pub(crate) const VERSION: u16 = 3;
 
 const MAGIC: [u8; 6] = *b"synod\n";
 /// Magic, version, length of the rest.
@@ -139,6 +139,6 @@ mod tests {
         }
         let mut bytes = HELLO.encode();
         bytes[MAGIC.len()] = 1;
-        assert_eq!(read(&bytes), Err(TransportError::Version { found: 1, supported: 2 }));
+        assert_eq!(read(&bytes), Err(TransportError::Version { found: 1, supported: 3 }));
     }
 }

@@ -47,9 +47,14 @@ impl Hub {
     /// Ends a connection: once. What it carried waits for another one, or ends with it. Only on the transport's own thread.
     pub(crate) fn end(&self, link: &Arc<QuicLink>, reason: CloseReason) {
         let Some(connection) = link.release() else { return };
-        let path = connection.stats().path;
-        add(&self.counters.packets_lost, usize::try_from(path.lost_packets).unwrap_or(usize::MAX));
-        add(&self.counters.packets_sent, usize::try_from(path.sent_packets).unwrap_or(usize::MAX));
+        let stats = connection.stats();
+        for (counter, count) in [
+            (&self.counters.packets_lost, stats.path.lost_packets),
+            (&self.counters.packets_sent, stats.path.sent_packets),
+            (&self.counters.sends, stats.udp_tx.ios),
+        ] {
+            add(counter, usize::try_from(count).unwrap_or(usize::MAX));
+        }
         self.goodbyes.say(connection, reason.clone());
         self.table.remove(link);
         link.ended();

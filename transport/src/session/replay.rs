@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes};
 
-use crate::frame::FRAME_HEADER;
+use crate::length;
 
 /// What is kept of one lane.
 #[derive(Debug)]
@@ -130,9 +130,8 @@ impl Replay {
         let before = first.bytes.len();
         for _ in self.start..self.received {
             // Each batch holds whole frames, as `keep` was told.
-            let Some(length) = first.bytes.first_chunk::<FRAME_HEADER>() else { break };
-            let size = FRAME_HEADER + u32::from_le_bytes(*length) as usize;
-            first.bytes.advance(size.min(first.bytes.len()));
+            let Ok(Some((header, length))) = length::read(&first.bytes) else { break };
+            first.bytes.advance((header + length).min(first.bytes.len()));
         }
         self.bytes -= before - first.bytes.len();
         self.start = self.received;
@@ -145,7 +144,7 @@ mod tests {
     use crate::contract::Frames;
 
     fn batch(bodies: &[&str]) -> Bytes {
-        let frame = |body: &&str| [&(body.len() as u32).to_le_bytes(), body.as_bytes()].concat();
+        let frame = |body: &&str| [&[body.len() as u8], body.as_bytes()].concat();
         bodies.iter().flat_map(frame).collect::<Vec<u8>>().into()
     }
 
@@ -183,7 +182,7 @@ mod tests {
 
     #[test]
     fn room_comes_with_acknowledgement_of_whole_batches() {
-        let mut replay = Replay::new(10);
+        let mut replay = Replay::new(8);
         replay.keep(batch(&["123", "456"]), 2);
         assert!(!replay.has_room());
         assert_eq!(replay.acknowledge(1), Ok(()));

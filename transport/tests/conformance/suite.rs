@@ -68,7 +68,7 @@ pub(crate) async fn frames_share_reads(ground: &Ground) {
     let (sent, received) = ((a.metrics)(), (b.metrics)());
     assert_eq!(sent.frames_out, COUNT as u64);
     assert!(sent.batches_out * 4 < sent.frames_out, "{} writes", sent.batches_out);
-    assert_eq!((sent.bytes_out, received.bytes_in), ((COUNT * 68) as u64, (COUNT * 68) as u64));
+    assert_eq!((sent.bytes_out, received.bytes_in), ((COUNT * 65) as u64, (COUNT * 65) as u64));
 }
 
 pub(crate) async fn a_full_lane_says_so_and_recovers(ground: &Ground) {

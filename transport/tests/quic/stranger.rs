@@ -89,7 +89,7 @@ pub(crate) fn settings(credential: Option<&Credential>) -> ClientConfig {
 /// The bytes of a hello, as a member whose name comes after the other's would say it.
 pub(crate) fn hello() -> Vec<u8> {
     let mut bytes = b"synod\n".to_vec();
-    bytes.extend_from_slice(&2u16.to_le_bytes());
+    bytes.extend_from_slice(&3u16.to_le_bytes());
     bytes.extend_from_slice(&28u16.to_le_bytes());
     bytes.extend_from_slice(&9u64.to_le_bytes());
     bytes.extend_from_slice(&(1u32 << 20).to_le_bytes());
