@@ -39,6 +39,8 @@ pub enum Cause {
     Cancelled,
     /// The reference is not bound to a node: bind it first.
     Unbound,
+    /// The peer has been taken for dead, and somebody was told so: until it starts again its actors and this node's do not talk.
+    Quarantined,
 }
 
 /// A message that was not delivered or not answered.
@@ -91,7 +93,7 @@ pub(crate) const fn outcome_of(code: u8) -> Outcome {
 }
 
 impl Cause {
-    pub(crate) const ALL: [(Self, u8, &'static str); 16] = [
+    pub(crate) const ALL: [(Self, u8, &'static str); 17] = [
         (Self::Unreachable, 1, "unreachable"),
         (Self::Timeout, 2, "timeout"),
         (Self::MailboxFull, 3, "mailbox_full"),
@@ -108,6 +110,7 @@ impl Cause {
         (Self::TooLarge, 14, "too_large"),
         (Self::Cancelled, 15, "cancelled"),
         (Self::Unbound, 16, "unbound"),
+        (Self::Quarantined, 17, "quarantined"),
     ];
 
     /// The text of logs and metrics.
@@ -134,6 +137,7 @@ impl Cause {
             Self::TooLarge => 14,
             Self::Cancelled => 15,
             Self::Unbound => 16,
+            Self::Quarantined => 17,
         }
     }
 
@@ -161,6 +165,6 @@ mod tests {
             assert_eq!(cause.as_str(), text);
         }
         assert_eq!(Cause::from_code(0), None);
-        assert_eq!(Cause::from_code(17), None);
+        assert_eq!(Cause::from_code(18), None);
     }
 }

@@ -2,6 +2,8 @@
 
 #[path = "nodes/editions.rs"]
 mod editions;
+#[path = "nodes/pressure.rs"]
+mod pressure;
 #[path = "nodes/talk.rs"]
 mod talk;
 

@@ -47,6 +47,8 @@ pub(crate) struct Counters {
     pub(crate) restarts: CounterFamily,
     pub(crate) escalations: Counter,
     pub(crate) actors: Gauge,
+    /// Peers that were taken for dead and have not started again.
+    pub(crate) quarantined: Gauge,
     /// Messages of peers that wait before actors.
     pub(crate) waiting: Gauge,
     /// Pairs of an actor and a link of which the actor's feed keeps account.
@@ -87,6 +89,10 @@ impl Core {
             restarts: metrics.counters("synod_actor_restarts", "Restarts of actors, by what ended them"),
             escalations: metrics.counter("synod_actor_escalations", "Children that took their parent along"),
             actors: metrics.gauge("synod_actors", "Living actors"),
+            quarantined: metrics.gauge(
+                "synod_peers_quarantined",
+                "Peers that were taken for dead and have not started again",
+            ),
             waiting: metrics.gauge("synod_feed_messages", "Messages of peers that wait before actors"),
             accounts: metrics.gauge("synod_feed_accounts", "Links of which feeds of actors keep account"),
         };
@@ -271,6 +277,20 @@ impl Core {
                     }
                 }
             }
+        }
+    }
+
+    /// Somebody is told that a peer is down. Whatever it does later, that stays true until it starts again: nobody here talks with it
+    /// as if nothing had happened.
+    pub(crate) fn quarantine(&self, name: &PeerName, incarnation: u64) {
+        let Some((count, session)) = self.links.quarantine(name, incarnation) else { return };
+        self.counters.quarantined.set(count as i64);
+        tracing::warn!(
+            node = %self.name(), peer = %name, incarnation,
+            "a watcher was told that the peer is down: its actors are not talked with until it has started again"
+        );
+        if let Some(session) = session {
+            session.flows.close();
         }
     }
 

@@ -74,6 +74,7 @@ impl Destination {
                 Way::Up(session) => agreed(core, &session, key).map(|agreed| self.over(session, agreed)),
                 Way::Expected => None,
                 Way::Stale => return Err(AskError::not_executed(Cause::StaleIncarnation)),
+                Way::Quarantined => return Err(AskError::not_executed(Cause::Quarantined)),
                 Way::Departed | Way::Nowhere => return Err(AskError::not_executed(Cause::Unreachable)),
             }
         };
@@ -128,6 +129,7 @@ pub(crate) async fn linked(core: &Core, target: &Target, limit: Duration) -> Res
             match core.links.way(&target.node, target.incarnation) {
                 Way::Up(session) => return Ok(session),
                 Way::Stale => return Err(AskError::not_executed(Cause::StaleIncarnation)),
+                Way::Quarantined => return Err(AskError::not_executed(Cause::Quarantined)),
                 Way::Departed | Way::Nowhere => return Err(AskError::not_executed(Cause::Unreachable)),
                 Way::Expected => changed.await,
             }

@@ -83,6 +83,13 @@ impl ActorSystem {
         self.core.links.members().iter().map(|session| session.peer().name.clone()).collect()
     }
 
+    /// The peers of which a watcher here was told that they are down and that have not started again, by name and incarnation. Actors of
+    /// this node and of theirs do not talk; protocols do.
+    #[must_use]
+    pub fn quarantined(&self) -> Vec<(PeerName, u64)> {
+        self.core.links.quarantined()
+    }
+
     /// Keeps a link to one more peer.
     pub fn connect(&self, address: Address) {
         self.core.links.connect(address);

@@ -52,7 +52,10 @@ async fn watch_here(core: &Core, target: &Target) -> Terminated {
 async fn watch_there(core: &Core, target: &Target) -> Terminated {
     loop {
         let down = Terminated { reason: Reason::NodeDown, incarnation: target.incarnation };
-        let Ok(session) = linked(core, target, core.settings.limits.idle_timeout).await else { return down };
+        let Ok(session) = linked(core, target, core.settings.limits.idle_timeout).await else {
+            core.quarantine(&target.node, target.incarnation);
+            return down;
+        };
         let Some((correlation, end, _)) = session.pending.enter(Timestamp::NEVER) else {
             // The link has ended, and the table says so by now.
             continue;
@@ -70,7 +73,10 @@ async fn watch_there(core: &Core, target: &Target) -> Terminated {
                 return Terminated { reason: Reason::Denied, ..down };
             }
             // The link has waited for the peer in vain.
-            Ok(Err(_)) | Err(_) if core.links.has_lapsed(&target.node, target.incarnation) => return down,
+            Ok(Err(_)) | Err(_) if core.links.has_lapsed(&target.node, target.incarnation) => {
+                core.quarantine(&target.node, target.incarnation);
+                return down;
+            }
             // It ended otherwise: there may be another one.
             Ok(Err(_)) | Err(_) => {}
         }

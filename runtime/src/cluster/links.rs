@@ -3,10 +3,11 @@
 //! A table, told by the switchboard what comes and goes; it reads no frames.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use synod_protocols::{NodeId, SessionId};
-use synod_transport::{Address, CloseReason, PeerName, Role, Transport};
+use synod_transport::{Address, CloseReason, Peer, PeerName, Role, Transport};
 use tokio::sync::Notify;
 
 use super::courier::{Inbox, Spoken};
@@ -21,6 +22,8 @@ pub(crate) struct Links {
     transport: OnceLock<Arc<dyn Transport>>,
     /// Told when a link or a connection of it comes or goes.
     pub(crate) changed: Notify,
+    /// Looked at for everything that arrives.
+    any_quarantined: AtomicBool,
 }
 
 #[derive(Default)]
@@ -34,6 +37,8 @@ struct State {
     departed: BTreeMap<PeerName, u64>,
     /// Those that were awaited for the reconnect window, in vain, by their incarnation.
     lapsed: BTreeMap<PeerName, u64>,
+    /// Those of whom a watcher was told that they are down, by their incarnation.
+    quarantined: BTreeMap<PeerName, u64>,
     /// The names that are dialled, and the addresses of which the name is not known.
     dialled: BTreeSet<PeerName>,
     seeds: BTreeSet<String>,
@@ -53,6 +58,8 @@ pub(crate) enum Way {
     Expected,
     /// The peer has started again since.
     Stale,
+    /// The peer was taken for dead, and a watcher was told so.
+    Quarantined,
     /// The peer shut down.
     Departed,
     /// Nobody dials this peer.
@@ -92,6 +99,9 @@ impl Links {
         if latest.is_some_and(|latest| incarnation < latest) {
             return Way::Stale;
         }
+        if state.quarantined.get(name) == Some(&incarnation) {
+            return Way::Quarantined;
+        }
         if let Some(session) = state.sessions.get(name)
             && session.peer().incarnation == incarnation
         {
@@ -121,6 +131,37 @@ impl Links {
         self.read().lapsed.get(name) == Some(&incarnation)
     }
 
+    /// A watcher is told that this incarnation of a peer is down: actors do not talk with it again. Gives how many are kept so, and
+    /// the link to it if there is one; `None` when it was so before, or there is no such peer.
+    pub(crate) fn quarantine(
+        &self,
+        name: &PeerName,
+        incarnation: u64,
+    ) -> Option<(usize, Option<Arc<Session>>)> {
+        let mut state = self.write();
+        let present = state.incarnations.get(name) == Some(&incarnation);
+        // What said goodbye, or has started again, does not come back.
+        if !present || state.departed.get(name) == Some(&incarnation) {
+            return None;
+        }
+        if state.quarantined.insert(name.clone(), incarnation) == Some(incarnation) {
+            return None;
+        }
+        self.any_quarantined.store(true, Ordering::Release);
+        Some((state.quarantined.len(), state.sessions.get(name).cloned()))
+    }
+
+    /// Whether actors of this peer and of this node do not talk.
+    pub(crate) fn is_quarantined(&self, peer: &Peer) -> bool {
+        self.any_quarantined.load(Ordering::Acquire)
+            && self.read().quarantined.get(&peer.name) == Some(&peer.incarnation)
+    }
+
+    /// The peers with which actors of this node do not talk, and their incarnations.
+    pub(crate) fn quarantined(&self) -> Vec<(PeerName, u64)> {
+        self.read().quarantined.iter().map(|(name, incarnation)| (name.clone(), *incarnation)).collect()
+    }
+
     /// The links to members over which a connection is up, by name.
     pub(crate) fn members(&self) -> Vec<Arc<Session>> {
         let state = self.read();
@@ -140,6 +181,7 @@ impl Links {
             let peer = session.peer().clone();
             state.incarnations.insert(peer.name.clone(), peer.incarnation);
             state.departed.remove(&peer.name);
+            state.quarantined.retain(|name, known| *name != peer.name || *known == peer.incarnation);
             state.lapsed.remove(&peer.name);
             state.nodes.insert(session.node(), peer.name.clone());
             state.sessions.insert(peer.name, session.clone());

@@ -14,11 +14,11 @@ use synod_transport::{
 };
 
 use super::courier::Inbox;
-use super::delivery::Sorted;
+use super::delivery::{Sorted, refuse_all};
 use super::links::Links;
 use super::session::Session;
-use super::unpacking::{answered, collect, dead_letter, let_go, place, sort};
-use crate::actor::{Core, Watcher, answer_lookup, enter_watch, leave_watch};
+use super::unpacking::{answered, collect, dead_letter, let_go, place, sort, turn_away};
+use crate::actor::{Core, Reason, Terminated, Watcher, answer_lookup, enter_watch, leave_watch};
 use crate::address::ProtocolId;
 use crate::error::{AskError, Cause, Outcome};
 use crate::wire::{Head, MANIFEST_BYTES_MAX, Manifest, decode, encode_body};
@@ -72,6 +72,7 @@ impl Receiver for Switchboard {
         let peer = session.peer();
         tracing::info!(node = %core.name(), peer = %peer.name, incarnation = peer.incarnation, "link up");
         core.links.up(&session);
+        core.counters.quarantined.set(core.links.quarantined().len() as i64);
         for manifest in core.catalogue.manifests() {
             core.send(session.clone(), Lane::Control, Head::Announce, encode_body(&manifest));
         }
@@ -198,7 +199,11 @@ fn take(core: &Core, session: &Arc<Session>, mut frame: Bytes, sorted: &mut Sort
         Ok(read) => read,
         Err(error) => return core.hostile(session, error.fault()),
     };
+    let shut = core.links.is_quarantined(session.peer());
     if let Head::Tell(call) | Head::Ask(_, call) = &head {
+        if shut {
+            return refuse_all(core, session, call.target, vec![frame], Cause::Quarantined);
+        }
         return sort(core, session, call.target, frame, sorted);
     }
     let body = frame.split_off(size);
@@ -208,6 +213,7 @@ fn take(core: &Core, session: &Arc<Session>, mut frame: Bytes, sorted: &mut Sort
             answered(core, session, head, body);
             true
         }
+        Head::Parcel { number, .. } if shut => turn_away(core, session, number, &body, Cause::Quarantined),
         Head::Parcel { number, size } => place(core, session, (number, size), &body, sorted),
         Head::Settled { number, refused } => {
             session.parcels.settle(number, refused.map_or(Ok(()), Err));
@@ -216,10 +222,7 @@ fn take(core: &Core, session: &Arc<Session>, mut frame: Bytes, sorted: &mut Sort
         Head::Cancel { correlation, target } => {
             // The request itself may have come with the same read.
             std::mem::take(sorted).deliver(core, session);
-            if core.registry.find(target).is_ok_and(|feed| feed.holds(session)) {
-                session.cancelled.enter(correlation);
-            }
-            true
+            cancel(core, session, correlation, target)
         }
         Head::Credit { target, spent, grant } => session.flows.hear(target, spent, grant),
         Head::Failure { correlation, error } => {
@@ -234,6 +237,8 @@ fn take(core: &Core, session: &Arc<Session>, mut frame: Bytes, sorted: &mut Sort
             Ok(name) => reply(core, session, correlation, encode_body(&core.catalogue.manifest(&name))),
             Err(_) => false,
         },
+        // As this node is to those peers, so it is to their watchers.
+        Head::Watch(correlation) if shut => be_down(core, session, correlation),
         Head::Watch(correlation) => enter_watch(core, session, correlation, &body),
         Head::Unwatch(correlation) => leave_watch(core, session, correlation, &body),
         Head::Announce => {
@@ -250,6 +255,19 @@ fn take(core: &Core, session: &Arc<Session>, mut frame: Bytes, sorted: &mut Sort
     if !understood {
         core.hostile(session, "body");
     }
+}
+
+fn be_down(core: &Core, session: &Arc<Session>, correlation: u64) -> bool {
+    let down = Terminated { reason: Reason::NodeDown, incarnation: core.incarnation() };
+    core.tell(Watcher::Remote(session.clone(), correlation), down);
+    true
+}
+
+fn cancel(core: &Core, session: &Arc<Session>, correlation: u64, target: u64) -> bool {
+    if core.registry.find(target).is_ok_and(|feed| feed.holds(session)) {
+        session.cancelled.enter(correlation);
+    }
+    true
 }
 
 fn reply(core: &Core, session: &Arc<Session>, correlation: u64, body: Bytes) -> bool {

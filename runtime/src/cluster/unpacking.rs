@@ -52,6 +52,19 @@ pub(super) fn place(
     true
 }
 
+/// A large message is not taken, whatever it is; `false` when it is none.
+pub(super) fn turn_away(
+    core: &Core,
+    session: &Arc<Session>,
+    number: u64,
+    inner: &[u8],
+    cause: Cause,
+) -> bool {
+    let Some((head, _)) = inner_head(inner) else { return false };
+    refuse(core, session, number, &head, cause);
+    true
+}
+
 /// The header of a message that may be large, and whose order it is in.
 pub(super) fn inner_head(inner: &[u8]) -> Option<(Head, Option<u64>)> {
     let (head, size) = Head::peek(inner).ok()?;

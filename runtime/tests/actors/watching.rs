@@ -1,11 +1,13 @@
 //! Watchers are told once: at once for the dead, at the stop, after too many panics, when the node is down.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use synod::prelude::*;
 use synod::protocols::Incarnation;
 use tokio::time::Instant;
 
+use crate::breaks::held_network;
 use crate::subjects::*;
 use crate::world::{World, linked, name, run};
 
@@ -24,6 +26,75 @@ fn a_remote_stop_is_told() {
         let (end, ()) = tokio::join!(a.watch(&clerk), stop);
         assert_eq!(end, Terminated { reason: Reason::Stopped, incarnation: 1 });
         assert!(began.elapsed() < Duration::from_millis(60_010));
+    });
+}
+
+#[test]
+fn whom_a_watcher_was_told_to_be_down_is_not_talked_with_until_it_starts_again() {
+    run(async {
+        let (weather, network) = held_network();
+        let world = World { network, letters: Arc::default() };
+        let (a, b) = world.pair().await;
+        b.spawn("clerk", Clerk::default).await.unwrap();
+        a.spawn("host", Clerk::default).await.unwrap();
+        let clerk: ActorRef<Desk> = a.lookup("clerk").await.unwrap();
+        let host: ActorRef<Desk> = b.lookup("host").await.unwrap();
+        let gone = actix_rt::spawn({
+            let (a, clerk) = (a.clone(), clerk.clone());
+            async move { a.watch(&clerk).await }
+        });
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        weather.cut(true);
+        assert_eq!(gone.await.unwrap().reason, Reason::NodeDown);
+        weather.cut(false);
+        linked(&a, 1).await;
+        linked(&b, 1).await;
+        assert_eq!(a.quarantined(), [(name("b"), 1)]);
+        assert!(a.metrics().render().contains("synod_peers_quarantined 1"));
+        let refused = AskError { cause: Cause::Quarantined, outcome: Outcome::NotExecuted };
+        assert_eq!(clerk.ask(Noted).await, Err(refused));
+        assert_eq!(clerk.tell(Note(1)).await, Err(refused));
+        assert_eq!(clerk.try_tell(Note(1)), Err(refused));
+        assert_eq!(a.watch(&clerk).await.reason, Reason::NodeDown);
+        assert_eq!(host.ask(Noted).await, Err(refused), "nor does it hear that node's actors");
+        host.tell(Note(2)).await.unwrap();
+        let large = host.ask(Echo { bytes: vec![1; 2_000_000].into() }).await;
+        assert_eq!(large, Err(refused));
+        assert_eq!(b.watch(&host).await.reason, Reason::NodeDown);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        let letters = world.letters();
+        assert_eq!(letters.iter().map(|letter| letter.error).collect::<Vec<_>>(), [refused]);
+        let here: ActorRef<Desk> = a.lookup("host").await.unwrap();
+        assert_eq!(here.ask(Noted).await, Ok(vec![]));
+        // It starts again, and is another.
+        world.network.kill(&name("b"));
+        let mut settings = world.settings("b", &["a"]);
+        settings.incarnation = Incarnation(2);
+        let heir = ActorSystem::start(settings).unwrap();
+        linked(&heir, 1).await;
+        assert_eq!(a.quarantined(), []);
+        heir.spawn("clerk", Clerk::default).await.unwrap();
+        let clerk: ActorRef<Desk> = a.lookup("clerk").await.unwrap();
+        assert_eq!(clerk.ask(Add(2)).await, Ok(Ok(2)));
+        let host: ActorRef<Desk> = heir.lookup("host").await.unwrap();
+        assert_eq!(host.ask(Noted).await, Ok(vec![]));
+    });
+}
+
+#[test]
+fn whom_nobody_watched_is_talked_with_after_a_long_cut() {
+    run(async {
+        let (weather, network) = held_network();
+        let world = World { network, letters: Arc::default() };
+        let (a, b) = world.pair().await;
+        b.spawn("clerk", Clerk::default).await.unwrap();
+        let clerk: ActorRef<Desk> = a.lookup("clerk").await.unwrap();
+        weather.cut(true);
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        weather.cut(false);
+        linked(&a, 1).await;
+        assert_eq!(a.quarantined(), []);
+        assert_eq!(clerk.ask(Add(2)).await, Ok(Ok(2)));
     });
 }
 
