@@ -40,6 +40,11 @@ impl<K: Ord + Copy> Timers<K> {
         self.deadlines.clear();
     }
 
+    /// Gives back room that is not used.
+    pub fn shrink(&mut self) {
+        self.deadlines.shrink_to_fit();
+    }
+
     /// Takes one timer that has run out by `now`, the least name first; call until `None`.
     pub fn expire(&mut self, now: Timestamp) -> Option<K> {
         let due = self.deadlines.iter().position(|&(_, deadline)| deadline <= now)?;

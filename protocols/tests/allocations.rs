@@ -32,7 +32,7 @@ impl Group {
         let ids: BTreeSet<NodeId> = (1..=3).map(NodeId).collect();
         let machine = |&id: &NodeId| {
             let config = Config { snapshot_entries: u64::MAX, ..Config::lan(id, ids.clone()) };
-            Raft::restore(config, id.0, Recovered::default())
+            Raft::restore(config.into(), id.0, Recovered::default())
         };
         let mut group = Self {
             machines: ids.iter().map(machine).collect(),

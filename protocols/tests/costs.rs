@@ -46,7 +46,7 @@ impl Group {
         let machine = |&id: &NodeId| {
             let (snapshot_entries, max_append_entries) = (u64::MAX, MOST);
             let config = Config { snapshot_entries, max_append_entries, ..Config::lan(id, ids.clone()) };
-            Raft::restore(config, id.0, Recovered::default())
+            Raft::restore(config.into(), id.0, Recovered::default())
         };
         let mut group = Self {
             machines: ids.iter().map(machine).collect(),

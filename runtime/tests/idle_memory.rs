@@ -30,7 +30,7 @@ const NAMES: [&str; 3] = ["a", "b", "c"];
 const FIRST: usize = 100;
 const COUNTED: usize = 500;
 /// What one service may hold on one node, in bytes asked of the allocator.
-const LIMIT: usize = 4_096;
+const LIMIT: usize = 2_800;
 
 fn named(name: &str) -> PeerName {
     PeerName::new(name).expect("a name")
@@ -75,7 +75,7 @@ async fn asleep(nodes: &[Node], numbers: Range<usize>) -> Vec<Replicated<Counter
 }
 
 #[test]
-fn an_idle_service_holds_less_than_four_kibibytes_on_each_node() {
+fn an_idle_service_holds_less_than_two_thousand_eight_hundred_bytes_on_each_node() {
     simulate(1, &NAMES, |simulation| async move {
         let nodes = start(&simulation).await;
         let _first = asleep(&nodes, 0..FIRST).await;

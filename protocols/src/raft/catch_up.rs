@@ -43,6 +43,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::log::{Entries, Position};
 use crate::protocol::Outbox;
 use crate::quorum::Tally;
+use crate::raft::config::Config;
 use crate::raft::follower::is_ordered;
 use crate::raft::message::{AppendResult, Message};
 use crate::raft::rounds::{PATIENCE, Rounds};
@@ -53,16 +54,17 @@ use crate::types::{LogIndex, NodeId, Term, Timestamp};
 impl Raft {
     /// A round of pre-votes begins.
     pub(super) fn open_round(&mut self) {
-        self.rounds.count = self.rounds.count.saturating_add(1).min(PATIENCE);
-        self.rounds.proposed = self.term.next();
-        self.rounds.free = BTreeSet::from([self.config.id]);
-        self.rounds.ahead = BTreeMap::new();
+        let rounds = self.rounds.get_or_insert_default();
+        rounds.count = rounds.count.saturating_add(1).min(PATIENCE);
+        rounds.proposed = self.term.next();
+        rounds.free = BTreeSet::from([self.config.id]);
+        rounds.ahead = BTreeMap::new();
     }
 
     /// A pre-vote was granted, which nobody does who hears a leader.
     pub(super) fn note_free(&mut self, now: Timestamp, from: NodeId, proposed: Term, out: &mut Outbox<Self>) {
-        if self.is_round(proposed) {
-            self.rounds.free.insert(from);
+        if let Some(rounds) = self.round(proposed) {
+            rounds.free.insert(from);
             self.consider_catch_up(now, out);
         }
     }
@@ -92,12 +94,12 @@ impl Raft {
         last: Position,
         out: &mut Outbox<Self>,
     ) {
-        if !self.is_round(proposed) {
+        let Some(rounds) = self.round(proposed) else {
             out.reached("late news of a log that is ahead ignored");
             return;
-        }
-        self.rounds.free.insert(from);
-        self.rounds.ahead.insert(from, last);
+        };
+        rounds.free.insert(from);
+        rounds.ahead.insert(from, last);
         self.consider_catch_up(now, out);
     }
 
@@ -140,8 +142,7 @@ impl Raft {
         out: &mut Outbox<Self>,
     ) {
         let Piece { previous, last, entries } = piece;
-        let heeds_nobody =
-            self.rounds.entered == Some(self.term) && self.stands_aside() && last.term <= self.term;
+        let heeds_nobody = self.has_entered_to_catch_up() && self.stands_aside() && last.term <= self.term;
         if !heeds_nobody || last <= self.log.last() || !self.space {
             out.reached("late piece of another log ignored");
             return;
@@ -161,7 +162,7 @@ impl Raft {
                 Ok(None) => self.log.last(),
             },
         };
-        if self.rounds.asked == Some(after) {
+        if self.rounds.as_ref().is_some_and(|rounds| rounds.asked == Some(after)) {
             // One question for each answer that is news: where messages come twice, others would beget ever more of them.
             out.reached("piece of another log that came before ignored");
             return;
@@ -177,7 +178,7 @@ impl Raft {
 
     /// Enters a term of its own and asks for what is missing, once who is ahead has had its chance and nobody hears a leader.
     fn consider_catch_up(&mut self, now: Timestamp, out: &mut Outbox<Self>) {
-        let Rounds { count, free, ahead, .. } = &self.rounds;
+        let Some(Rounds { count, free, ahead, .. }) = self.rounds.as_deref() else { return };
         let leaderless =
             self.membership().quorum().tally(|voter| free.contains(&voter).then_some(true)) == Tally::Won;
         let furthest = ahead.iter().max_by_key(|&(_, last)| last);
@@ -185,7 +186,7 @@ impl Raft {
         if last <= self.log.last() {
             return;
         }
-        if self.rounds.entered == Some(self.term) {
+        if self.has_entered_to_catch_up() {
             // Nothing came of the last attempt. Another term would only be in the way of who is ahead, whose pre-votes are for the next one.
             out.reached("caught up with nobody, asked again in the same term");
             self.step_down(now, None, out);
@@ -194,24 +195,28 @@ impl Raft {
         } else {
             self.adopt_term(now, self.term.next(), None, out);
         }
-        self.rounds = Rounds { count: PATIENCE, entered: Some(self.term), ..Rounds::default() };
+        let rounds = Rounds { count: PATIENCE, entered: Some(self.term), ..Rounds::default() };
+        self.rounds = Some(Box::new(rounds));
         self.arm_election(now);
         self.pull(source, self.log.last(), out);
     }
 
     fn pull(&mut self, from: NodeId, after: Position, out: &mut Outbox<Self>) {
-        self.rounds.asked = Some(after);
+        self.rounds.get_or_insert_default().asked = Some(after);
         // After the ballot: the term is on disk before anything is replaced.
         out.send(from, Message::Pull { term: self.term, after });
     }
 
-    /// Whether news about a round of pre-votes is about the newest.
-    fn is_round(&self, proposed: Term) -> bool {
-        self.config.catch_up
-            && self.config.check_quorum
-            && proposed == self.rounds.proposed
-            && proposed == self.term.next()
-            && self.stands_aside()
+    /// The round of pre-votes that is about this term, if it is the newest and news about it matter.
+    fn round(&mut self, proposed: Term) -> Option<&mut Rounds> {
+        let Config { catch_up, check_quorum, .. } = *self.config;
+        let matters = catch_up && check_quorum && proposed == self.term.next() && self.stands_aside();
+        self.rounds.as_deref_mut().filter(|rounds| matters && rounds.proposed == proposed)
+    }
+
+    /// Whether this node is in a term that it entered in order to catch up, and has heeded no leader in.
+    fn has_entered_to_catch_up(&self) -> bool {
+        self.rounds.as_ref().is_some_and(|rounds| rounds.entered == Some(self.term))
     }
 
     /// Whether this node neither follows, nor leads, nor has asked for votes.

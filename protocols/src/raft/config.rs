@@ -11,7 +11,7 @@ use crate::raft::membership::{MembersError, Membership, check};
 use crate::types::{LogIndex, NodeId, StoreId};
 
 /// The settings of one Raft machine. Start from [`Config::lan`], [`Config::wan`] or [`Config::sim`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Config {
     /// This node.
     pub id: NodeId,

@@ -2,20 +2,22 @@
 //!
 //! Follows the log: what is truncated takes its configuration along, and what is compacted leaves the one that was in force.
 
+use std::sync::Arc;
+
 use crate::raft::membership::Membership;
 use crate::types::LogIndex;
 
 /// Configurations by the index from which they are in force; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Configurations {
-    first: (LogIndex, Membership),
-    later: Vec<(LogIndex, Membership)>,
+    first: (LogIndex, Arc<Membership>),
+    later: Vec<(LogIndex, Arc<Membership>)>,
 }
 
 impl Configurations {
     /// The configuration in force at `index`, where the log begins.
     pub(super) fn new(index: LogIndex, membership: Membership) -> Self {
-        Self { first: (index, membership), later: Vec::new() }
+        Self { first: (index, Arc::new(membership)), later: Vec::new() }
     }
 
     /// The configuration in force: the newest of the log, committed or not.
@@ -35,14 +37,19 @@ impl Configurations {
     }
 
     /// Every configuration with the index from which it is in force, in the order of the log.
-    pub(super) fn all(&self) -> impl Iterator<Item = &(LogIndex, Membership)> {
-        std::iter::once(&self.first).chain(&self.later)
+    pub(super) fn all(&self) -> impl Iterator<Item = (LogIndex, &Membership)> {
+        self.rows().map(|(index, membership)| (*index, &**membership))
+    }
+
+    /// The index of the oldest configuration that is kept.
+    pub(super) fn first(&self) -> LogIndex {
+        self.first.0
     }
 
     /// From where on it is known which configuration is in force.
     pub(super) fn begin(&self) -> LogIndex {
         let known = self.all().find(|(_, membership)| !membership.members().is_empty());
-        known.map_or(self.first.0, |(index, _)| *index)
+        known.map_or(self.first.0, |(index, _)| index)
     }
 
     /// The configuration in force at an index of the log, at or above where they are known.
@@ -52,9 +59,9 @@ impl Configurations {
     }
 
     /// The configuration in force at an index, if it is known: before the first one in its log, a node that did not found the group
-    /// knows none.
+    /// knows none, and a group that has slept has left behind what was in force before.
     pub(super) fn known_at(&self, index: LogIndex) -> Option<&Membership> {
-        Some(self.at(index)).filter(|membership| !membership.members().is_empty())
+        Some(self.at(index)).filter(|membership| index >= self.first.0 && !membership.members().is_empty())
     }
 
     /// Notes the configuration of a new entry.
@@ -62,7 +69,7 @@ impl Configurations {
         debug_assert!(index > self.index(), "configurations come in the order of the log");
         // A group has few of them, and keeps them for long.
         self.later.reserve_exact(1);
-        self.later.push((index, membership));
+        self.later.push((index, Arc::new(membership)));
     }
 
     /// Forgets the configurations of entries from `from` on. Says whether there was one.
@@ -79,16 +86,20 @@ impl Configurations {
         if let Some(last) = self.later.drain(..past).next_back() {
             self.first = last;
         }
+        self.later.shrink_to_fit();
     }
 
     /// The configurations that are or may come into force when what is after `commit` may still be cut off, oldest first.
     pub(super) fn possible(&self, commit: LogIndex) -> impl Iterator<Item = (LogIndex, &Membership)> {
         let after = self.later.partition_point(|(from, _)| *from <= commit);
-        let all = std::iter::once(&self.first).chain(&self.later);
-        all.skip(after).map(|(index, membership)| (*index, membership))
+        self.all().skip(after)
     }
 
-    fn latest(&self) -> &(LogIndex, Membership) {
+    fn rows(&self) -> impl Iterator<Item = &(LogIndex, Arc<Membership>)> {
+        std::iter::once(&self.first).chain(&self.later)
+    }
+
+    fn latest(&self) -> &(LogIndex, Arc<Membership>) {
         self.later.last().unwrap_or(&self.first)
     }
 }

@@ -211,7 +211,7 @@ impl Raft {
         self.leader = Some(leader);
         self.leader_contact = Some(now);
         self.pledged = Some(now);
-        self.rounds.end();
+        self.rounds = None;
         self.reserve = Reserve::default();
         self.hibernation.reassure();
         self.arm_election(now);

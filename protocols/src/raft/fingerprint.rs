@@ -126,7 +126,7 @@ impl Raft {
         (term, vote.map(name), since(*ballot_write)).hash(into);
         (leader.map(name), leader_contact.is_some(), pledged.is_some(), clock, commit, wake).hash(into);
         timers.names().for_each(|timer| (timer as u8).hash(into));
-        hash_rounds(rounds, &name, into);
+        hash_rounds(rounds.as_deref().unwrap_or(&Rounds::default()), &name, into);
         hash_log(log, into);
         (unwritten, durable, waiting_bytes, writes.len(), waiting.iter().len()).hash(into);
         writes.iter().for_each(|(write, last)| (since(*write), last).hash(into));
@@ -281,7 +281,7 @@ mod tests {
 
     fn machine(id: u64, seed: u64, now: u64) -> Raft {
         let config = Config::sim(NodeId(id), (1..=3).map(NodeId).collect());
-        let mut raft = Raft::restore(config, seed, Recovered::default());
+        let mut raft = Raft::restore(config.into(), seed, Recovered::default());
         raft.handle(Timestamp(now), Input::Timeout, &mut Outbox::default());
         raft
     }

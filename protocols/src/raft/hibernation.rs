@@ -196,9 +196,21 @@ impl Raft {
 
     fn fall_asleep(&mut self, relied_on: BTreeSet<NodeId>, out: &mut Outbox<Self>) {
         self.hibernation.rest = Rest::Asleep { heard: self.leader_contact };
-        self.log.rest(self.durable);
-        self.writes.shrink_to_fit();
+        self.give_back_room();
         out.watch(relied_on);
+    }
+
+    /// Keeps no more memory than a machine needs that does nothing for long: there may be thousands.
+    fn give_back_room(&mut self) {
+        self.log.rest(self.durable);
+        // All of the log is committed: no earlier configuration comes into force again, and snapshots go by the last one.
+        self.configurations.compact(self.commit);
+        self.timers.shrink();
+        self.writes.shrink_to_fit();
+        self.waiting.shrink();
+        if let Standing::Leader(lead) = &mut self.standing {
+            lead.progress.iter_mut().for_each(|(_, peer)| peer.shrink());
+        }
     }
 
     /// A leader speaks again at once, so that its peers wake; a follower waits for that.

@@ -2,6 +2,8 @@
 //!
 //! No rule stands here: each input goes to the file of its role.
 
+use std::sync::Arc;
+
 use crate::protocol::{Input, Outbox, Protocol, Recovered};
 use crate::raft::catch_up::Piece;
 use crate::raft::command::{Command, Refusal, Reply};
@@ -22,7 +24,8 @@ use crate::types::{LogIndex, NodeId, Timestamp, Token, WriteId};
 impl Protocol for Raft {
     const NAME: &'static str = "raft";
 
-    type Config = Config;
+    /// Shared: the groups of a node whose members are the same have the same settings, and there may be thousands of them.
+    type Config = Arc<Config>;
     type Message = Message;
     type Command = Command;
     type Reply = Reply;
@@ -32,7 +35,7 @@ impl Protocol for Raft {
     /// # Panics
     /// When the disk contradicts itself: an entry of a later term than the ballot's, a gap between snapshot and log, or an
     /// unreadable configuration.
-    fn restore(config: Config, seed: u64, recovered: Recovered<Record>) -> Self {
+    fn restore(config: Arc<Config>, seed: u64, recovered: Recovered<Record>) -> Self {
         Self::recover(config, seed, recovered)
     }
 

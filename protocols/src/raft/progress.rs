@@ -233,6 +233,11 @@ impl Progress {
         }
     }
 
+    /// Gives back room that is not used.
+    pub(super) fn shrink(&mut self) {
+        self.inflight.shrink_to_fit();
+    }
+
     /// Whether another append may be sent.
     pub(super) fn open(&self, config: &Config) -> bool {
         match self.pace {

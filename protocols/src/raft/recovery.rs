@@ -3,6 +3,7 @@
 //! Trusts what its own disk says as far as it is consistent, and refuses to start from anything else.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -16,7 +17,6 @@ use crate::raft::membership::Membership;
 use crate::raft::record::Record;
 use crate::raft::reserve::Reserve;
 use crate::raft::rest::Hibernation;
-use crate::raft::rounds::Rounds;
 use crate::raft::state::{Applying, Raft, Snapshots, Standing};
 use crate::raft::status::Role;
 use crate::raft::waiting::Waiters;
@@ -25,7 +25,7 @@ use crate::types::{LogIndex, LogTime, NodeId, RequestId, Term, Timestamp, WriteI
 
 impl Raft {
     /// The machine that wrote `recovered`, before its first input.
-    pub(super) fn recover(config: Config, seed: u64, recovered: Recovered<Record>) -> Self {
+    pub(super) fn recover(config: Arc<Config>, seed: u64, recovered: Recovered<Record>) -> Self {
         let Cells { ballot: (term, vote), founders, anchor } = Cells::of(recovered.cells);
         let snapshot = anchor.or(recovered.snapshot);
         let founding = founders.is_none();
@@ -62,7 +62,7 @@ impl Raft {
             leader: None,
             leader_contact: None,
             pledged: None,
-            rounds: Rounds::default(),
+            rounds: None,
             reserve: Reserve::default(),
             announced: (Role::Follower, term, None),
             unwritten: log.last().index.next(),

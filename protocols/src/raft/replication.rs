@@ -26,6 +26,7 @@ impl Raft {
         lead.attend(self.config.id, self.membership(), first, now);
         self.standing = Standing::Leader(Box::new(lead));
         self.leader = Some(self.config.id);
+        self.rounds = None;
         self.timers.clear(Timer::Election);
         self.timers.clear(Timer::Orphans);
         self.timers.set(Timer::Heartbeat, now.after(self.config.heartbeat_interval));

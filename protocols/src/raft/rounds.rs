@@ -26,13 +26,3 @@ pub(super) struct Rounds {
     /// What follows which position was asked for last.
     pub(super) asked: Option<Position>,
 }
-
-impl Rounds {
-    /// A leader is heard: there is nobody to catch up with.
-    pub(super) fn end(&mut self) {
-        // Said with every word of a leader.
-        if *self != Self::default() {
-            *self = Self::default();
-        }
-    }
-}

@@ -177,7 +177,7 @@ impl Raft {
     /// Whether somebody asked for a snapshot, or entries, their bytes or log time make it worth one. A large state is not written again
     /// for a few entries: of snapshots no more is written than of the log, unless entries are many and small.
     fn is_snapshot_due(&self) -> bool {
-        let Config { snapshot_entries, snapshot_bytes, snapshot_interval, .. } = self.config;
+        let Config { snapshot_entries, snapshot_bytes, snapshot_interval, .. } = *self.config;
         let Snapshots { counted_from, counted_since, wanted, bytes: last, .. } = self.snapshots;
         let entries = self.applying.applied.0.saturating_sub(counted_from.0);
         let bytes = self.applying.bytes;

@@ -3,6 +3,7 @@
 //! No rule of election or replication stands here; each role's file adds its own to this type.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use crate::log::{Entry, MemoryLog};
 use crate::prng::Prng;
@@ -27,7 +28,7 @@ use crate::types::{LogIndex, LogTime, NodeId, RequestId, Term, Timestamp, Token,
 /// One member of a Raft group.
 #[derive(Clone, Debug)]
 pub struct Raft {
-    pub(super) config: Config,
+    pub(super) config: Arc<Config>,
     pub(super) configurations: Configurations,
     /// Whether the founding configuration still has to be written.
     pub(super) founding: bool,
@@ -49,7 +50,8 @@ pub struct Raft {
     pub(super) leader_contact: Option<Timestamp>,
     /// When this node last promised a leader to help nobody else, or may have done so before it started.
     pub(super) pledged: Option<Timestamp>,
-    pub(super) rounds: Rounds,
+    /// While no leader is heard.
+    pub(super) rounds: Option<Box<Rounds>>,
     pub(super) reserve: Reserve,
     pub(super) announced: (Role, Term, Option<NodeId>),
 

@@ -49,6 +49,11 @@ impl Waiters {
         self.queue.split_off(place).into_iter().map(|(_, waiting)| waiting)
     }
 
+    /// Gives back room that is not used.
+    pub(super) fn shrink(&mut self) {
+        self.queue.shrink_to_fit();
+    }
+
     /// All of them, the oldest first.
     pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &(LogIndex, Waiting)> {
         self.queue.iter()

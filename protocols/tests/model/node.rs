@@ -91,7 +91,7 @@ impl Disk {
 impl Node {
     /// A node that starts from a disk.
     pub(crate) fn start(bounds: &Bounds, id: NodeId, disk: Disk) -> Self {
-        let raft = Raft::restore(bounds.config(id), 0, disk.recovered());
+        let raft = Raft::restore(bounds.config(id).into(), 0, disk.recovered());
         let mut node = Self {
             raft,
             outbox: Outbox::default(),

@@ -127,7 +127,11 @@ impl<P: Protocol> Driver<P> {
         if std::mem::replace(&mut hosted.failed, true) {
             return;
         }
-        tracing::error!(protocol = P::NAME, machine = hosted.name, "a write failed, the machine has stopped");
+        tracing::error!(
+            protocol = P::NAME,
+            machine = &*hosted.name,
+            "a write failed, the machine has stopped"
+        );
         hosted.host.failed();
         self.step(now, machine, Input::WriteFailed);
         if let Some(hosted) = self.machines.get_mut(&machine) {

@@ -81,7 +81,7 @@ pub(crate) enum Unanswered {
 /// A machine to be hosted, with all that was found of it.
 pub(crate) struct Creation<P: Protocol> {
     pub(crate) machine: MachineId,
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     pub(crate) config: P::Config,
     pub(crate) recovered: Recovered<P::Record>,
     pub(crate) host: Box<dyn FnOnce() -> Box<dyn Host<P>> + Send>,

@@ -69,11 +69,12 @@ impl<P: Protocol> DriverHandle<P> {
     /// [`CreateError`]; nothing is hosted then.
     pub async fn create(
         &self,
-        name: &str,
+        name: impl Into<Arc<str>>,
         config: P::Config,
         host: impl FnOnce() -> Box<dyn Host<P>> + Send + 'static,
     ) -> Result<MachineId, CreateError> {
-        let machine = MachineId::of(P::NAME, name);
+        let name = name.into();
+        let machine = MachineId::of(P::NAME, &name);
         if self.inner.store.has_removed(machine) {
             return Err(RecoverError::Removed { machine }.into());
         }
@@ -82,8 +83,7 @@ impl<P: Protocol> DriverHandle<P> {
         }
         let recovered = recover::<P>(&self.inner.store, machine).await?;
         let (done, created) = oneshot::channel();
-        let (name, host) = (name.to_owned(), Box::new(host));
-        let creation = Creation { machine, name, config, recovered, host, done };
+        let creation = Creation { machine, name, config, recovered, host: Box::new(host), done };
         self.inner
             .feed
             .push_user(0, Arrival::Create(Box::new(creation)))
@@ -132,7 +132,7 @@ impl<P: Protocol> DriverHandle<P> {
         host: impl FnOnce() -> Box<dyn Host<P>> + Send + 'static,
     ) -> MachineId {
         let machine = MachineId::of(P::NAME, name);
-        let (name, host) = (name.to_owned(), Box::new(host));
+        let (name, host) = (name.into(), Box::new(host));
         // A driver that has stopped hosts nothing, which whoever asks the machine is told.
         let (done, _) = oneshot::channel();
         let recovered = Recovered::default();

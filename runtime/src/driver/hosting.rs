@@ -107,7 +107,7 @@ impl<P: Protocol> Driver<P> {
     fn revive(
         &mut self,
         machine: MachineId,
-        name: String,
+        name: Arc<str>,
         config: P::Config,
         recovered: Recovered<P::Record>,
         host: Box<dyn Host<P>>,
@@ -120,9 +120,9 @@ impl<P: Protocol> Driver<P> {
         let seat = Seat { machine, stay: self.last_stay };
         let value = P::restore(config, seed, recovered);
         self.deadlines.set(machine, value.next_deadline());
-        let hosted = Hosted::new(seat, name, value, host);
+        let mut hosted = Hosted::new(seat, name, value, host);
         if let Some(left) = self.store.snapshots().left(machine) {
-            hosted.transfers.resume(left);
+            hosted.transfers().resume(left);
         }
         self.machines.insert(machine, Box::new(hosted));
         Ok(())

@@ -3,6 +3,7 @@
 //! What is done with it stands in the driver's roles.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use synod_protocols::log::{Entries, SnapshotMeta};
 use synod_protocols::{Effect, NodeId, Outbox, Protocol, Recovered, Token, WriteId};
@@ -21,7 +22,7 @@ const EVENTS_HELD: usize = 1024;
 /// One machine at its driver.
 pub(crate) struct Hosted<P: Protocol> {
     pub(crate) seat: Seat,
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     pub(crate) machine: P,
     pub(crate) outbox: Outbox<P>,
     pub(crate) gate: Gate<P>,
@@ -40,11 +41,12 @@ pub(crate) struct Hosted<P: Protocol> {
     pub(crate) freezing: Option<Box<(WriteId, SnapshotMeta, Frozen)>>,
     /// Whether its writes have failed: it writes nothing any more.
     pub(crate) failed: bool,
-    pub(crate) transfers: Transfers,
+    /// From the first snapshot on that it sends or receives.
+    transfers: Option<Box<Transfers>>,
 }
 
 impl<P: Protocol> Hosted<P> {
-    pub(crate) fn new(seat: Seat, name: String, machine: P, host: Box<dyn Host<P>>) -> Self {
+    pub(crate) fn new(seat: Seat, name: Arc<str>, machine: P, host: Box<dyn Host<P>>) -> Self {
         Self {
             seat,
             name,
@@ -60,7 +62,7 @@ impl<P: Protocol> Hosted<P> {
             committed: Vec::new(),
             freezing: None,
             failed: false,
-            transfers: Transfers::default(),
+            transfers: None,
         }
     }
 
@@ -87,17 +89,23 @@ impl<P: Protocol> Hosted<P> {
         self.held.shrink_to_fit();
     }
 
+    /// The machine's snapshots on their way.
+    pub(crate) fn transfers(&mut self) -> &mut Transfers {
+        self.transfers.get_or_insert_default()
+    }
+
     /// Whether a snapshot from this peer waits for the machine's decision or to be installed. Another one would take its place.
     pub(crate) fn has_snapshot_of(&self, peer: NodeId) -> bool {
         let is_its =
             |effect: &Effect<P>| matches!(effect, Effect::InstallSnapshot { from, .. } if *from == peer);
-        self.transfers.is_whole(peer) || self.held.iter().any(is_its)
+        self.transfers.as_ref().is_some_and(|transfers| transfers.is_whole(peer))
+            || self.held.iter().any(is_its)
     }
 }
 
 /// A machine that is about to be hosted.
 pub(crate) struct Coming<P: Protocol> {
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     pub(crate) config: P::Config,
     pub(crate) recovered: Recovered<P::Record>,
     pub(crate) host: Box<dyn Host<P>>,

@@ -82,7 +82,7 @@ impl<P: Protocol> Driver<P> {
             protocol,
             to,
             message: encoded.freeze(),
-            held: hosted.transfers.listen(to),
+            held: hosted.transfers().listen(to),
             throttle: self.throttle.clone(),
         };
         let task = actix::spawn(async move {
@@ -93,7 +93,7 @@ impl<P: Protocol> Driver<P> {
             }
             feed.push(Arrival::SnapshotSent { seat, to, index: known.get(), delivered: sent.is_ok() });
         });
-        hosted.transfers.begin(Direction::Outgoing, to, task);
+        hosted.transfers().begin(Direction::Outgoing, to, task);
     }
 
     /// A peer opened a stream.
@@ -112,8 +112,8 @@ impl<P: Protocol> Driver<P> {
             Ok(BULK_SNAPSHOT) => self.receive_snapshot(from, header, stream),
             Ok(BULK_HELD) => match Mark::take(&mut header) {
                 Ok(mark) => {
-                    if let Some(hosted) = self.machines.get(&mark.machine) {
-                        hosted.transfers.holds(from, mark);
+                    if let Some(hosted) = self.machines.get_mut(&mark.machine) {
+                        hosted.transfers().holds(from, mark);
                     }
                 }
                 Err(_) => self.bad(from, "a malformed mark of a snapshot"),
@@ -134,7 +134,7 @@ impl<P: Protocol> Driver<P> {
             // The sender finds its stream closed, and tries again if the machine still needs it.
             return self.meters.dropped("snapshot_pending");
         }
-        let left = hosted.transfers.left();
+        let left = hosted.transfers().left();
         let receiver = match mark.offset {
             0 => self.store.snapshots().receive(machine, from),
             _ => match left.take_at(mark) {
@@ -148,7 +148,7 @@ impl<P: Protocol> Driver<P> {
             // Without an answer the whole snapshot comes, which is as good.
             actix::spawn(async move { drop(tell_held(courier, protocol, from, held).await) });
         }
-        let whole = hosted.transfers.expect(from);
+        let whole = hosted.transfers().expect(from);
         let (seat, feed) = (hosted.seat, Arc::clone(&self.feed));
         let meters = self.meters.clone();
         let task = actix::spawn(async move {
@@ -161,7 +161,7 @@ impl<P: Protocol> Driver<P> {
                 }
             }
         });
-        hosted.transfers.begin(Direction::Incoming, from, task);
+        hosted.transfers().begin(Direction::Incoming, from, task);
     }
 
     /// Begins the installation that waits first, once every earlier write of the machine is durable.

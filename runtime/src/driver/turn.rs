@@ -144,7 +144,7 @@ impl<P: Protocol> Driver<P> {
                     Input::SnapshotReceived { from, message: Box::new(message), meta },
                 );
                 if let Some(hosted) = self.machines.get_mut(&seat.machine) {
-                    hosted.transfers.decided(from);
+                    hosted.transfers().decided(from);
                 }
             }
             Arrival::Installed { seat, result } if self.is_seated(seat) => {

@@ -2,7 +2,7 @@
 //!
 //! A value, never a global: a hundred of them live in one test. What each part does stands in its own room.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use synod_protocols::raft::Config;
 use synod_protocols::{NodeId, Timestamp};
 use synod_transport::PeerName;
 
@@ -21,7 +22,8 @@ use crate::env::Env;
 use crate::node::config::RaftConfig;
 use crate::node::drivers::Drivers;
 use crate::node::error::NodeFailure;
-use crate::services::replicated::{Lobby, Rosters, Ways};
+use crate::node::one_copy::OneCopy;
+use crate::services::replicated::{Lobby, Ways};
 use crate::telemetry::Metrics;
 
 /// How many services hand leadership over at a time when their node ends.
@@ -47,7 +49,8 @@ pub(super) struct Inner {
     pub(super) lobby: Lobby,
     /// What is known of other nodes, once for all services.
     pub(super) ways: Ways,
-    pub(super) rosters: Rosters,
+    pub(super) rosters: OneCopy<BTreeMap<NodeId, PeerName>>,
+    pub(super) settings: OneCopy<Config>,
     pub(super) own_name: Arc<str>,
     attached: Arc<Attached>,
 }
@@ -78,7 +81,8 @@ impl Node {
         let inner = Inner {
             lobby: Lobby::new(system.clone()),
             ways: Ways::default(),
-            rosters: Rosters::default(),
+            rosters: OneCopy::default(),
+            settings: OneCopy::default(),
             own_name: system.name().as_str().into(),
             system,
             drivers,

@@ -14,6 +14,7 @@ mod identity;
 mod link_thread;
 mod machine;
 mod network;
+mod one_copy;
 mod overrides;
 mod pairs;
 mod production;

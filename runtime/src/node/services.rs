@@ -52,7 +52,7 @@ impl Node {
         group: &Group,
         initial: S,
     ) -> Result<Replicated<S>, ServiceError> {
-        let members = self.inner.rosters.share(self.members(group.everybody())?);
+        let members = self.inner.rosters.of(self.members(group.everybody())?);
         let raft = self.inner.raft;
         let witnesses: BTreeSet<NodeId> = members_by_id(&group.witnesses)?.into_keys().collect();
         let mut voters: BTreeSet<NodeId> = members_by_id(&group.voters)?.into_keys().collect();
@@ -81,17 +81,15 @@ impl Node {
         config.priority = raft.priority;
         config.validate().map_err(|error| ServiceError::Settings(error.to_string()))?;
         let system = &self.inner.system;
+        let service: Arc<str> = name.into();
+        let doors = Doors::new(system.clone(), service.clone(), members.clone());
         let started = Replicated::start(Start {
-            name: name.into(),
+            name: service.clone(),
             driver: self.driver()?,
-            config,
+            config: self.inner.settings.of(config),
             seed: system.env().seed,
-            names: Names {
-                service: name.into(),
-                node: self.inner.own_name.clone(),
-                members: members.clone(),
-            },
-            forward: Arc::new(Doors::new(system.clone(), name, members).sharing(self.inner.ways.clone())),
+            names: Names { service: service.clone(), node: self.inner.own_name.clone(), members },
+            forward: Arc::new(doors.sharing(self.inner.ways.clone())),
             initial,
             sessions: SessionLimits::default(),
         });
@@ -101,7 +99,7 @@ impl Node {
         })?;
         let open = self.inner.open.contains(name);
         let audience = if open { Audience::Clients } else { Audience::Members };
-        self.inner.lobby.open(name, replicated.replica().clone(), audience).await?;
+        self.inner.lobby.open(&service, replicated.replica().clone(), audience).await?;
         Ok(replicated)
     }
 

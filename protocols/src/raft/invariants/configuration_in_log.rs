@@ -33,8 +33,9 @@ impl<A> Invariant<Raft, A> for ConfigurationInLog {
                 Body::Noop | Body::Command { .. } | Body::Withheld => None,
             };
             let held = machine.configurations.all().find(|(at, _)| *at == index).map(|(_, it)| it);
-            // Below a snapshot from which this process started, the snapshot's stands for all.
-            if carried.as_ref() != held && index > machine.snapshots.index {
+            // Below a snapshot from which this process started, and where the group slept, a later one stands for all.
+            let known = machine.snapshots.index.max(machine.configurations.first());
+            if carried.as_ref() != held && index > known {
                 let details = format!("at {index} its log carries {carried:?}, and it goes by {held:?}");
                 return Err(scene.violation(NAME, details));
             }

@@ -56,8 +56,8 @@ impl SnapshotConfiguration {
             return;
         }
         let fresh = |index: LogIndex| self.commit < index && index <= machine.commit;
-        let known = machine.configurations.all().filter(|(index, _)| fresh(*index)).cloned();
-        self.committed.extend(known);
+        let known = machine.configurations.all().filter(|(index, _)| fresh(*index));
+        self.committed.extend(known.map(|(index, membership)| (index, membership.clone())));
         self.commit = machine.commit;
     }
 }

@@ -89,7 +89,7 @@ impl Stage {
     pub fn new(nodes: u64, seed: u64, tune: impl Fn(Config) -> Config) -> Self {
         let voters: BTreeSet<NodeId> = (1..=nodes).map(NodeId).collect();
         let actor = |id: NodeId| {
-            let config = tune(Config::lan(id, voters.clone()));
+            let config = tune(Config::lan(id, voters.clone())).into();
             let machine = Raft::restore(config, Prng::fork(seed, id.0).next_u64(), Recovered::default());
             let (outbox, held) = (Outbox::default(), VecDeque::new());
             Actor { machine, outbox, durable: WriteId::ZERO, held, armed: Timestamp::NEVER, down: false }

@@ -1,6 +1,7 @@
 //! Raft as a language of scenarios: which words mean what; each answer stands in the file it concerns.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -21,12 +22,12 @@ impl Dialect for Raft {
 
     const KINDS: &'static [&'static str] = speech::KINDS;
 
-    fn start(words: &mut Words<'_>) -> Result<Vec<Config>, Misread> {
-        settings::parse(words)
+    fn start(words: &mut Words<'_>) -> Result<Vec<Arc<Config>>, Misread> {
+        Ok(settings::parse(words)?.into_iter().map(Arc::new).collect())
     }
 
-    fn tune(config: &mut Config, name: &str, value: &str) -> Result<(), Misread> {
-        settings::tune(config, name, value)
+    fn tune(config: &mut Arc<Config>, name: &str, value: &str) -> Result<(), Misread> {
+        settings::tune(Arc::make_mut(config), name, value)
     }
 
     fn ask(verb: &str, words: &mut Words<'_>) -> Result<Option<Vec<Ask<Self>>>, Misread> {

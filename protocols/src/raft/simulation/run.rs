@@ -6,6 +6,7 @@ use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::prng::Prng;
@@ -109,7 +110,8 @@ impl<'a> Run<'a> {
         let founders = configs.iter().filter(|config| !config.voters.is_empty()).count() as u64;
         let patience = configs.first().map_or(Duration::ZERO, |config| config.election_timeout);
         let config = WorldConfig { trace_tail: tail, trace_words: tail > 0, ..schedule.world.clone() };
-        let mut world = World::new(options.chance_of(seed), config, configs);
+        let mut world =
+            World::new(options.chance_of(seed), config, configs.into_iter().map(Arc::new).collect());
         for (at, fault) in std::mem::take(&mut schedule.faults) {
             world.plan(at, fault);
         }

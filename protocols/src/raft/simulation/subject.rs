@@ -1,5 +1,7 @@
 //! What a simulated world has to know of Raft.
 
+use std::sync::Arc;
+
 use crate::log::SnapshotMeta;
 use crate::raft::simulation::intact;
 use crate::raft::{Config, Message, Raft, Record, Role};
@@ -10,7 +12,8 @@ use crate::types::{NodeId, StoreId};
 const HEADER: usize = 64;
 
 impl Subject for Raft {
-    fn situate(config: &mut Config, store: StoreId, rejoin: bool) {
+    fn situate(config: &mut Arc<Config>, store: StoreId, rejoin: bool) {
+        let config = Arc::make_mut(config);
         config.store = store;
         config.rejoin = rejoin;
     }

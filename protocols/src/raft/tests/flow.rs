@@ -50,7 +50,7 @@ fn a_peer_that_hangs_keeps_nothing_in_its_leaders_memory_and_gets_no_more_than_i
     cluster.isolate(3);
     cluster.seen.clear();
     propose(&mut cluster, 200);
-    let Config { cache_bytes, max_inflight_bytes, max_append_bytes, .. } = cluster.raft(1).config.clone();
+    let Config { cache_bytes, max_inflight_bytes, max_append_bytes, .. } = *cluster.raft(1).config;
     let size = payload(&cluster).len() + 48;
     assert!(200 * size > 10 * cache_bytes, "far more than is to be kept was proposed");
     assert!(cluster.raft(1).log.cached_bytes() <= cache_bytes + size);

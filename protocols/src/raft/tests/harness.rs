@@ -81,7 +81,7 @@ impl Node {
         };
         let state = disk.snapshot.as_ref().map(|(_, state)| state.clone()).unwrap_or_default();
         Self {
-            raft: Raft::restore(config, seed, recovered),
+            raft: Raft::restore(config.into(), seed, recovered),
             out: Outbox::default(),
             disk,
             unsynced: VecDeque::new(),

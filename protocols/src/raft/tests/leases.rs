@@ -1,6 +1,7 @@
 //! Reads under a lease: when there is one, on whose promises it rests, and that those are kept.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::harness::{Cluster, n};
@@ -59,7 +60,7 @@ fn no_lease_without_the_switch_nor_on_the_word_of_voters_without_it() {
 #[test]
 fn a_lease_is_as_long_as_the_promises_of_a_quorum_whatever_the_leader_would_promise() {
     let mut cluster = led(3, |config| config);
-    cluster.node(1).raft.config.election_timeout = millis(900);
+    Arc::make_mut(&mut cluster.node(1).raft.config).election_timeout = millis(900);
     cluster.run(millis(120));
     cluster.isolate(1);
     cluster.run(millis(230));

@@ -35,7 +35,7 @@ struct Bare {
 
 impl Bare {
     fn new(recovered: Recovered<Record>) -> Self {
-        Self { raft: Raft::restore(config(3, 3), 1, recovered), out: Outbox::default() }
+        Self { raft: Raft::restore(config(3, 3).into(), 1, recovered), out: Outbox::default() }
     }
 
     fn input(&mut self, input: Input<Raft>) -> Vec<Effect<Raft>> {
@@ -134,7 +134,7 @@ fn rt_46_the_founding_configuration_outlives_a_changed_config_file() {
         Record::Ballot { term: Term(3), vote: Some(n(2)) },
         Record::Founding(founding([n(1), n(2), n(3), n(4), n(5)]).encode()),
     ];
-    let raft = Raft::restore(config(3, 3), 1, Recovered { cells, ..Recovered::default() });
+    let raft = Raft::restore(config(3, 3).into(), 1, Recovered { cells, ..Recovered::default() });
     assert_eq!(raft.voters().len(), 5);
     assert_eq!((raft.status().term, raft.status().vote), (Term(3), Some(n(2))));
 }
@@ -223,7 +223,7 @@ fn what_a_restart_finds_on_disk_is_read_back_when_it_is_applied_and_not_before()
 #[should_panic(expected = "RT-05")]
 fn a_disk_whose_log_is_ahead_of_its_term_is_not_started_from() {
     let log = [Record::Entry(entry(1, 7))].into_iter().collect();
-    Raft::restore(config(3, 3), 1, Recovered { log, ..Recovered::default() });
+    Raft::restore(config(3, 3).into(), 1, Recovered { log, ..Recovered::default() });
 }
 
 #[test]

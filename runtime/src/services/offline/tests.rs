@@ -161,7 +161,7 @@ async fn a_restored_disk_starts_a_member_that_goes_on_where_the_backup_ends() {
     let recovered = Recovered { cells, snapshot: found.snapshot, ..Recovered::default() };
     // Another set of voters in the settings counts for nothing: the disk knows better.
     let settings = synod_protocols::raft::Config::lan(NodeId(7), [NodeId(7)].into());
-    let status = <Raft as Protocol>::restore(settings, 1, recovered).status();
+    let status = <Raft as Protocol>::restore(settings.into(), 1, recovered).status();
     assert_eq!(status.voters, voters.into());
     assert_eq!((status.term, status.commit, status.last_index), (meta.term, meta.index, meta.index));
 }

@@ -50,7 +50,7 @@ impl Backup {
         let SnapshotMeta { index, term, time, .. } = *reader.meta();
         let header = BackupHeader {
             cluster: cluster.to_owned(),
-            service: names.service.clone(),
+            service: names.service.to_string(),
             node: names.node.to_string(),
             program: env!("CARGO_PKG_VERSION").to_owned(),
             members: names.members.values().map(ToString::to_string).collect(),

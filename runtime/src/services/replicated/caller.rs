@@ -2,6 +2,7 @@
 //!
 //! A retry is safe when the attempt before did not take effect, or when the request bears a tag by which the replicas recognise it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use synod_protocols::log::SessionTag;
 use synod_protocols::{LogIndex, NodeId, Outcome};
+use synod_transport::PeerName;
 use tokio::time::{Instant, timeout_at};
 
 use crate::services::replicated::change::Change;
@@ -32,23 +34,22 @@ pub(crate) struct Caller<S> {
 
 /// Where the caller is.
 enum Seat<S> {
-    /// On a node that has a replica of its own, and may be a member or not; and who else may be asked.
-    Member { me: NodeId, replica: Replica<S>, others: Option<Arc<Guess>> },
+    /// On a node that has a replica of its own, and may be a member or not; and all who may be asked, this node among them.
+    Member { me: NodeId, replica: Replica<S>, members: Arc<BTreeMap<NodeId, PeerName>> },
     /// Elsewhere.
     Client(Arc<Guess>),
 }
 
 impl<S: StateMachine> Caller<S> {
-    /// Requests that start at this node's own replica, and go to `others` when that one knows no leader.
+    /// Requests that start at this node's own replica, and go to other `members` when that one knows no leader.
     pub(crate) fn member(
         me: NodeId,
         replica: Replica<S>,
-        others: Vec<NodeId>,
+        members: Arc<BTreeMap<NodeId, PeerName>>,
         forward: Arc<dyn Forward>,
         seed: u64,
     ) -> Self {
-        let others = (!others.is_empty()).then(|| Arc::new(Guess::new(others)));
-        Self { seat: Seat::Member { me, replica, others }, forward, lanes: Lanes::new(seed) }
+        Self { seat: Seat::Member { me, replica, members }, forward, lanes: Lanes::new(seed) }
     }
 
     /// Requests of one who has no replica and knows who has. There has to be at least one member.
@@ -246,8 +247,9 @@ impl<S: StateMachine> Caller<S> {
 
     fn search(&self, until: Instant) -> Search {
         match &self.seat {
-            Seat::Member { me, replica, others } => {
-                let others = others.as_ref().map(|guess| Others::new(self.forward.clone(), guess.clone()));
+            Seat::Member { me, replica, members } => {
+                let others = replica.shared.others(|| members.keys().copied().filter(|node| node != me));
+                let others = others.map(|guess| Others::new(self.forward.clone(), guess));
                 Search::at_member(*me, until, replica.shared.standing(), others)
             }
             Seat::Client(guess) => Search::at_client(guess.clone(), until),
@@ -289,8 +291,8 @@ fn settle<R: DeserializeOwned>(executed: &Executed, uncertain: bool) -> Result<R
 impl<S> Clone for Caller<S> {
     fn clone(&self) -> Self {
         let seat = match &self.seat {
-            Seat::Member { me, replica, others } => {
-                Seat::Member { me: *me, replica: replica.clone(), others: others.clone() }
+            Seat::Member { me, replica, members } => {
+                Seat::Member { me: *me, replica: replica.clone(), members: Arc::clone(members) }
             }
             Seat::Client(guess) => Seat::Client(guess.clone()),
         };

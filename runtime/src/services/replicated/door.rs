@@ -76,7 +76,7 @@ interface!(
 /// The way to a service's replicas on other nodes.
 pub struct Doors {
     system: ActorSystem,
-    service: String,
+    service: Arc<str>,
     members: Arc<BTreeMap<NodeId, PeerName>>,
     ways: Ways,
 }
@@ -102,7 +102,7 @@ impl Doors {
     #[must_use]
     pub fn new(
         system: ActorSystem,
-        service: &str,
+        service: impl Into<Arc<str>>,
         members: impl Into<Arc<BTreeMap<NodeId, PeerName>>>,
     ) -> Self {
         Self { system, service: service.into(), members: members.into(), ways: Ways::default() }
@@ -164,7 +164,7 @@ impl Forward for Doors {
     ) -> BoxFuture<'static, Result<Executed, ReplicaError>> {
         let service = self.service.clone();
         self.ask(to, patience, move |door| {
-            let message = ExecuteHere { service: service.clone(), request: request.clone() };
+            let message = ExecuteHere { service: service.to_string(), request: request.clone() };
             Box::pin(async move { door.ask(message).deadline(patience).await })
         })
     }
@@ -177,7 +177,7 @@ impl Forward for Doors {
     ) -> BoxFuture<'static, Result<Queried, ReplicaError>> {
         let service = self.service.clone();
         self.ask(to, patience, move |door| {
-            let message = QueryHere { service: service.clone(), query: query.clone() };
+            let message = QueryHere { service: service.to_string(), query: query.clone() };
             Box::pin(async move { door.ask(message).deadline(patience).await })
         })
     }
@@ -190,7 +190,7 @@ impl Forward for Doors {
     ) -> BoxFuture<'static, Result<LogIndex, ReplicaError>> {
         let service = self.service.clone();
         self.ask(to, patience, move |door| {
-            let message = ChangeHere { service: service.clone(), change: change.clone() };
+            let message = ChangeHere { service: service.to_string(), change: change.clone() };
             Box::pin(async move { door.ask(message).deadline(patience).await })
         })
     }
@@ -203,7 +203,7 @@ impl Forward for Doors {
     ) -> BoxFuture<'static, Result<NodeId, ReplicaError>> {
         let service = self.service.clone();
         self.ask(to, patience, move |door| {
-            let message = TransferHere { service: service.clone(), successor };
+            let message = TransferHere { service: service.to_string(), successor };
             Box::pin(async move { door.ask(message).deadline(patience).await })
         })
     }
@@ -216,7 +216,7 @@ impl Forward for Doors {
     ) -> BoxFuture<'static, Result<LogIndex, ReplicaError>> {
         let service = self.service.clone();
         self.ask(to, patience, move |door| {
-            let message = ReadIndexHere { service: service.clone(), proof };
+            let message = ReadIndexHere { service: service.to_string(), proof };
             Box::pin(async move { door.ask(message).deadline(patience).await })
         })
     }

@@ -42,11 +42,11 @@ pub struct Replicated<S> {
 /// What it takes to start one replica.
 pub struct Start<S> {
     /// The service's name, the same on every member.
-    pub name: String,
+    pub name: Arc<str>,
     /// The driver of Raft machines on this node.
     pub driver: DriverHandle<Raft>,
-    /// The machine's settings; its `id` is this node.
-    pub config: Config,
+    /// The machine's settings; its `id` is this node. Services with the same settings do well to share them.
+    pub config: Arc<Config>,
     /// Never the same for two starts of any node: sessions follow from it.
     pub seed: u64,
     /// The way to the other members.
@@ -70,11 +70,15 @@ impl<S: StateMachine> Replicated<S> {
         let known = Arc::clone(&names);
         let (me, shared) = (config.id, Arc::new(Shared::new(initial, sessions)));
         let hosted = Arc::clone(&shared);
-        let machine = driver.create(&name, config, move || Box::new(ReplicaHost::new(hosted, names))).await?;
+        let machine = driver.create(name, config, move || Box::new(ReplicaHost::new(hosted, names))).await?;
         let seed = Prng::fork(seed, machine.0 ^ me.0).next_u64();
         let replica = Replica::new(driver, machine, shared);
-        let others = known.members.keys().copied().filter(|&node| node != me).collect();
-        Ok(Self { caller: Caller::member(me, replica.clone(), others, forward, seed), replica, names: known })
+        let members = Arc::clone(&known.members);
+        Ok(Self {
+            caller: Caller::member(me, replica.clone(), members, forward, seed),
+            replica,
+            names: known,
+        })
     }
 
     /// Lets a command take effect once, however often it has to be tried.

@@ -87,7 +87,7 @@ impl<S: StateMachine> Host<Raft> for ReplicaHost<S> {
 
     fn event(&mut self, event: &Event) {
         let Names { node, service, .. } = &*self.names;
-        let node = &**node;
+        let (node, service) = (&**node, &**service);
         match event {
             Event::RoleChanged { role, term, leader } => {
                 let leader_name = leader.map_or_else(|| "unknown".to_owned(), |leader| self.names.of(leader));

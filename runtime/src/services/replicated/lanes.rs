@@ -3,7 +3,7 @@
 //! A lane is a client of the session table with one request at a time. There are no more lanes than requests were ever under
 //! way at once, so that they do not push others out of the table.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use synod_protocols::ClientId;
 use synod_protocols::log::SessionTag;
@@ -16,7 +16,8 @@ pub(crate) const IN_FLIGHT: usize = 4096;
 /// The lanes of one handle.
 pub(crate) struct Lanes {
     pool: Mutex<Pool>,
-    permits: Arc<Semaphore>,
+    /// From the first request on.
+    permits: OnceLock<Arc<Semaphore>>,
 }
 
 struct Pool {
@@ -35,12 +36,13 @@ impl Lanes {
     /// Lanes whose ids follow from `seed`, which no other handle in the cluster may ever have.
     pub(crate) fn new(seed: u64) -> Arc<Self> {
         let pool = Pool { idle: Vec::new(), prng: Prng::new(seed) };
-        Arc::new(Self { pool: Mutex::new(pool), permits: Arc::new(Semaphore::new(IN_FLIGHT)) })
+        Arc::new(Self { pool: Mutex::new(pool), permits: OnceLock::new() })
     }
 
     /// Takes a lane, waiting until fewer than [`IN_FLIGHT`] are taken.
     pub(crate) async fn take(self: &Arc<Self>) -> Lane {
-        let permit = Arc::clone(&self.permits).acquire_owned().await.expect("the semaphore is never closed");
+        let permits = self.permits.get_or_init(|| Arc::new(Semaphore::new(IN_FLIGHT)));
+        let permit = Arc::clone(permits).acquire_owned().await.expect("the semaphore is never closed");
         let mut pool = self.pool();
         // The lane used last goes first: few lanes stay in use while few requests are under way.
         let tag = pool.idle.pop().unwrap_or_else(|| pool.draw());

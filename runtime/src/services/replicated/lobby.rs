@@ -39,7 +39,7 @@ pub struct Lobby {
 }
 
 #[derive(Default)]
-struct Services(Mutex<BTreeMap<String, Service>>);
+struct Services(Mutex<BTreeMap<Arc<str>, Service>>);
 
 #[derive(Clone)]
 struct Service {
@@ -69,7 +69,7 @@ impl Lobby {
     /// [`SpawnError::NameTaken`] when the service is open already.
     pub async fn open<S: StateMachine>(
         &self,
-        service: &str,
+        service: &Arc<str>,
         replica: Replica<S>,
         audience: Audience,
     ) -> Result<(), SpawnError> {
@@ -79,9 +79,9 @@ impl Lobby {
         }
         let mut services = self.services.lock();
         if services.contains_key(service) {
-            return Err(SpawnError::NameTaken(service.into()));
+            return Err(SpawnError::NameTaken(service.to_string()));
         }
-        services.insert(service.into(), Service { audience, replica: Arc::new(replica) });
+        services.insert(Arc::clone(service), Service { audience, replica: Arc::new(replica) });
         Ok(())
     }
 
@@ -93,7 +93,7 @@ impl Lobby {
     /// The services that are open, in order.
     #[must_use]
     pub fn services(&self) -> Vec<String> {
-        self.services.lock().keys().cloned().collect()
+        self.services.lock().keys().map(ToString::to_string).collect()
     }
 
     /// Hands leadership of a service over, if this node has it and somebody takes it.
@@ -137,7 +137,7 @@ impl Services {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Service>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Service>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -38,7 +38,6 @@ pub use handle::{DEADLINE, Replicated, Start};
 pub(crate) use host::ReplicaHost;
 pub use lobby::{Audience, Lobby};
 pub use names::Names;
-pub(crate) use names::Rosters;
 pub use no_successor::NoSuccessor;
 #[cfg(test)]
 pub(crate) use payload::pack;

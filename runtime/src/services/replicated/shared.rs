@@ -2,12 +2,13 @@
 //!
 //! Written by the driver's thread only; readers on other threads hold it for the length of one query.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use synod_protocols::raft::Role;
 use synod_protocols::session::{SessionLimits, Sessions};
 use synod_protocols::{LogIndex, NodeId, Term};
 
+use crate::services::replicated::guess::Guess;
 use crate::services::replicated::watched::{Watched, Watcher};
 
 /// The application's state, and what was applied to it.
@@ -30,13 +31,27 @@ pub(crate) struct Standing {
 pub(crate) struct Shared<S> {
     state: Mutex<State<S>>,
     standing: Watched<Standing>,
+    /// Who leads besides what this replica knows, from the first request on.
+    others: OnceLock<Option<Arc<Guess>>>,
 }
 
 impl<S> Shared<S> {
     pub(crate) fn new(machine: S, limits: SessionLimits) -> Self {
         let state = State { machine, sessions: Sessions::new(limits), applied: LogIndex::ZERO };
         let standing = Standing { role: Role::Follower, term: Term::ZERO, leader: None };
-        Self { state: Mutex::new(state), standing: Watched::new(standing) }
+        Self { state: Mutex::new(state), standing: Watched::new(standing), others: OnceLock::new() }
+    }
+
+    /// What this node's handles believe of the other members, who are asked for when that is first needed; `None` if there are none.
+    pub(crate) fn others<I: Iterator<Item = NodeId>>(
+        &self,
+        others: impl FnOnce() -> I,
+    ) -> Option<Arc<Guess>> {
+        let begin = || {
+            let others: Vec<NodeId> = others().collect();
+            (!others.is_empty()).then(|| Arc::new(Guess::new(others)))
+        };
+        self.others.get_or_init(begin).clone()
     }
 
     /// The state, for as long as the guard lives. A panic of the application does not lock others out.

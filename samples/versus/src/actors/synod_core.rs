@@ -146,7 +146,7 @@ impl Member {
         config.snapshot_bytes = u64::MAX;
         Self {
             id,
-            machine: Raft::restore(config, id.0, Recovered::default()),
+            machine: Raft::restore(config.into(), id.0, Recovered::default()),
             outbox: Outbox::default(),
             effects: Vec::new(),
             origin,

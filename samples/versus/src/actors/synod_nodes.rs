@@ -123,7 +123,7 @@ pub(crate) fn on_one_thread(cell: Cell, duration: Duration) -> f64 {
             let mut config = Config::lan(node.id(), voters);
             config.snapshot_entries = u64::MAX;
             config.snapshot_bytes = u64::MAX;
-            let machine = node.host::<Raft>("writes", config, || Box::new(Counts)).await.expect("a machine");
+            let machine = node.host::<Raft>("writes", config.into(), || Box::new(Counts)).await.expect("a machine");
             machines.push(machine);
             nodes.push(node);
         }

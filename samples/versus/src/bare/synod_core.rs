@@ -41,7 +41,7 @@ impl Cluster for Synod {
             config.snapshot_entries = u64::MAX;
             config.snapshot_bytes = u64::MAX;
             let recovered = Recovered::default();
-            Member { id, machine: Raft::restore(config, id.0, recovered), outbox: Outbox::default() }
+            Member { id, machine: Raft::restore(config.into(), id.0, recovered), outbox: Outbox::default() }
         });
         let nodes = nodes.collect();
         let now = Timestamp(0).after(Duration::from_secs(1));
