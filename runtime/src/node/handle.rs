@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -59,6 +59,18 @@ pub(super) struct Inner {
 #[derive(Default)]
 struct Attached(Mutex<Option<Arc<Inner>>>);
 
+/// Stays at one of the node's places: when that ends and nobody has shut the node down, as in a simulated process that is killed,
+/// the node ends too.
+struct Keeper(Weak<Attached>);
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        if let Some(attached) = self.0.upgrade() {
+            attached.set(None);
+        }
+    }
+}
+
 impl Attached {
     fn set(&self, inner: Option<Arc<Inner>>) {
         let before = std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), inner);
@@ -95,6 +107,14 @@ impl Node {
         };
         let inner = Arc::new(inner);
         inner.attached.set(Some(inner.clone()));
+        let keeper = Keeper(Arc::downgrade(&inner.attached));
+        let stay = move || {
+            actix_rt::spawn(async move {
+                let _keeper = keeper;
+                std::future::pending::<()>().await;
+            });
+        };
+        inner.system.env().spawner.start_at(0, Box::new(stay));
         Self { inner }
     }
 
