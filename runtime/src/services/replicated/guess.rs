@@ -5,7 +5,7 @@
 use synod_protocols::raft::Role;
 use synod_protocols::{NodeId, Term};
 
-use crate::services::replicated::shared::Standing;
+use crate::services::replicated::standing::Standing;
 use crate::services::replicated::watched::{Watched, Watcher};
 
 /// The beliefs of one handle and its clones.

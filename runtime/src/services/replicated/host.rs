@@ -15,7 +15,8 @@ use synod_protocols::session::{SessionLimits, Sessions, Verdict};
 use crate::driver::{Effected, Frozen, Host, Thaw, Thawed};
 use crate::services::replicated::names::Names;
 use crate::services::replicated::payload::{Settled, body};
-use crate::services::replicated::shared::{Shared, Standing, State};
+use crate::services::replicated::shared::{Shared, State};
+use crate::services::replicated::standing::Standing;
 use crate::services::state_machine::{Applied, StateMachine};
 use crate::wire::{Form, decode, encode};
 

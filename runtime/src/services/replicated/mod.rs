@@ -23,6 +23,7 @@ mod remote;
 mod replica;
 mod search;
 mod shared;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod unfit;

@@ -14,7 +14,7 @@ use crate::services::replicated::error::{ReplicaCause, ReplicaError};
 use crate::services::replicated::forward::Forward;
 use crate::services::replicated::guess::Guess;
 use crate::services::replicated::proof::Proof;
-use crate::services::replicated::shared::Standing;
+use crate::services::replicated::standing::Standing;
 use crate::services::replicated::watched::Watcher;
 
 /// The first and the longest wait between two attempts when nothing else happens.

@@ -9,6 +9,7 @@ use synod_protocols::session::{SessionLimits, Sessions};
 use synod_protocols::{LogIndex, NodeId, Term};
 
 use crate::services::replicated::guess::Guess;
+use crate::services::replicated::standing::Standing;
 use crate::services::replicated::watched::{Watched, Watcher};
 
 /// The application's state, and what was applied to it.
@@ -17,14 +18,6 @@ pub(crate) struct State<S> {
     pub(crate) sessions: Sessions,
     /// The last entry whose effect the state contains.
     pub(crate) applied: LogIndex,
-}
-
-/// How the replica stands, as far as its own machine has said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Standing {
-    pub(crate) role: Role,
-    pub(crate) term: Term,
-    pub(crate) leader: Option<NodeId>,
 }
 
 /// One replica's state and standing.
