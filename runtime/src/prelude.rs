@@ -8,6 +8,7 @@ pub use synod_macros::{Remote, Wire, interface};
 pub use crate::actor::{
     ActorRef, ActorSystem, Callers, LookupError, Reason, Scope, SpawnError, Spawned, Terminated,
 };
+pub use crate::actor::{BondEnded, BondError, CutOff};
 pub use crate::error::{AskError, Cause, Outcome};
 
 // A node, and who it is.

@@ -1,5 +1,7 @@
 //! Actors through their references: on one node, between nodes in memory under a virtual clock, and between nodes over QUIC.
 
+#[path = "actors/bonds.rs"]
+mod bonds;
 #[path = "actors/breaks.rs"]
 mod breaks;
 #[path = "actors/courier.rs"]

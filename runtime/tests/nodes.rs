@@ -1,5 +1,7 @@
 //! Whole nodes in virtual time: nothing acknowledged is lost, and a seed is one run.
 
+#[path = "nodes/bonds.rs"]
+mod bonds;
 #[path = "nodes/editions.rs"]
 mod editions;
 #[path = "nodes/pressure.rs"]

@@ -6,6 +6,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+const FAMILY: &str = env!("CARGO_BIN_EXE_family");
 const HELLO: &str = env!("CARGO_BIN_EXE_hello");
 const COUNTER: &str = env!("CARGO_BIN_EXE_counter");
 const OWN_PROTOCOL: &str = env!("CARGO_BIN_EXE_own_protocol");
@@ -73,6 +74,27 @@ fn simulated(program: &str) -> String {
     one.0
 }
 
+const SHARED: &str = "\
+a hundred among 4 is 25 each
+a hundred among 0: panicked, unknown
+a hundred among 5 is 20 each
+the master's end: bonded";
+
+#[test]
+fn the_family_gets_over_a_panic_and_not_over_its_landlord() {
+    assert_eq!(Run::of(FAMILY, &[]).lines().join("\n"), SHARED);
+}
+
+#[test]
+fn the_family_does_the_same_in_virtual_time() {
+    // One node sends no packets, so that another seed need not be another run.
+    let (one, again) =
+        (Run::of(FAMILY, &["--sim", "--seed", "7"]), Run::of(FAMILY, &["--sim", "--seed", "7"]));
+    assert_eq!(one.out, again.out);
+    let lines = one.lines();
+    assert_eq!(lines[..lines.len() - 1].join("\n"), SHARED);
+}
+
 #[test]
 fn hello_goes_from_one_process_to_another() {
     let run = Run::of(HELLO, &[]);
@@ -137,7 +159,7 @@ fn the_register_keeps_what_a_majority_kept_in_virtual_time() {
 
 #[test]
 fn a_wrong_argument_is_one_sentence() {
-    for program in [HELLO, COUNTER, OWN_PROTOCOL] {
+    for program in [FAMILY, HELLO, COUNTER, OWN_PROTOCOL] {
         for (arguments, named) in
             [(&["--seed", "7"][..], "\"--seed 7\""), (&["--sim", "--seed", "seven"][..], "\"seven\"")]
         {
@@ -155,6 +177,7 @@ fn the_guide_quotes_the_samples() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
     let files = [
+        "bin/family.rs",
         "bin/hello.rs",
         "bin/stock_new.rs",
         "bin/counter.rs",

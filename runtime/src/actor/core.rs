@@ -11,6 +11,7 @@ use synod_protocols::Timestamp;
 use synod_transport::{CloseReason, Lane, PeerName};
 use tokio::sync::Notify;
 
+use super::bonds::Bonds;
 use super::catalogue::Catalogue;
 use super::feed::{Feed, Item};
 use super::ledger::Word;
@@ -28,6 +29,7 @@ pub(crate) struct Core {
     pub(crate) settings: Settings,
     pub(crate) registry: Registry,
     pub(crate) catalogue: Catalogue,
+    pub(crate) bonds: Bonds,
     pub(crate) links: Arc<Links>,
     /// Told when a request with an earlier deadline than all others was entered, and at shutdown.
     pub(crate) sooner: Arc<Notify>,
@@ -113,6 +115,7 @@ impl Core {
             settings,
             registry: Registry::default(),
             catalogue: Catalogue::default(),
+            bonds: Bonds::default(),
             links: Arc::default(),
             sooner: Arc::default(),
             counters,

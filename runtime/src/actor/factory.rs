@@ -7,8 +7,8 @@ use actix::{Actor, ActorContext};
 
 use super::interface::Interface;
 use super::reference::ActorRef;
-use super::route::Target;
 use super::system::ActorSystem;
+use super::target::Target;
 use super::terminated::Reason;
 use crate::env::Env;
 

@@ -20,7 +20,7 @@ use super::line::Line;
 use super::message::LocalMessage;
 use super::policy::Callers;
 use super::signals::Signals;
-use super::terminated::Reason;
+use super::terminated::{BondEnded, Reason};
 use crate::cluster::Session;
 use crate::error::Cause;
 use crate::wire::{INITIAL_BYTES, Load};
@@ -248,6 +248,15 @@ impl Feed {
     pub(crate) fn fall(&self) {
         self.signals.fall();
         wake(self.lock());
+    }
+
+    /// Another actor has ended to which this one is bound: it is told if it listens, else ended unless all was in order.
+    pub(crate) fn bond_ended(&self, ended: BondEnded) {
+        if let Err(ended) = self.signals.tell(ended)
+            && !ended.terminated.reason.is_orderly()
+        {
+            self.kill(Reason::Bonded);
+        }
     }
 
     /// Ends the actor without asking it; what waits is given back by whoever closes the feed.

@@ -13,8 +13,9 @@ use tokio::time::sleep;
 use super::core::Core;
 use super::interface::{Interface, key};
 use super::reference::ActorRef;
-use super::route::{Target, request};
+use super::route::request;
 use super::system::ActorSystem;
+use super::target::Target;
 use crate::cluster::Session;
 use crate::wire::{Head, decode, encode_body};
 

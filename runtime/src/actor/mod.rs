@@ -6,6 +6,10 @@
 //! [`DeadLetter`].
 
 mod asking;
+mod binder;
+mod bond;
+mod bond_half;
+mod bonds;
 mod catalogue;
 mod children;
 mod core;
@@ -33,6 +37,7 @@ mod spawn;
 mod start;
 mod supervisor;
 mod system;
+mod target;
 mod terminated;
 mod watch;
 
@@ -44,6 +49,7 @@ pub(crate) use lookup::answer_lookup;
 pub(crate) use registry::Watcher;
 pub(crate) use watch::{enter_watch, leave_watch};
 
+pub use bond::BondError;
 pub use dispatch::Entry;
 pub use factory::{Factory, Scope};
 pub use interface::{Accepts, Interface, Remote, Served, Serves};
@@ -57,4 +63,4 @@ pub use settings::{Limits, Settings};
 pub use spawn::{SpawnError, Spawned};
 pub use start::SystemError;
 pub use system::ActorSystem;
-pub use terminated::{Reason, Terminated};
+pub use terminated::{BondEnded, CutOff, Reason, Terminated};

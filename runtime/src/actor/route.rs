@@ -7,24 +7,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use synod_protocols::Timestamp;
-use synod_transport::{Lane, PeerName};
+use synod_transport::Lane;
 use tokio::time::timeout;
 
 use super::catalogue::Key;
 use super::core::Core;
 use super::feed::Feed;
+use super::target::Target;
 use crate::cluster::{Agreement, Flow, Session, Way};
 use crate::error::{AskError, Cause};
 use crate::wire::{Head, MANIFEST_BYTES_MAX, Manifest, decode, encode_body};
-
-/// Which actor.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Target {
-    pub(crate) node: PeerName,
-    pub(crate) incarnation: u64,
-    /// Slot and generation.
-    pub(crate) actor: u64,
-}
 
 /// The way to an actor.
 #[derive(Clone)]

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-use super::terminated::Reason;
+use super::terminated::{BondEnded, Reason};
 
 const STOP: u8 = 1;
 const KILL: u8 = 2;
@@ -33,7 +33,12 @@ struct State {
     children: Vec<u64>,
     /// No child comes any more, until the actor is started again.
     childless: bool,
+    /// Who hears of the ends of those to which the actor is bound.
+    ear: Option<Ear>,
 }
+
+/// Passes on what an actor is to hear.
+pub(crate) type Ear = Box<dyn Fn(BondEnded) + Send>;
 
 /// Why an actor that has begun to stop does so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,7 +139,23 @@ impl Signals {
     /// The actor is no more: nothing wakes its task any longer, so that the task may go.
     pub(crate) fn close(&self) {
         // Dropped without the lock: it may be the last of its task.
-        let _task = self.lock().as_mut().and_then(|state| state.task.take());
+        let _kept = self.lock().as_mut().map(|state| (state.task.take(), state.ear.take()));
+    }
+
+    /// The actor wants to hear of the ends of those to which it is bound.
+    pub(crate) fn hear(&self, ear: Ear) {
+        let _before = self.lock().get_or_insert_default().ear.replace(ear);
+    }
+
+    /// Tells it; gives back what it does not want to hear.
+    pub(crate) fn tell(&self, ended: BondEnded) -> Result<(), BondEnded> {
+        match self.lock().as_ref().and_then(|state| state.ear.as_ref()) {
+            Some(ear) => {
+                ear(ended);
+                Ok(())
+            }
+            None => Err(ended),
+        }
     }
 
     /// Enters a child; `false` when the actor takes none: it has ended, or is being started again.

@@ -5,8 +5,11 @@
 
 use std::fmt;
 
+use actix::Message;
 use serde::de::{Deserializer, Error, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
+use synod_macros::Wire;
+use synod_transport::PeerName;
 
 /// The end of an actor: there will be no other with its reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +18,31 @@ pub struct Terminated {
     pub reason: Reason,
     /// The process of the actor's node in which it ended.
     pub incarnation: u64,
+}
+
+/// What it means for a bond that the nodes of its two actors do not hear each other for longer than the idle timeout and the
+/// reconnect window. That the other node started again or shut down is an end in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Wire, Serialize, Deserialize)]
+pub enum CutOff {
+    /// An end: both actors, who both live, are ended or told. Neither goes on as if the other still did its part.
+    #[default]
+    End,
+    /// Nothing, until they hear each other again, or for ever.
+    Wait,
+}
+
+/// What an actor that listens is told when another one ends to which it is bound.
+#[derive(Clone, Debug, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub struct BondEnded {
+    /// The other one's node.
+    pub node: PeerName,
+    /// The process of that node to which the other one belonged.
+    pub incarnation: u64,
+    /// Its slot and generation there.
+    pub actor: u64,
+    /// How it ended.
+    pub terminated: Terminated,
 }
 
 /// Why an actor is no more.

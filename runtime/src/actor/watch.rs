@@ -14,9 +14,10 @@ use super::core::Core;
 use super::interface::Interface;
 use super::reference::ActorRef;
 use super::registry::Watcher;
-use super::route::{Target, linked};
+use super::route::linked;
 use super::system::ActorSystem;
-use super::terminated::{Reason, Terminated};
+use super::target::Target;
+use super::terminated::{CutOff, Reason, Terminated};
 use crate::cluster::Session;
 use crate::error::Cause;
 use crate::wire::{Head, decode, encode_body};
@@ -28,12 +29,16 @@ impl ActorSystem {
     /// Completes when the actor is no more: at once for one that is dead or was never there, else when it stops, has panicked too
     /// often, or its node is down (started again, shut down, or without a link for the idle timeout).
     pub async fn watch<I: Interface>(&self, reference: &ActorRef<I>) -> Terminated {
-        let (core, target) = (&self.core, reference.target());
-        if target.node == *core.name() {
-            watch_here(core, target).await
-        } else {
-            watch_there(core, target).await
-        }
+        end_of(&self.core, reference.target(), CutOff::End).await
+    }
+}
+
+/// How an actor ends, when it does. Who waits for nodes that are away says nothing of them, so that they are welcome again.
+pub(crate) async fn end_of(core: &Core, target: &Target, cut_off: CutOff) -> Terminated {
+    if target.node == *core.name() {
+        watch_here(core, target).await
+    } else {
+        watch_there(core, target, cut_off).await
     }
 }
 
@@ -49,12 +54,17 @@ async fn watch_here(core: &Core, target: &Target) -> Terminated {
     }
 }
 
-async fn watch_there(core: &Core, target: &Target) -> Terminated {
-    loop {
-        let down = Terminated { reason: Reason::NodeDown, incarnation: target.incarnation };
-        let Ok(session) = linked(core, target, core.settings.limits.idle_timeout).await else {
+async fn watch_there(core: &Core, target: &Target, cut_off: CutOff) -> Terminated {
+    let down = || {
+        if cut_off == CutOff::End {
             core.quarantine(&target.node, target.incarnation);
-            return down;
+        }
+        Terminated { reason: Reason::NodeDown, incarnation: target.incarnation }
+    };
+    loop {
+        let lost = Terminated { reason: Reason::NodeDown, incarnation: target.incarnation };
+        let Ok(session) = linked(core, target, core.settings.limits.idle_timeout).await else {
+            return down();
         };
         let Some((correlation, end, _)) = session.pending.enter(Timestamp::NEVER) else {
             // The link has ended, and the table says so by now.
@@ -68,14 +78,13 @@ async fn watch_there(core: &Core, target: &Target) -> Terminated {
             continue;
         }
         match end.await {
-            Ok(Ok(body)) => return decode(&body, WORD_BYTES_MAX).unwrap_or(down),
+            Ok(Ok(body)) => return decode(&body, WORD_BYTES_MAX).unwrap_or(lost),
             Ok(Err(error)) if error.cause == Cause::Denied => {
-                return Terminated { reason: Reason::Denied, ..down };
+                return Terminated { reason: Reason::Denied, ..lost };
             }
             // The link has waited for the peer in vain.
             Ok(Err(_)) | Err(_) if core.links.has_lapsed(&target.node, target.incarnation) => {
-                core.quarantine(&target.node, target.incarnation);
-                return down;
+                return down();
             }
             // It ended otherwise: there may be another one.
             Ok(Err(_)) | Err(_) => {}

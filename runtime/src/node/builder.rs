@@ -223,7 +223,11 @@ impl NodeBuilder {
             dead_letters: self.dead_letters,
         };
         let directory = self.directory.unwrap_or_default();
-        Ok(Node::new(ActorSystem::start(settings)?, drivers, directory, self.raft, self.open))
+        let system = ActorSystem::start(settings)?;
+        if self.role == Role::Member {
+            system.open_bonds().await.map_err(StartError::Bonds)?;
+        }
+        Ok(Node::new(system, drivers, directory, self.raft, self.open))
     }
 
     fn production(&mut self) -> Result<Env, StartError> {

@@ -51,6 +51,9 @@ pub enum StartError {
     /// The actor system did not start.
     #[error(transparent)]
     System(#[from] SystemError),
+    /// The actor that answers for the node's bonds did not come to life.
+    #[error("the actor for bonds did not start: {0}")]
+    Bonds(SpawnError),
 }
 
 /// Why a node that has started can keep nothing any more. Its replicas answer no more; what it acknowledged is on its disk, and
