@@ -183,26 +183,26 @@ impl<P: Subject, A: Application> World<P, A> {
         }
     }
 
-    /// A snapshot goes as one bulk stream: it arrives whole if path and session hold at both ends of its journey.
+    /// A snapshot goes as one bulk stream, which sends again what gets lost: it arrives whole if path and session hold at both ends of its
+    /// journey.
     fn send_snapshot(&mut self, node: usize, to: NodeId, message: P::Message) {
         let snapshot = self.nodes[node].disk.durable().snapshot().cloned();
         let index = snapshot.as_ref().map_or(LogIndex::ZERO, |snapshot| snapshot.meta.index);
         let from = self.nodes[node].id;
         let target = self.position(to).filter(|&target| self.links.session(node, target).is_some());
         let there = match (&snapshot, target) {
-            (Some(snapshot), Some(_)) => self.network.route(self.now, from, to, snapshot.state.len()),
-            _ => Default::default(),
+            (Some(snapshot), Some(_)) => self.network.stream(self.now, from, to, snapshot.state.len()),
+            _ => None,
         };
-        let (Some(&there), Some(snapshot), Some(target)) = (there.delays().first(), snapshot, target) else {
+        let (Some(there), Some(snapshot), Some(target)) = (there, snapshot, target) else {
             let at = self.now.after(self.config.links.idle_timeout);
             self.plan_arrival(at, node, Arrival::SnapshotSent { to, index, delivered: false });
             return;
         };
         let arrives = self.now.after(there);
         self.plan_arrival(arrives, target, Arrival::SnapshotArrives { from, message, snapshot });
-        let back = self.network.route(arrives, to, from, 64);
-        let (at, delivered) = match back.delays().first() {
-            Some(&back) => (arrives.after(back), self.nodes[target].is_up()),
+        let (at, delivered) = match self.network.stream(arrives, to, from, 64) {
+            Some(back) => (arrives.after(back), self.nodes[target].is_up()),
             None => (arrives.after(self.config.links.idle_timeout), false),
         };
         self.plan_arrival(at, node, Arrival::SnapshotSent { to, index, delivered });

@@ -104,6 +104,10 @@ pub struct Network {
     tally: Tally,
 }
 
+/// How often a stream sends what does not arrive, and after how long for the first time.
+const SENDS: usize = 6;
+const FIRST_RESEND: Duration = Duration::from_millis(50);
+
 impl Network {
     /// A network between `nodes` that draws its chance from `seed`; nothing is cut.
     #[must_use]
@@ -141,6 +145,22 @@ impl Network {
             routes.add(routes.delays[0] + spread);
         }
         routes
+    }
+
+    /// How long a stream takes to bring so much: what the path loses or has no room for is sent again, ever later. `None` when the path
+    /// is cut, or lost it each time.
+    pub fn stream(&mut self, now: Timestamp, from: NodeId, to: NodeId, bytes: usize) -> Option<Duration> {
+        let (mut waited, mut pause) = (Duration::ZERO, FIRST_RESEND);
+        for _ in 0..SENDS {
+            if let Some(&delay) = self.route(now.after(waited), from, to, bytes).delays().first() {
+                return Some(waited + delay);
+            }
+            if self.is_cut(from, to) {
+                return None;
+            }
+            (waited, pause) = (waited + pause, pause * 2);
+        }
+        None
     }
 
     /// Cuts the given directed paths as one fault of `kind`, which counts as injected once it has swallowed a message.
@@ -300,6 +320,20 @@ mod tests {
         assert_eq!(network.tally().count(FaultKind::OneWayCut).injected, 1);
         network.heal(A, B);
         assert_eq!(network.route(Timestamp(2), A, B, 10).delays().len(), 1);
+    }
+
+    #[test]
+    fn a_stream_outlives_losses_and_not_a_cut() {
+        let mut network = network(NetworkConfig { loss: 0.3, ..NetworkConfig::calm() });
+        let brought: Vec<_> = (0..1_000)
+            .filter_map(|step| network.stream(Timestamp(step * 10_000_000_000), A, B, 1_000))
+            .collect();
+        assert!(brought.len() > 990, "{} streams of 1,000 came", brought.len());
+        let late = brought.iter().filter(|delay| **delay >= FIRST_RESEND).count();
+        assert!((200..400).contains(&late), "{late} were sent again");
+        network.cut(FaultKind::OneWayCut, [(A, B)]);
+        assert_eq!(network.stream(Timestamp(1), A, B, 1_000), None);
+        assert!(network.stream(Timestamp(1), B, A, 1_000).is_some());
     }
 
     #[test]
