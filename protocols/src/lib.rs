@@ -4,6 +4,7 @@
 //! and answers with effects ([`Protocol`]). Who carries the effects out is the simulator in `sim` or the driver of the
 //! crate `synod`. A column (`raft`, …) never imports another column; what two of them share is a word of its own below.
 
+pub mod delivery;
 pub mod liveness;
 pub mod log;
 pub mod prng;
