@@ -8,6 +8,7 @@
 pub mod actor;
 pub mod address;
 pub mod cluster;
+pub mod delivery;
 pub mod driver;
 pub mod env;
 pub mod error;

@@ -19,6 +19,9 @@ pub use synod_transport::{Authority, Identity, IdentityError, PeerName, Validity
 pub use crate::services::replicated::{ReplicaError, Replicated};
 pub use crate::services::{Applied, Frozen, StateMachine};
 
+// Messages that are delivered until they are confirmed.
+pub use crate::delivery::{Delivered, ReceiverOptions, ReliableReceiver, ReliableSender, SenderOptions};
+
 // A protocol of one's own, and what it is made of.
 pub use crate::driver::{CommandError, PlainHost};
 pub use synod_protocols::protocol::{Input, Outbox, Place, Placed, Protocol, Recovered};

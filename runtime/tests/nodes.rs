@@ -6,6 +6,8 @@ mod bonds;
 mod editions;
 #[path = "nodes/pressure.rs"]
 mod pressure;
+#[path = "nodes/queues.rs"]
+mod queues;
 #[path = "nodes/talk.rs"]
 mod talk;
 

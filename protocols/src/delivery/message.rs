@@ -118,9 +118,11 @@ pub enum Reply {
     Producing {
         /// The stream.
         stream: StreamId,
-        /// Messages.
+        /// How many messages are unconfirmed, of which the disk told.
+        unconfirmed: usize,
+        /// Room for messages.
         messages: usize,
-        /// Bytes.
+        /// Room for bytes.
         bytes: usize,
     },
     /// To `Send`: it will be delivered, in this place of the stream. What a durable producer accepted is on its disk.
@@ -173,6 +175,8 @@ pub enum Event {
         /// Bytes.
         bytes: usize,
     },
+    /// A message was accepted, whether or not anybody waits to hear so.
+    Accepted,
     /// So many messages were confirmed for the first time.
     Confirmed(u64),
     /// So many messages were sent over their channel again.

@@ -106,7 +106,8 @@ impl Producer {
     /// The answer to who asked for it.
     pub(super) fn welcome(&self) -> Reply {
         let (messages, bytes) = self.room;
-        Reply::Producing { stream: self.stream, messages, bytes }
+        let unconfirmed = self.outstanding.len();
+        Reply::Producing { stream: self.stream, unconfirmed, messages, bytes }
     }
 
     /// Accepts a message, or says why not.
@@ -139,6 +140,7 @@ impl Producer {
         self.outstanding.insert(sequence, payload);
         self.waiting.insert(sequence);
         acts.reply(token, Reply::Accepted(sequence));
+        acts.emit(Event::Accepted);
         self.go_on(now, acts);
     }
 

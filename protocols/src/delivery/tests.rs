@@ -177,7 +177,7 @@ fn what_is_confirmed_beyond_a_gap_is_not_sent_again_after_a_restart() {
     let volatile = ProducerOptions { durable: false, ..JOBS };
     assert_eq!(bench.reply(Command::Produce(volatile)), Reply::Refused(Refusal::Durable));
     let reply = bench.reply(Command::Produce(JOBS));
-    assert_eq!(reply, Reply::Producing { stream: StreamId(5), messages: 1, bytes: 97 });
+    assert_eq!(reply, Reply::Producing { stream: StreamId(5), unconfirmed: 3, messages: 1, bytes: 97 });
     let effects = bench.hear(Message::Ready { consumer: ConsumerId(7), messages: 8, bytes: 1_000 });
     let sequences = said(&effects).into_iter().filter_map(|message| match message {
         Message::Deliver { sequence, payload, .. } => Some((sequence.0, payload[0])),

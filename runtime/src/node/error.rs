@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use synod_transport::{IdentityError, TransportError};
 
 use crate::actor::{SpawnError, SystemError};
+use crate::delivery::QueueError;
 use crate::driver::CreateError;
 use crate::storage::{LogFailure, OpenError, WriteFault};
 
@@ -96,6 +97,9 @@ pub enum ServiceError {
         /// What the log said.
         source: WriteFault,
     },
+    /// The queue could not be opened.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
     /// The machine could not be hosted.
     #[error(transparent)]
     Create(#[from] CreateError),

@@ -18,6 +18,7 @@ use crate::actor::{
     ActorRef, ActorSystem, Factory, Interface, LookupError, Remote, Scope, SpawnError, Spawned, Terminated,
 };
 use crate::address::node_id;
+use crate::delivery::Queues;
 use crate::env::Env;
 use crate::node::config::RaftConfig;
 use crate::node::drivers::Drivers;
@@ -51,6 +52,7 @@ pub(super) struct Inner {
     pub(super) ways: Ways,
     pub(super) rosters: OneCopy<BTreeMap<NodeId, PeerName>>,
     pub(super) settings: OneCopy<Config>,
+    pub(super) queues: Queues,
     pub(super) own_name: Arc<str>,
     attached: Arc<Attached>,
 }
@@ -95,6 +97,7 @@ impl Node {
             ways: Ways::default(),
             rosters: OneCopy::default(),
             settings: OneCopy::default(),
+            queues: Queues::new(system.clone()),
             own_name: system.name().as_str().into(),
             system,
             drivers,

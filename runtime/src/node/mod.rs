@@ -18,6 +18,7 @@ mod one_copy;
 mod overrides;
 mod pairs;
 mod production;
+mod queues;
 mod resting;
 mod services;
 mod start;

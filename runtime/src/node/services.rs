@@ -207,7 +207,7 @@ impl Node {
         }
     }
 
-    fn driver<P: Protocol>(&self) -> Result<DriverHandle<P>, ServiceError> {
+    pub(super) fn driver<P: Protocol>(&self) -> Result<DriverHandle<P>, ServiceError> {
         let drivers = self.inner.drivers.as_ref().ok_or(ServiceError::NoDirectory)?;
         Ok(drivers.of::<P>(&self.inner.system))
     }

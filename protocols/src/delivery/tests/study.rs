@@ -286,7 +286,7 @@ impl Study {
     fn hear(&mut self, token: Token, reply: Reply) {
         let seed = self.seed;
         match (self.asked.remove(&token), reply) {
-            (Some(Asked::Produce(node)), Reply::Producing { stream, messages, bytes }) => {
+            (Some(Asked::Produce(node)), Reply::Producing { stream, messages, bytes, .. }) => {
                 assert!(messages <= WINDOW && bytes <= 4_000, "seed {seed}: room for {messages}, {bytes}");
                 let before = self.streams.insert(node, stream);
                 let is_kept = before.is_none_or(|before| before == stream);
@@ -322,7 +322,7 @@ impl Study {
             Event::Confirmed(count) => self.studied.confirmed += count,
             Event::Resent(count) => self.studied.resent += count,
             Event::Reassigned(count) => self.studied.reassigned += count,
-            Event::Room { .. } | Event::Repeated | Event::Returned => {}
+            Event::Accepted | Event::Room { .. } | Event::Repeated | Event::Returned => {}
         }
         let unconfirmed =
             self.world.node(node).and_then(|node| node.machine()).map_or(0, Delivery::unconfirmed);
