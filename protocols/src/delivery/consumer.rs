@@ -167,15 +167,20 @@ impl Consumer {
         self.hand_out(now, acts);
     }
 
-    /// When something is due.
-    pub(super) fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
-        let inlets = self.streams.values().filter_map(|stream| stream.inlet.as_ref());
-        inlets.filter_map(|inlet| inlet.deadline(now)).chain(self.tell_at).min()
+    /// When something is due: it may have been, where an input came before the timer.
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        let has_room = self.in_hand.len() < self.options.in_hand as usize;
+        let inlets = self.streams.values().filter_map(|stream| stream.inlet.as_ref()).filter(|_| has_room);
+        inlets.filter_map(|inlet| inlet.deadline(self.is_in_order())).chain(self.tell_at).min()
+    }
+
+    fn is_in_order(&self) -> bool {
+        self.options.in_hand == 1
     }
 
     /// Hands out what may be handed out, of each producer in turn.
     fn hand_out(&mut self, now: Timestamp, acts: &mut Acts) {
-        let in_order = self.options.in_hand == 1;
+        let in_order = self.is_in_order();
         while self.in_hand.len() < self.options.in_hand as usize {
             let after = self.streams.range(self.served.next()..).map(|(&producer, _)| producer);
             let before = self.streams.range(..=self.served).map(|(&producer, _)| producer);

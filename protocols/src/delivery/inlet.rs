@@ -79,13 +79,13 @@ impl Inlet {
         if in_order { waiting.next().filter(is_due) } else { waiting.find(is_due) }
     }
 
-    /// When a message is to be handed out that is not yet.
-    pub(super) fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
-        let later = self.slots.iter().filter_map(|slot| match slot.stage {
-            Stage::Waiting(from) if from > now => Some(from),
-            Stage::Waiting(_) | Stage::InHand | Stage::Done => None,
+    /// When the next message may be handed out, which may have been.
+    pub(super) fn deadline(&self, in_order: bool) -> Option<Timestamp> {
+        let mut waiting = self.slots.iter().filter_map(|slot| match slot.stage {
+            Stage::Waiting(from) => Some(from),
+            Stage::InHand | Stage::Done => None,
         });
-        later.min()
+        if in_order { waiting.next() } else { waiting.min() }
     }
 
     /// The message with this number, if it came over this channel and is not done.

@@ -68,7 +68,7 @@ impl Protocol for Delivery {
 
     fn next_deadline(&self) -> Option<Timestamp> {
         let producer = self.producer.as_ref().and_then(Producer::deadline);
-        let consumer = self.consumer.as_ref().and_then(|consumer| consumer.deadline(self.now));
+        let consumer = self.consumer.as_ref().and_then(Consumer::deadline);
         producer.into_iter().chain(consumer).min()
     }
 }

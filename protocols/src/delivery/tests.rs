@@ -297,3 +297,29 @@ fn a_producer_that_sends_more_than_it_may_or_over_a_channel_that_it_gave_up_is_n
     });
     assert_eq!(said(&gone)[0], Message::Gone { channel: ChannelId(3) });
 }
+
+#[test]
+fn what_was_given_back_is_handed_out_in_time_also_when_something_comes_just_before() {
+    let mut bench = Bench::new(Recovered::default());
+    let options = ConsumerOptions { ahead: 2, bytes: 100, in_hand: 1 };
+    let Reply::Consuming(consumer) = bench.reply(Command::Consume(options)) else { panic!("it consumes") };
+    let (stream, channel) = (StreamId(1), ChannelId(1));
+    let payload = Bytes::from_static(b"word");
+    let (position, sequence) = (Position(1), Sequence(1));
+    let effects = bench.hear(Message::Deliver { stream, consumer, channel, position, sequence, payload });
+    let ticket = effects.iter().find_map(|effect| match effect {
+        Effect::Emit { event: Event::Hand { ticket, .. }, .. } => Some(*ticket),
+        _ => None,
+    });
+    bench.ask(Command::Return(ticket.expect("it is handed out")));
+    let due = bench.machine.next_deadline().expect("it is handed out again");
+    bench.now = due.after(std::time::Duration::from_secs(3));
+    bench.hear(Message::Probe { stream, consumer, channel });
+    assert_eq!(bench.machine.next_deadline(), Some(due), "the timer has not rung");
+    let again = bench.step(Input::Timeout);
+    let handed = |effect: &Effect<Delivery>| {
+        matches!(effect, Effect::Emit { event: Event::Hand { attempt: 1, .. }, .. })
+    };
+    assert!(again.iter().any(handed), "{again:?}");
+    assert_eq!(bench.machine.next_deadline(), None);
+}
