@@ -19,6 +19,7 @@ pub mod services;
 pub mod sim;
 pub mod storage;
 pub mod telemetry;
+pub mod topics;
 pub mod wire;
 
 // What the derives generate names `::synod`, here too.

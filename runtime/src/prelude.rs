@@ -22,6 +22,9 @@ pub use crate::services::{Applied, Frozen, StateMachine};
 // Messages that are delivered until they are confirmed.
 pub use crate::delivery::{Delivered, ReceiverOptions, ReliableReceiver, ReliableSender, SenderOptions};
 
+// Messages for whoever listens.
+pub use crate::topics::{Subscription, Topic};
+
 // A protocol of one's own, and what it is made of.
 pub use crate::driver::{CommandError, PlainHost};
 pub use synod_protocols::protocol::{Input, Outbox, Place, Placed, Protocol, Recovered};

@@ -10,6 +10,8 @@ mod pressure;
 mod queues;
 #[path = "nodes/talk.rs"]
 mod talk;
+#[path = "nodes/topics.rs"]
+mod topics;
 
 use synod::Node;
 use synod::protocols::sim::FaultKind;

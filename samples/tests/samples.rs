@@ -9,6 +9,7 @@ use std::time::Duration;
 const FAMILY: &str = env!("CARGO_BIN_EXE_family");
 const HELLO: &str = env!("CARGO_BIN_EXE_hello");
 const COUNTER: &str = env!("CARGO_BIN_EXE_counter");
+const ORDERS: &str = env!("CARGO_BIN_EXE_orders");
 const OWN_PROTOCOL: &str = env!("CARGO_BIN_EXE_own_protocol");
 /// Far longer than any sample takes on a machine that does other things besides.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -157,9 +158,28 @@ fn the_register_keeps_what_a_majority_kept_in_virtual_time() {
     assert_eq!(simulated(OWN_PROTOCOL), REGISTERED);
 }
 
+const ORDERED: &str = "\
+order 1: tea
+order 2: cups
+the shop is gone
+the office serves tea, cups
+the office serves a kettle
+nothing is left to be done
+sold: everything";
+
+#[test]
+fn orders_outlive_the_shop() {
+    assert_eq!(Run::of(ORDERS, &[]).lines().join("\n"), ORDERED);
+}
+
+#[test]
+fn orders_outlive_the_shop_in_virtual_time() {
+    assert_eq!(simulated(ORDERS), ORDERED);
+}
+
 #[test]
 fn a_wrong_argument_is_one_sentence() {
-    for program in [FAMILY, HELLO, COUNTER, OWN_PROTOCOL] {
+    for program in [FAMILY, HELLO, COUNTER, ORDERS, OWN_PROTOCOL] {
         for (arguments, named) in
             [(&["--seed", "7"][..], "\"--seed 7\""), (&["--sim", "--seed", "seven"][..], "\"seven\"")]
         {

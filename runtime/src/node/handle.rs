@@ -26,6 +26,7 @@ use crate::node::error::NodeFailure;
 use crate::node::one_copy::OneCopy;
 use crate::services::replicated::{Lobby, Ways};
 use crate::telemetry::Metrics;
+use crate::topics::Board;
 
 /// How many services hand leadership over at a time when their node ends.
 const HANDOVERS: usize = 256;
@@ -53,6 +54,7 @@ pub(super) struct Inner {
     pub(super) rosters: OneCopy<BTreeMap<NodeId, PeerName>>,
     pub(super) settings: OneCopy<Config>,
     pub(super) queues: Queues,
+    pub(super) topics: Arc<Board>,
     pub(super) own_name: Arc<str>,
     attached: Arc<Attached>,
 }
@@ -98,6 +100,7 @@ impl Node {
             rosters: OneCopy::default(),
             settings: OneCopy::default(),
             queues: Queues::new(system.clone()),
+            topics: Board::start(&system),
             own_name: system.name().as_str().into(),
             system,
             drivers,

@@ -1,4 +1,4 @@
-//! What a node sends to and takes from reliably: queues by name.
+//! Queues and topics of a node, by name: what is delivered until it is confirmed, and what reaches whoever listens.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use crate::delivery::{ReceiverOptions, ReliableReceiver, ReliableSender, SenderOptions};
 use crate::node::error::ServiceError;
 use crate::node::handle::Node;
+use crate::topics::{Topic, TopicError};
 
 impl Node {
     /// Sends to a queue: what is accepted is delivered until a receiver's handler confirms it. A node sends to a queue with one set of options.
@@ -33,5 +34,15 @@ impl Node {
     ) -> Result<ReliableReceiver<M>, ServiceError> {
         let end = self.inner.queues.end(queue, self.driver()?).await?;
         Ok(end.receiver(options).await?)
+    }
+    /// A topic: to publish messages of one type to, and to subscribe to. Nobody else has to know of it before.
+    ///
+    /// # Errors
+    /// [`TopicError`].
+    pub fn topic<M: Serialize + DeserializeOwned + Clone + Send + 'static>(
+        &self,
+        name: &str,
+    ) -> Result<Topic<M>, TopicError> {
+        Topic::open(&self.inner.topics, name)
     }
 }

@@ -7,6 +7,7 @@ use synod::prelude::*;
 use synod::transport::AUTHORITY_FILE;
 
 use crate::bench::messages::{CLUSTER, Drain, ECHO, SPREAD};
+use crate::bench::topic;
 use crate::ends::{Ends, Input};
 use crate::failure::Failure;
 use crate::output::print;
@@ -34,6 +35,7 @@ impl EchoCommand {
             for number in 0..SPREAD {
                 node.spawn(spread_name(number), Drain::default).await.map_err(failure)?;
             }
+            topic::subscribe(&node).await?;
             print(format!("{}\n", node.system().transport().local_address()))?;
             ends.next().await;
             node.system().shutdown(std::time::Duration::from_secs(1)).await;

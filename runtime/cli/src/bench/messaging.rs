@@ -15,7 +15,7 @@ use crate::bench::figure::{Figure, Figures};
 use crate::bench::messages::{ASKER, CLUSTER, ECHO, SPREAD, Sink};
 use crate::bench::remote::Telling;
 use crate::bench::runs::{Runs, TIMES};
-use crate::bench::{local, remote};
+use crate::bench::{local, remote, topic};
 use crate::client::seconds;
 use crate::failure::Failure;
 use crate::output::Form;
@@ -75,6 +75,7 @@ impl MessagingCommand {
             let builder = builder.peer(ECHO, &echo.address).map_err(failure)?;
             let node = builder.start().await.map_err(failure)?;
             measure_remote(&node, runs, &mut figures).await?;
+            topic::measure(&node, runs, &mut figures).await?;
             local::measure(&node, runs, &mut figures).await?;
             local::spawn(&node, &mut figures).await?;
             node.shutdown(Duration::from_secs(1)).await;

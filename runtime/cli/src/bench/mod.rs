@@ -21,6 +21,7 @@ mod recovery;
 mod remote;
 mod runs;
 mod storage;
+mod topic;
 mod writers;
 
 pub(crate) use command::BenchCommand;
