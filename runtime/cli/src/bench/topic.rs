@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use synod::prelude::*;
 
-use crate::bench::echo::failure;
 use crate::bench::figure::{Figure, Figures};
 use crate::bench::messages::{ECHO, PAYLOAD, SPREAD};
 use crate::bench::runs::Runs;
@@ -79,15 +78,15 @@ impl Handler<Heard> for Counter {
 /// When an actor cannot be spawned.
 pub(crate) async fn subscribe(node: &Node) -> Result<(), Failure> {
     let heard = Arc::<AtomicU64>::default();
-    let topic = node.topic::<Headline>("headlines").map_err(failure)?;
+    let topic = node.topic::<Headline>("headlines").map_err(failed)?;
     for _ in 0..READERS {
         let heard = heard.clone();
         let reader = node.system().spawn_anonymous(move || Reader { heard: heard.clone() });
-        topic.subscribe(&reader.await.map_err(failure)?.reference::<Reading>()).map_err(failure)?;
+        topic.subscribe(&reader.await.map_err(failed)?.reference::<Reading>()).map_err(failed)?;
     }
     node.spawn(counter_of(node.name().as_str()), move || Counter { heard: heard.clone() })
         .await
-        .map_err(failure)?;
+        .map_err(failed)?;
     Ok(())
 }
 
@@ -97,9 +96,9 @@ pub(crate) async fn subscribe(node: &Node) -> Result<(), Failure> {
 /// When somebody misses a publication.
 pub(crate) async fn measure(node: &Node, runs: Runs, figures: &mut Figures) -> Result<(), Failure> {
     subscribe(node).await?;
-    let topic = node.topic::<Headline>("headlines").map_err(failure)?;
-    let own = node.lookup::<Counting>(&counter_of(node.name().as_str())).await.map_err(failure)?;
-    let other = node.wait_for::<Counting>(&counter_of(ECHO), PATIENCE).await.map_err(failure)?;
+    let topic = node.topic::<Headline>("headlines").map_err(failed)?;
+    let own = node.lookup::<Counting>(&counter_of(node.name().as_str())).await.map_err(failed)?;
+    let other = node.wait_for::<Counting>(&counter_of(ECHO), PATIENCE).await.map_err(failed)?;
     let counters = [own, other];
     let began = Instant::now();
     // The first ones nobody elsewhere may hear: this node has yet to be told who listens there.
@@ -162,7 +161,7 @@ async fn await_until(counters: &[ActorRef<Counting>; 2], wanted: u64) -> Result<
 async fn heard(counters: &[ActorRef<Counting>; 2]) -> Result<u64, Failure> {
     let mut sum = 0;
     for counter in counters {
-        sum += counter.ask(Heard).await.map_err(failure)?;
+        sum += counter.ask(Heard).await.map_err(failed)?;
     }
     Ok(sum)
 }
@@ -170,9 +169,13 @@ async fn heard(counters: &[ActorRef<Counting>; 2]) -> Result<u64, Failure> {
 /// Publishes once; gives to how many other nodes.
 fn publish(topic: &Topic<Headline>) -> Result<usize, Failure> {
     let headline = Headline { payload: Bytes::from_static(&[7; PAYLOAD]) };
-    Ok(topic.publish(headline).map_err(failure)?.nodes)
+    Ok(topic.publish(headline).map_err(failed)?.nodes)
 }
 
 fn counter_of(node: &str) -> String {
     format!("readers/{node}")
+}
+
+fn failed(error: impl std::fmt::Display) -> Failure {
+    Failure::new(error.to_string())
 }
