@@ -201,6 +201,7 @@ fn the_guide_quotes_the_samples() {
         "bin/hello.rs",
         "bin/stock_new.rs",
         "bin/counter.rs",
+        "bin/orders.rs",
         "counter.rs",
         "bin/own_protocol.rs",
         "register.rs",
