@@ -245,12 +245,7 @@ fn deliver(seed: u64, medium: Medium, plan: Plan) -> (Delivering, Tally) {
     run.value
 }
 
-/// `SYNOD_QUEUES=A..B` runs other seeds.
 fn deliveries(seeds: std::ops::Range<u64>, medium: Medium, plan: Plan) {
-    let given = std::env::var("SYNOD_QUEUES").ok();
-    let given = given.as_deref().and_then(|given| given.split_once(".."));
-    let number = |text: &str| text.parse::<u64>().expect("a number");
-    let seeds = given.map_or(seeds, |(first, end)| number(first)..number(end));
     let mut faults = Tally::default();
     let (mut accepted, mut handed, mut again) = (0, 0, 0);
     for seed in seeds {
