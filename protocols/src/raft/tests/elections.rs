@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use crate::log::Position;
+use crate::protocol::Placed;
 use crate::raft::Voice;
 use crate::raft::tests::harness::{Cluster, config, n};
-use crate::raft::{Command, Duty, Event, Member, Message, Rejection, Reply, Role};
+use crate::raft::{Command, Duty, Event, Member, Message, Record, Rejection, Reply, Role};
 use crate::types::{LogIndex, Outcome, StoreId, Term};
 
 const LONG: Duration = Duration::from_secs(3);
@@ -67,8 +68,13 @@ fn rt_03_whoever_voted_in_the_last_term_of_all_does_not_campaign_in_it() {
     let mut cluster = Cluster::new(3);
     let (term, last) = (Term(u64::MAX), Position { term: Term(9), index: LogIndex(9) });
     cluster.isolate(1);
-    cluster.deliver(2, 1, Message::Vote { term, last, transfer: true, voice: Voice::default() });
+    cluster.deliver(2, 1, Message::Vote { term: Term(1), last, transfer: true, voice: Voice::default() });
     assert_eq!(cluster.raft(1).status().vote, Some(n(2)));
+    // No message leads there any longer; a disk may.
+    let ballot = Record::Ballot { term, vote: Some(n(2)) };
+    cluster.node(1).disk.cells.insert(ballot.place(), ballot);
+    cluster.restart(1);
+    assert_eq!((cluster.raft(1).status().term, cluster.raft(1).status().vote), (term, Some(n(2))));
     let heartbeat =
         Message::Heartbeat { term, epoch: Default::default(), round: 0, commit: LogIndex(0), probe: None };
     cluster.deliver(2, 1, heartbeat);

@@ -21,7 +21,7 @@ pub(super) fn config(id: u64, voters: u64) -> Config {
 /// A disk that keeps writes apart until they are synced.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Disk {
-    cells: BTreeMap<crate::protocol::Place, Record>,
+    pub(super) cells: BTreeMap<crate::protocol::Place, Record>,
     pub(super) entries: BTreeMap<LogIndex, Entry>,
     pub(super) snapshot: Option<(SnapshotMeta, Vec<Bytes>)>,
 }
