@@ -319,6 +319,9 @@ impl Workload {
         if repeatable {
             self.try_later(world, client, None);
         } else {
+            // Asks its next question elsewhere: a node that is cut off would never answer that one either.
+            let it = &mut self.clients[client];
+            it.leader = NodeId(it.leader.0 % self.nodes + 1);
             self.give_up(world, client);
         }
     }
