@@ -15,6 +15,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_synod");
+/// How long anything may take that a process does and tells nobody of. It bounds a test that fails; none asserts how long anything took.
 const PATIENCE: Duration = Duration::from_secs(120);
 const NAMES: [&str; 3] = ["node-1", "node-2", "node-3"];
 
@@ -138,6 +139,7 @@ fn answer(mut stream: TcpStream) -> Option<(u16, String)> {
     Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
 }
 
+/// Looks again and again, because a process announces neither that it leads nor that it has caught up, until there is something.
 fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
