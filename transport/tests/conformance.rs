@@ -1,16 +1,28 @@
 //! One suite for both implementations of the transport, and for QUIC on a network in memory: what users may rely on, whatever
 //! carries the bytes.
 
+#[path = "conformance/recorder/breaks.rs"]
+mod breaks;
+#[path = "conformance/recorder/ends.rs"]
+mod ends;
 #[path = "conformance/grounds.rs"]
 mod grounds;
 #[path = "conformance/proxy.rs"]
 mod proxy;
 #[path = "conformance/recorder.rs"]
 mod recorder;
+#[path = "conformance/recorder/refusals.rs"]
+mod refusals;
+#[path = "conformance/recorder/resumptions.rs"]
+mod resumptions;
+#[path = "conformance/recorder/returns.rs"]
+mod returns;
 #[path = "conformance/sessions.rs"]
 mod sessions;
 #[path = "conformance/suite.rs"]
 mod suite;
+#[path = "conformance/recorder/untouched.rs"]
+mod untouched;
 
 /// Every rule of the suite as a test of one implementation.
 macro_rules! held_to {

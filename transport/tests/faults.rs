@@ -10,10 +10,16 @@ use synod_transport::{
 };
 use tokio::time::{Instant, sleep};
 
-// Shared with the conformance suite, which uses all of it.
-#[allow(dead_code)]
+#[path = "conformance/recorder/breaks.rs"]
+mod breaks;
+#[path = "conformance/recorder/ends.rs"]
+mod ends;
 #[path = "conformance/recorder.rs"]
 mod recorder;
+#[path = "conformance/recorder/refusals.rs"]
+mod refusals;
+#[path = "conformance/recorder/resumptions.rs"]
+mod resumptions;
 use recorder::{Heard, Node, Recorder};
 
 const MS: Duration = Duration::from_millis(1);

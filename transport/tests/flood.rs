@@ -1,13 +1,14 @@
 //! Strangers in numbers: handshakes that nobody means to finish, and first flights that are sent again. What they cost is counted in bytes, by
 //! an allocator of this test's own.
 
-// Shared with other tests, which use all of them.
-#[allow(dead_code)]
+#[path = "quic/dialling.rs"]
+mod dialling;
+#[path = "conformance/recorder/ends.rs"]
+mod ends;
+#[path = "quic/members.rs"]
+mod members;
 #[path = "conformance/recorder.rs"]
 mod recorder;
-#[allow(dead_code)]
-#[path = "quic/stranger.rs"]
-mod stranger;
 
 use std::alloc::System;
 use std::net::{SocketAddr, UdpSocket};
@@ -19,8 +20,9 @@ use quinn_proto::Endpoint;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use synod_transport::{Address, CloseReason, Lane};
 
+use dialling::settings;
+use members::{authority, member, run};
 use recorder::{Heard, Node, Recorder};
-use stranger::{authority, member, run, settings};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;

@@ -9,9 +9,12 @@ use synod_transport::simulated::{self, Body, Conditions, Network, Process};
 use synod_transport::{Address, Config, Lane, Link, LinkError, PeerName, Role, Transport, TransportError};
 use tokio::task::{LocalSet, spawn_local};
 
-#[expect(dead_code, reason = "shared with the conformance suite, which uses all of it")]
 #[path = "conformance/recorder.rs"]
 mod recorder;
+#[path = "conformance/recorder/refusals.rs"]
+mod refusals;
+#[path = "conformance/recorder/untouched.rs"]
+mod untouched;
 use recorder::{Node, Recorder};
 
 const NOW: Duration = Duration::from_secs(1_800_000_000);

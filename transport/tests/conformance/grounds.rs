@@ -3,7 +3,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,9 +14,10 @@ use synod_transport::{
     Address, Authority, Config, Identity, Lane, Metrics, Peer, PeerName, Role, StartError, Transport,
     Validity,
 };
+use tokio::sync::oneshot;
 
 use crate::proxy::{Faults, Proxy, Relay};
-use crate::recorder::{Node, Recorder};
+use crate::recorder::{Node, PATIENCE, Recorder};
 
 /// What starts processes.
 pub(crate) struct Ground {
@@ -242,10 +243,17 @@ impl Ground {
     /// anyway while the test does not wait. A frame from `b` on the control lane is what its thread is held with.
     pub(crate) async fn hold(&self, a: &Node, b: &Node) -> Option<Sender<()>> {
         let Kind::Quic(_, Thread::Own) = self.kind else { return None };
-        let held = a.recorder.shut();
+        let (held, shut) = mpsc::channel::<()>();
+        let (arrived, at_the_door) = oneshot::channel();
+        let wait = move || {
+            arrived.send(()).expect("the test waits for it");
+            shut.recv().expect_err("the door opens when its other end is dropped");
+        };
+        *a.recorder.before.lock().expect("no test panics here") = Some(Box::new(wait));
         let link = b.recorder.link(0).await;
         link.send(Lane::Control, &mut |out| out.extend_from_slice(b"wait")).expect("an idle lane has room");
-        a.recorder.holds().await;
+        let arrived = tokio::time::timeout(PATIENCE, at_the_door).await;
+        arrived.expect("an event comes").expect("its thread lives");
         Some(held)
     }
 

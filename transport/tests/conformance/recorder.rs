@@ -1,18 +1,16 @@
-//! A receiver that keeps what it hears, and lets a test wait for it.
+//! A receiver that keeps what it hears, and lets a test wait for it. What only some tests wait for is in the folder beside.
 
-use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
 use synod_transport::{
-    BulkReceiver, CloseReason, Frames, Lane, Link, Metrics, Peer, Receiver, Refusal, Transport,
-    TransportError, Undelivered,
+    BulkReceiver, CloseReason, Frames, Lane, Link, Metrics, Peer, Receiver, Refusal, Transport, Undelivered,
 };
 use tokio::sync::Notify;
 
 /// Generous: a machine under load is slow, and a wait ends with its event.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Heard {
@@ -32,33 +30,18 @@ pub(crate) enum Heard {
 #[derive(Default)]
 pub(crate) struct Recorder {
     heard: Mutex<Vec<Heard>>,
-    streams: Mutex<Vec<Box<dyn BulkReceiver>>>,
+    pub(crate) streams: Mutex<Vec<Box<dyn BulkReceiver>>>,
     links: Mutex<Vec<Arc<dyn Link>>>,
     change: Notify,
-    /// Where the thread that tells the next event waits for the sender to be dropped.
-    door: Mutex<Option<mpsc::Receiver<()>>>,
-    at_the_door: Notify,
+    /// What the thread that tells the next event does before.
+    pub(crate) before: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
 impl Recorder {
-    /// Holds the thread that tells the next event, until what is returned is dropped.
-    pub(crate) fn shut(&self) -> Sender<()> {
-        let (open, shut) = mpsc::channel();
-        *self.door.lock().expect("no test panics here") = Some(shut);
-        open
-    }
-
-    /// Waits until a thread is held.
-    pub(crate) async fn holds(&self) {
-        let held = tokio::time::timeout(PATIENCE, self.at_the_door.notified()).await;
-        held.expect("an event comes");
-    }
-
     fn record(&self, heard: Heard) {
-        let door = self.door.lock().expect("no test panics here").take();
-        if let Some(door) = door {
-            self.at_the_door.notify_one();
-            door.recv().expect_err("the door opens when its other end is dropped");
+        let before = self.before.lock().expect("no test panics here").take();
+        if let Some(before) = before {
+            before();
         }
         self.heard.lock().expect("no test panics here").push(heard);
         self.change.notify_waiters();
@@ -96,64 +79,6 @@ impl Recorder {
         self.until("a link", |_| self.links.lock().expect("no test panics here").get(nth).cloned()).await
     }
 
-    pub(crate) async fn disconnected(&self, session: u64) -> CloseReason {
-        self.until("the end of a link", |heard| {
-            heard.iter().find_map(|event| match event {
-                Heard::Disconnected(_, found, reason) if *found == session => Some(reason.clone()),
-                _ => None,
-            })
-        })
-        .await
-    }
-
-    /// Waits until a link was without a connection for the `nth` time, counted from 1.
-    pub(crate) async fn interrupted(&self, nth: usize) -> CloseReason {
-        self.until("a break", |heard| {
-            let mut breaks = heard.iter().filter_map(|event| match event {
-                Heard::Interrupted(_, reason) => Some(reason.clone()),
-                _ => None,
-            });
-            breaks.nth(nth - 1)
-        })
-        .await
-    }
-
-    /// Waits until a link got another connection for the `nth` time, counted from 1.
-    pub(crate) async fn resumed(&self, nth: usize) {
-        self.until("another connection", |heard| {
-            (heard.iter().filter(|event| matches!(event, Heard::Resumed(_))).count() >= nth).then_some(())
-        })
-        .await;
-    }
-
-    /// The bodies of all frames that came back, with what is known of them.
-    pub(crate) fn returned(heard: &[Heard]) -> Vec<(Bytes, Undelivered)> {
-        heard
-            .iter()
-            .filter_map(|event| match event {
-                Heard::Returned(_, bodies, known, _) => {
-                    Some(bodies.iter().map(|body| (body.clone(), *known)))
-                }
-                _ => None,
-            })
-            .flatten()
-            .collect()
-    }
-
-    pub(crate) async fn refused(&self, what: &str, matches: impl Fn(&TransportError) -> bool) -> Refusal {
-        self.until(what, |heard| {
-            heard.iter().find_map(|event| match event {
-                Heard::Refused(refusal) if matches(&refusal.error) => Some(refusal.clone()),
-                _ => None,
-            })
-        })
-        .await
-    }
-
-    pub(crate) async fn stream(&self) -> Box<dyn BulkReceiver> {
-        self.until("a bulk stream", |_| self.streams.lock().expect("no test panics here").pop()).await
-    }
-
     /// The bodies of all frames on one lane so far.
     pub(crate) fn bodies(heard: &[Heard], lane: Lane) -> Vec<Bytes> {
         heard
@@ -173,24 +98,6 @@ impl Recorder {
             (bodies.len() >= count).then_some(bodies)
         })
         .await
-    }
-
-    /// The sessions that are open, in order of their birth.
-    pub(crate) fn living(heard: &[Heard]) -> Vec<u64> {
-        let mut living = Vec::new();
-        for event in heard {
-            match event {
-                Heard::Connected(_, session) => living.push(*session),
-                Heard::Disconnected(_, session, _) => living.retain(|found| found != session),
-                _ => {}
-            }
-        }
-        living
-    }
-
-    /// Whether anything but refusals was heard.
-    pub(crate) fn is_untouched(&self) -> bool {
-        self.heard().iter().all(|event| matches!(event, Heard::Refused(_)))
     }
 }
 

@@ -5,10 +5,9 @@ use std::time::Duration;
 use quinn::{Connection, ConnectionError};
 use synod_transport::{Address, CloseReason, Identity, Lane, TransportError};
 
+use crate::members::{authority, config, credential, member, run, start_with};
 use crate::recorder::{Heard, Node, Recorder};
-use crate::stranger::{
-    authority, config, credential, hello, link, link_with, member, run, start_with, stranger,
-};
+use crate::stranger::{hello, link, link_with, stranger};
 
 /// A frame's length, all 32 bits set.
 const CLAIM: [u8; 5] = [0xFF, 0xFF, 0xFF, 0xFF, 0x0F];

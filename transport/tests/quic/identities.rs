@@ -5,8 +5,9 @@ use std::time::{Duration, SystemTime};
 use synod_transport::quic::acceptable;
 use synod_transport::{Address, Identity, Role, TransportError, Validity};
 
+use crate::members::{authority, credential, member, name, run, start};
 use crate::recorder::Node;
-use crate::stranger::{authority, credential, member, name, run, start, stranger};
+use crate::stranger::stranger;
 
 const DAY: Duration = Duration::from_secs(86_400);
 

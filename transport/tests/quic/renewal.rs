@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use synod_transport::{Address, Authority, Identity, Lane, RenewError, Role, TransportError, Validity};
 
+use crate::members::{authority, credential, member, name, run, start};
 use crate::recorder::{Heard, Node, Recorder};
-use crate::stranger::{authority, credential, member, name, run, start};
 
 const DAY: Duration = Duration::from_secs(86_400);
 const LANE: Lane = Lane::Control;

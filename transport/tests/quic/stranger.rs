@@ -1,89 +1,18 @@
-//! A QUIC client that is none of ours: it shows what certificate it likes, trusts everybody and writes what it likes.
+//! A QUIC client that is none of ours, on a socket of its own: it writes what it likes.
 
-use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
 
-use quinn::crypto::rustls::QuicClientConfig;
-use quinn::{ClientConfig, Connection, Endpoint, SendStream};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{DigitallySignedStruct, Error, SignatureScheme};
-use synod_transport::quic::QuicTransport;
-use synod_transport::{Authority, Config, Credential, Identity, PeerName, Role, Transport as _, Validity};
+use quinn::{Connection, Endpoint, SendStream};
+use synod_transport::Credential;
 
-use crate::recorder::{Node, Recorder};
-
-pub(crate) fn run(test: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(test);
-}
-
-pub(crate) fn name(name: &str) -> PeerName {
-    PeerName::new(name).expect("a name")
-}
-
-pub(crate) fn authority() -> Authority {
-    Authority::create("shop", Validity::days(1)).expect("an authority")
-}
-
-pub(crate) fn credential(authority: &Authority, node: &str) -> Credential {
-    authority.issue(&name(node), Role::Member, Validity::days(1)).expect("a credential")
-}
-
-pub(crate) fn config() -> Config {
-    let mut config = Config::lan(SocketAddr::from(([127, 0, 0, 1], 0)));
-    config.connect_timeout = Duration::from_secs(5);
-    config.backoff_min = Duration::from_millis(10);
-    config
-}
-
-pub(crate) fn start(identity: Identity) -> Node {
-    start_with(config(), identity)
-}
-
-pub(crate) fn start_with(config: Config, identity: Identity) -> Node {
-    let recorder = Arc::new(Recorder::default());
-    let transport = QuicTransport::start(config, identity, 1, 7, recorder.clone()).expect("it starts");
-    let counted = transport.clone();
-    Node { transport, recorder, metrics: Arc::new(move || counted.metrics()) }
-}
-
-pub(crate) fn member(authority: &Authority, node: &str) -> Node {
-    start(Identity::from_credential(&credential(authority, node)).expect("an identity"))
-}
+use crate::dialling::settings;
+use crate::recorder::Node;
 
 /// An endpoint that dials with this certificate, or with none.
 pub(crate) fn stranger(credential: Option<&Credential>) -> Endpoint {
     let mut endpoint = Endpoint::client(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a socket");
     endpoint.set_default_client_config(settings(credential));
     endpoint
-}
-
-/// How it dials.
-pub(crate) fn settings(credential: Option<&Credential>) -> ClientConfig {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .expect("TLS 1.3")
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(TrustAll));
-    let mut tls = match credential {
-        Some(credential) => {
-            let chain = vec![
-                CertificateDer::from_pem_slice(credential.certificate_pem.as_bytes()).expect("a certificate"),
-            ];
-            let key = PrivateKeyDer::from_pem_slice(credential.key_pem.as_bytes()).expect("a key");
-            builder.with_client_auth_cert(chain, key).expect("usable")
-        }
-        None => builder.with_no_client_auth(),
-    };
-    tls.alpn_protocols = vec![b"synod/1".to_vec()];
-    tls.enable_early_data = true;
-    let crypto = QuicClientConfig::try_from(tls).expect("usable");
-    ClientConfig::new(Arc::new(crypto))
 }
 
 /// The bytes of a hello, as a member whose name comes after the other's would say it.
@@ -134,42 +63,4 @@ pub(crate) async fn link_with(
     answer.read_exact(&mut own.0).await.expect("the word about the session");
     control.write_all(&of(own).0).await.expect("written");
     (connection, control, own)
-}
-
-#[derive(Debug)]
-struct TrustAll;
-
-impl ServerCertVerifier for TrustAll {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _certificate: &CertificateDer<'_>,
-        _signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _message: &[u8],
-        _certificate: &CertificateDer<'_>,
-        _signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        vec![SignatureScheme::ED25519]
-    }
 }
