@@ -4,6 +4,8 @@
 mod bonds;
 #[path = "nodes/editions.rs"]
 mod editions;
+#[path = "nodes/ground.rs"]
+mod ground;
 #[path = "nodes/pressure.rs"]
 mod pressure;
 #[path = "nodes/queues.rs"]

@@ -11,11 +11,11 @@ use synod::env::Env;
 use synod::prelude::*;
 use synod::protocols::prng::Prng;
 use synod::protocols::sim::{FaultKind, NetworkConfig, Tally};
-use synod::storage::LogOptions;
 use tokio::time::{sleep, timeout};
 
+use crate::ground::start;
+
 const NAMES: [&str; 2] = ["a", "b"];
-const PORT: u16 = 7400;
 /// After this long without a cut everything is known: idle timeouts, the reconnect window, and connecting again.
 const SETTLED: Duration = Duration::from_secs(25);
 
@@ -80,11 +80,7 @@ struct Process {
 type Processes = Rc<RefCell<Vec<Option<Process>>>>;
 
 async fn live(simulation: Simulation, processes: Processes, own: usize, env: Env) {
-    let other = simulation.names()[1 - own].clone();
-    let builder = Node::builder("test", NAMES[own]).env(env).log(LogOptions::sim());
-    let builder = builder.bind(([0, 0, 0, 0], PORT).into());
-    let builder = builder.peer(other.as_str(), simulation.endpoint(&other, PORT)).expect("a proper name");
-    let node = builder.start().await.expect("a simulated node starts");
+    let node = start(&simulation, &simulation.names()[own], env).await;
     let told = Told::default();
     let twin = |told: Option<Told>| move |scope: &Scope| Twin { scope: scope.clone(), told: told.clone() };
     let mute = node.spawn(format!("mute/{}", NAMES[own]), twin(None)).await.expect("spawned").reference();

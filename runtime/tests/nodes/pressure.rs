@@ -13,12 +13,12 @@ use synod::prelude::*;
 use synod::protocols::prng::Prng;
 use synod::protocols::sim::NetworkConfig;
 use synod::sim::{Medium, Simulation, simulate_on};
-use synod::storage::LogOptions;
 use synod::transport::PeerName;
 use tokio::time::sleep;
 
+use crate::ground::builder;
+
 const NAMES: [&str; 3] = ["a", "b", "c"];
-const PORT: u16 = 7400;
 /// How many messages may wait before one of the actors.
 const ROOM: u64 = 50;
 const WORDS: u64 = 2_000;
@@ -71,12 +71,8 @@ struct Book {
 async fn start(simulation: &Simulation, book: &Book, name: &PeerName, env: Env) -> Node {
     let letters = book.letters.clone();
     let hook = DeadLetterHook(Arc::new(move |letter| letters.lock().expect("no panic").push(letter)));
-    let mut builder = Node::builder("test", name.as_str()).env(env).dead_letters(hook).log(LogOptions::sim());
-    builder = builder.bind(([0, 0, 0, 0], PORT).into());
-    for other in simulation.names().iter().filter(|other| *other != name) {
-        builder = builder.peer(other.as_str(), simulation.endpoint(other, PORT)).expect("a proper name");
-    }
-    let node = builder.start().await.expect("a simulated node starts");
+    let node =
+        builder(simulation, name, env).dead_letters(hook).start().await.expect("a simulated node starts");
     book.nodes.borrow_mut().push(node.clone());
     node
 }

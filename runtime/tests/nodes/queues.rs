@@ -16,12 +16,12 @@ use synod::prelude::*;
 use synod::protocols::prng::Prng;
 use synod::protocols::sim::{FaultKind, NetworkConfig, Tally};
 use synod::sim::{Medium, Simulation, simulate, simulate_on};
-use synod::storage::LogOptions;
 use synod::transport::PeerName;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::ground::{Disturbance, disturb, start};
+
 const NAMES: [&str; 3] = ["a", "b", "c"];
-const PORT: u16 = 7400;
 const UNDER_FAULTS: Duration = Duration::from_secs(45);
 const QUEUE: &str = "orders";
 
@@ -81,15 +81,6 @@ impl Plan {
             Order::Jobs => ReceiverOptions::at_once(NonZeroU32::new(3).expect("not zero")),
         }
     }
-}
-
-async fn start(simulation: &Simulation, name: &PeerName, env: Env) -> Node {
-    let mut builder = Node::builder("test", name.as_str()).env(env).log(LogOptions::sim());
-    builder = builder.bind(([0, 0, 0, 0], PORT).into());
-    for other in simulation.names().iter().filter(|other| *other != name) {
-        builder = builder.peer(other.as_str(), simulation.endpoint(other, PORT)).expect("a proper name");
-    }
-    builder.start().await.expect("a simulated node starts")
 }
 
 /// A process: the first one sends, the others take.
@@ -193,21 +184,10 @@ async fn strike(simulation: &Simulation, book: &Rc<Book>, plan: Plan) {
                 sleep(lasts / 4).await;
                 begin(simulation, book, plan, &name);
             }
-            2 => {
-                simulation.pause(&name);
-                sleep(lasts).await;
-                simulation.resume(&name);
-            }
-            3 => simulation.partition(&[name]),
-            4 => simulation.partition_one_way(&[name]),
-            _ => simulation.weather(NetworkConfig {
-                delay_mean: chance.duration(Duration::from_millis(1), Duration::from_millis(80)),
-                delay_max: Duration::from_millis(500),
-                loss: chance.unit() * 0.2,
-                duplicate: chance.unit() * 0.1,
-                reorder: chance.unit() * 0.1,
-                ..NetworkConfig::calm()
-            }),
+            2 => disturb(simulation, &mut chance, name, Disturbance::Pause, lasts).await,
+            3 => disturb(simulation, &mut chance, name, Disturbance::Partition, lasts).await,
+            4 => disturb(simulation, &mut chance, name, Disturbance::OneWay, lasts).await,
+            _ => disturb(simulation, &mut chance, name, Disturbance::Weather, lasts).await,
         }
         sleep(lasts).await;
         simulation.weather(NetworkConfig::calm());

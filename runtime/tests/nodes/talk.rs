@@ -14,12 +14,12 @@ use synod::prelude::*;
 use synod::protocols::prng::Prng;
 use synod::protocols::sim::{FaultKind, NetworkConfig, Tally};
 use synod::sim::{Medium, Outcome as Run, Simulation, simulate_on};
-use synod::storage::LogOptions;
 use synod::transport::PeerName;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::ground::{Disturbance, builder, disturb};
+
 const NAMES: [&str; 3] = ["a", "b", "c"];
-const PORT: u16 = 7400;
 const TALK: Duration = Duration::from_secs(60);
 
 /// The `number`th word of a process.
@@ -96,12 +96,8 @@ async fn live(simulation: Simulation, book: Rc<Book>, name: PeerName, env: Env) 
     book.processes.borrow_mut().push(process);
     let hook = DeadLetterHook(Arc::new(move |letter| back.lock().expect("no panic").push(letter)));
     let others: Vec<PeerName> = simulation.names().iter().filter(|other| **other != name).cloned().collect();
-    let mut builder = Node::builder("test", name.as_str()).env(env).dead_letters(hook).log(LogOptions::sim());
-    builder = builder.bind(([0, 0, 0, 0], PORT).into());
-    for other in &others {
-        builder = builder.peer(other.as_str(), simulation.endpoint(other, PORT)).expect("a proper name");
-    }
-    let node = builder.start().await.expect("a simulated node starts");
+    let node =
+        builder(&simulation, &name, env).dead_letters(hook).start().await.expect("a simulated node starts");
     book.births.borrow_mut().insert((name.to_string(), node.system().incarnation()), id);
     node.spawn(&format!("listener/{name}"), move || Listener { heard: listened.clone() })
         .await
@@ -169,21 +165,10 @@ async fn strike(simulation: &Simulation, book: &Rc<Book>) {
                 sleep(lasts / 4).await;
                 begin(simulation, book, &name);
             }
-            1 => {
-                simulation.pause(&name);
-                sleep(lasts).await;
-                simulation.resume(&name);
-            }
-            2 | 3 => simulation.partition(&[name]),
-            4 => simulation.partition_one_way(&[name]),
-            _ => simulation.weather(NetworkConfig {
-                delay_mean: chance.duration(Duration::from_millis(1), Duration::from_millis(80)),
-                delay_max: Duration::from_millis(500),
-                loss: chance.unit() * 0.2,
-                duplicate: chance.unit() * 0.1,
-                reorder: chance.unit() * 0.1,
-                ..NetworkConfig::calm()
-            }),
+            1 => disturb(simulation, &mut chance, name, Disturbance::Pause, lasts).await,
+            2 | 3 => disturb(simulation, &mut chance, name, Disturbance::Partition, lasts).await,
+            4 => disturb(simulation, &mut chance, name, Disturbance::OneWay, lasts).await,
+            _ => disturb(simulation, &mut chance, name, Disturbance::Weather, lasts).await,
         }
         sleep(lasts).await;
         simulation.weather(NetworkConfig::calm());

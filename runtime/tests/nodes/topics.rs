@@ -9,19 +9,18 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use synod::Node;
-use synod::env::Env;
 use synod::prelude::*;
 use synod::protocols::prng::Prng;
 use synod::protocols::sim::{FaultKind, NetworkConfig, Tally};
 use synod::sim::{Medium, Simulation, simulate, simulate_on};
-use synod::storage::LogOptions;
 use synod::topics::{PublishError, SubscribeError};
 use synod::transport::PeerName;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
+use crate::ground::{foul, start};
+
 const NAMES: [&str; 3] = ["a", "b", "c"];
-const PORT: u16 = 7400;
 const SETTLED: Duration = Duration::from_secs(1);
 
 /// The `number`th publication of a process.
@@ -51,15 +50,6 @@ impl Handler<News> for Reader {
     fn handle(&mut self, news: News, _: &mut Context<Self>) {
         self.read.lock().expect("no panic").push(news.number);
     }
-}
-
-async fn start(simulation: &Simulation, name: &PeerName, env: Env) -> Node {
-    let mut builder = Node::builder("test", name.as_str()).env(env).log(LogOptions::sim());
-    builder = builder.bind(([0, 0, 0, 0], PORT).into());
-    for other in simulation.names().iter().filter(|other| *other != name) {
-        builder = builder.peer(other.as_str(), simulation.endpoint(other, PORT)).expect("a proper name");
-    }
-    builder.start().await.expect("a simulated node starts")
 }
 
 async fn start_all(simulation: &Simulation) -> Vec<Node> {
@@ -274,14 +264,7 @@ async fn strike(simulation: &Simulation, world: &World, chance: &mut Prng) {
         }
         1 => simulation.partition(&[name]),
         2 => simulation.partition_one_way(&[name]),
-        3 => simulation.weather(NetworkConfig {
-            delay_mean: chance.duration(Duration::from_millis(1), Duration::from_millis(80)),
-            delay_max: Duration::from_millis(500),
-            loss: chance.unit() * 0.2,
-            duplicate: chance.unit() * 0.1,
-            reorder: chance.unit() * 0.1,
-            ..NetworkConfig::calm()
-        }),
+        3 => simulation.weather(foul(chance)),
         _ => simulation.weather(NetworkConfig::calm()),
     }
 }
