@@ -91,8 +91,8 @@ impl End {
                 self.meters.handed.inc();
                 let hand = Hand { ticket: *ticket, attempt: *attempt, payload: payload.clone() };
                 if let Some(receiver) = &*self.place() {
-                    // One that is leaving has said so to the machine, which takes everything back.
-                    let _ = receiver.send(hand);
+                    let sent = receiver.send(hand);
+                    debug_assert!(sent.is_ok(), "a receiver leaves its place before its channel closes");
                 }
             }
             Event::Room { messages, bytes } => {

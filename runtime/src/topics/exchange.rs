@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use synod_transport::LinkError;
-use tokio::time::timeout;
+use tokio::time::sleep;
 
 use crate::actor::ActorSystem;
 use crate::topics::board::Board;
@@ -31,8 +31,11 @@ async fn exchange(board: Weak<Board>) {
         if is_done {
             changed.notified().await;
         } else {
-            // News, or time, whichever comes first.
-            let _ = timeout(AGAIN, changed.notified()).await;
+            tokio::select! {
+                biased;
+                () = changed.notified() => {}
+                () = sleep(AGAIN) => {}
+            }
         }
         let Some(board) = board.upgrade() else { return };
         is_done = tell(&board);
