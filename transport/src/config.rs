@@ -36,9 +36,11 @@ pub struct Config {
     pub bulk_streams_max: u32,
     /// How long a peer may take from opening a stream to having said what it brings; after that, the stream is stopped.
     pub stream_patience: Duration,
-    /// How many bytes of one stream are received before they are read. Raise it to bandwidth times round trip on wide-area links.
+    /// How many bytes of one stream, a lane or one of bulk, are received before they are read. Raise it to bandwidth times round trip on
+    /// wide-area links.
     pub stream_window: u32,
-    /// How many bytes of one peer are received before they are read, all streams together: the memory one peer can take.
+    /// How many bytes of one peer are received before they are read, all lanes together. Bulk streams have their windows beside it, so
+    /// that those nobody reads take nothing from the lanes: see [`Config::unread_max`].
     pub link_window: u32,
     /// How many bytes are sent to one peer before they are acknowledged.
     pub send_window: u32,
@@ -67,6 +69,12 @@ pub struct ConfigError {
 }
 
 impl Config {
+    /// How many bytes of one peer are received before they are read, all streams together: the memory one peer can take.
+    #[must_use]
+    pub const fn unread_max(&self) -> u32 {
+        self.link_window.saturating_add(self.stream_window.saturating_mul(self.bulk_streams_max))
+    }
+
     /// Values for nodes in one data centre, listening at `bind`.
     #[must_use]
     pub const fn lan(bind: SocketAddr) -> Self {
@@ -82,7 +90,7 @@ impl Config {
             replay_bytes_max: 8 << 20,
             reconnect_window: Duration::from_secs(3),
             bulk_header_bytes_max: 64 << 10,
-            bulk_streams_max: 32,
+            bulk_streams_max: 16,
             stream_patience: Duration::from_secs(10),
             stream_window: 2 << 20,
             link_window: 8 << 20,

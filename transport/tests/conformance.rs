@@ -55,6 +55,7 @@ suite!(
     suite::a_frame_too_large_is_refused_at_the_sender,
     suite::bulk_arrives_whole_while_frames_flow,
     suite::a_bulk_stream_given_up_is_no_whole,
+    suite::bulk_streams_that_nobody_reads_take_nothing_from_the_lanes,
     suite::datagrams_arrive_and_are_bounded,
     suite::two_that_dial_each_other_share_one_link,
     suite::the_end_is_told_once_and_last,

@@ -36,7 +36,7 @@ pub(crate) fn connection(config: &Config) -> Result<Arc<TransportConfig>, StartE
         .max_concurrent_bidi_streams(VarInt::from_u32(0))
         .max_concurrent_uni_streams(VarInt::from_u32(LANES as u32 + config.bulk_streams_max + 2))
         .stream_receive_window(VarInt::from_u32(config.stream_window))
-        .receive_window(VarInt::from_u32(config.link_window))
+        .receive_window(VarInt::from_u32(config.unread_max()))
         .send_window(u64::from(config.send_window))
         .datagram_receive_buffer_size(Some(config.datagram_bytes_max))
         .datagram_send_buffer_size(config.datagram_bytes_max)

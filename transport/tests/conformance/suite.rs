@@ -7,7 +7,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use synod_transport::{Address, CloseReason, Lane, Link, LinkError, Role, StartError, TransportError};
 
 use crate::grounds::{Ground, member, name, named, seed};
-use crate::recorder::{Heard, Recorder};
+use crate::recorder::{Heard, PATIENCE, Recorder};
 
 pub(crate) const LANES: [Lane; 5] =
     [Lane::Control, Lane::Ordered(0), Lane::Ordered(1), Lane::Ordered(2), Lane::Ordered(3)];
@@ -151,6 +151,40 @@ pub(crate) async fn a_bulk_stream_given_up_is_no_whole(ground: &Ground) {
         }
     };
     assert!(matches!(end, Err(LinkError::Broken(_))), "{end:?}");
+}
+
+pub(crate) async fn bulk_streams_that_nobody_reads_take_nothing_from_the_lanes(ground: &Ground) {
+    const STREAM: u32 = 128 << 10;
+    const LINK: u32 = 512 << 10;
+    const FRAME: usize = 64 << 10;
+    let (one, mut two) = (member("a"), member("b"));
+    (two.config.stream_window, two.config.link_window) = (STREAM, LINK);
+    let streams = two.config.bulk_streams_max;
+    assert!(streams * STREAM > 2 * LINK, "together they would fill the lanes' window, and more");
+    let (a, b) = (ground.start(&one), ground.start(&two));
+    a.transport.connect(named("b", &b));
+    let link = a.recorder.link(0).await;
+    let filling = async {
+        let mut held = Vec::new();
+        for _ in 0..streams {
+            let mut sender = link.open_bulk(Bytes::from_static(b"header")).await.expect("a stream");
+            sender.write(vec![7; STREAM as usize - 64].into()).await.expect("written");
+            held.push(sender);
+        }
+        held
+    };
+    let held = tokio::time::timeout(PATIENCE, filling).await.expect("every stream has its own window");
+    // Four times what the lanes may have unread, on each of them.
+    let count = 4 * LINK / FRAME as u32;
+    for number in 0..count {
+        for lane in LANES {
+            send(&*link, lane, &numbered(number, FRAME)).await;
+        }
+    }
+    for lane in LANES {
+        b.recorder.frames(lane, count as usize).await;
+    }
+    assert_eq!(held.len() as u32, streams);
 }
 
 pub(crate) async fn datagrams_arrive_and_are_bounded(ground: &Ground) {
