@@ -47,6 +47,16 @@ impl Decoder {
         let _guard = DecodeGuard::enter(&mut self.core, frame);
         decode(body, limit)
     }
+
+    /// The same for a body that is no part of a frame: its byte fields are copies.
+    pub(crate) fn decode_copied<T: DeserializeOwned>(
+        &mut self,
+        body: &[u8],
+        limit: usize,
+    ) -> Result<T, DecodeError> {
+        let _guard = DecodeGuard::enter(&mut self.core, None);
+        decode(body, limit)
+    }
 }
 
 /// Puts a node and a frame around a decode, moving the node in and out so that no reference is counted.

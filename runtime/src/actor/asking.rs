@@ -1,54 +1,46 @@
 //! A request over a link whose caller may give it up: then nobody waits for its answer, and the peer is told not to begin with it.
 
-use std::sync::Arc;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use synod_transport::Lane;
 
-use crate::cluster::Session;
+use crate::cluster::{Answer, Waiting};
 use crate::wire::Head;
 
 /// One request, while its caller waits.
-pub(super) struct Asking<'a> {
-    session: &'a Arc<Session>,
-    correlation: u64,
+pub(super) struct Asking {
+    waiting: Waiting,
     target: u64,
-    stage: Stage,
+    /// Whether it is on its way, or with the peer.
+    sent: bool,
 }
 
-/// How far it has come.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// It waits for room.
-    Here,
-    /// It is on its way, or with the peer.
-    Sent,
-    /// It was answered.
-    Over,
-}
-
-impl<'a> Asking<'a> {
-    pub(super) fn new(session: &'a Arc<Session>, correlation: u64, target: u64) -> Self {
-        Self { session, correlation, target, stage: Stage::Here }
+impl Asking {
+    pub(super) fn new(waiting: Waiting, target: u64) -> Self {
+        Self { waiting, target, sent: false }
     }
 
     pub(super) fn is_sent(&mut self) {
-        self.stage = Stage::Sent;
-    }
-
-    pub(super) fn is_over(&mut self) {
-        self.stage = Stage::Over;
+        self.sent = true;
     }
 }
 
-impl Drop for Asking<'_> {
+impl Future for Asking {
+    type Output = Answer;
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Answer> {
+        Pin::new(&mut self.waiting).poll(task)
+    }
+}
+
+impl Drop for Asking {
     fn drop(&mut self) {
-        if self.stage == Stage::Over || !self.session.pending.withdraw(self.correlation) {
-            return;
-        }
-        if self.stage == Stage::Sent {
+        if self.waiting.withdraw() && self.sent {
+            let head = Head::Cancel { correlation: self.waiting.correlation(), target: self.target };
             // In the request's own lane, so that it comes behind it. Without room the peer does what it was asked for.
-            let head = Head::Cancel { correlation: self.correlation, target: self.target };
-            let _ = self.session.send(Lane::for_target(self.target), &head, &mut |_| Ok(()));
+            let _ = self.waiting.session().send(Lane::for_target(self.target), &head, &mut |_| Ok(()));
         }
     }
 }

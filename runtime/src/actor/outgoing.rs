@@ -16,9 +16,9 @@ use super::core::Core;
 use super::feed::{Feed, LocalItem};
 use super::letter::DeadLetter;
 use super::message::{Fault, LocalAnswer, LocalCall};
-use super::remote_message::RemoteMessage;
+use super::remote_message::{RemoteMessage, RemoteValue};
 use super::route::{Destination, Route};
-use crate::cluster::{Agreement, Flow, Parcel, SendError, Session};
+use crate::cluster::{Agreement, Answer, Body, Flow, Parcel, SendError, Session, Waiting};
 use crate::error::{AskError, Cause};
 use crate::scope::Decoder;
 use crate::wire::{Agreed, Call, Form, Head, Load, encode};
@@ -116,15 +116,42 @@ impl<M: RemoteMessage> Outgoing<M> {
     pub(crate) async fn ask(mut self, to: &Destination, limit: Duration) -> Result<M::Result, AskError> {
         let core = to.core()?;
         let deadline = core.deadline(limit);
+        let asking = match &*to.known() {
+            Some(Route::Remote(session, agreement, flow)) => {
+                self.passage(core, to, session, agreement, flow)?.ask_now(deadline, limit)
+            }
+            Some(Route::Local(..)) | None => None,
+        };
+        if let Some(asking) = asking {
+            match asking.await {
+                Err(LOST) => to.forget(),
+                answer => return result(core, answer),
+            }
+        }
+        // In a box, for the sake of those that need not wait.
+        Box::pin(self.ask_patiently(core, to, deadline)).await
+    }
+
+    async fn ask_patiently(
+        mut self,
+        core: &Arc<Core>,
+        to: &Destination,
+        deadline: Timestamp,
+    ) -> Result<M::Result, AskError> {
         let mut again = true;
         loop {
-            match to.route(self.key, deadline.since(core.now())).await? {
-                Route::Local(feed, interface) => return self.ask_here(&feed, interface, limit).await,
+            let left = deadline.since(core.now());
+            match to.route(self.key, left).await? {
+                Route::Local(feed, interface) => return self.ask_here(&feed, interface, left).await,
                 Route::Remote(session, agreement, flow) => {
                     let mut passage = self.passage(core, to, &session, &agreement, &flow)?;
                     match passage.ask(deadline).await {
                         Err(error) if error == LOST && again => to.forget(),
-                        answer => return answer,
+                        Err(error) => return Err(error),
+                        Ok(asking) => match asking.await {
+                            Err(error) if error == LOST && again => to.forget(),
+                            answer => return result(core, answer),
+                        },
                     }
                 }
             }
@@ -243,23 +270,32 @@ impl<M: RemoteMessage> Passage<'_, M> {
         }
     }
 
-    async fn ask(&mut self, deadline: Timestamp) -> Result<M::Result, AskError> {
-        let (correlation, answer, sooner) = self.session.pending.enter(deadline).ok_or(LOST)?;
+    /// Enters the request; what is to be sent is its header.
+    fn enter(&self, deadline: Timestamp, left: Duration) -> Result<(Asking, Head), AskError> {
+        let (waiting, sooner) = Waiting::enter(self.session, deadline).ok_or(LOST)?;
         if sooner {
             self.core.sooner.notify_one();
         }
-        let left = deadline.since(self.core.now());
         let deadline_ms = Some(u32::try_from(left.as_millis()).unwrap_or(u32::MAX));
-        let head = Head::Ask(correlation, Call { deadline_ms, ..self.call() });
-        let mut asking = Asking::new(self.session, correlation, self.to.target.actor);
+        let head = Head::Ask(waiting.correlation(), Call { deadline_ms, ..self.call() });
+        Ok((Asking::new(waiting, self.to.target.actor), head))
+    }
+
+    /// Asks if there is room, and nobody waits for it.
+    fn ask_now(&mut self, deadline: Timestamp, left: Duration) -> Option<Asking> {
+        let (mut asking, head) = self.enter(deadline, left).ok()?;
+        self.try_send(&head).ok()?;
+        asking.is_sent();
+        Some(asking)
+    }
+
+    /// Asks as soon as there is room.
+    async fn ask(&mut self, deadline: Timestamp) -> Result<Asking, AskError> {
+        let left = deadline.since(self.core.now());
+        let (mut asking, head) = self.enter(deadline, left)?;
         self.send(&head, left).await?;
         asking.is_sent();
-        let answered = answer.await;
-        asking.is_over();
-        let body = answered.unwrap_or(Err(AskError::unknown(Cause::LinkLost)))?;
-        let limit = self.core.settings.limits.message_bytes_max;
-        let mut decoder = Decoder::new(self.core.clone());
-        decoder.decode(&body, limit).map_err(|_| AskError::unknown(Cause::Decode))
+        Ok(asking)
     }
 
     /// The encoded message, if it is not too large for any way.
@@ -322,6 +358,17 @@ impl<M: RemoteMessage> Passage<'_, M> {
         });
         told
     }
+}
+
+/// The value in an answer.
+fn result<R: RemoteValue>(core: &Arc<Core>, answer: Answer) -> Result<R, AskError> {
+    let limit = core.settings.limits.message_bytes_max;
+    let mut decoder = Decoder::new(core.clone());
+    let decoded = match answer? {
+        Body::Whole(body) => decoder.decode(&body, limit),
+        body => decoder.decode_copied(&body, limit),
+    };
+    decoded.map_err(|_| AskError::unknown(Cause::Decode))
 }
 
 /// A large message that is counted against its target's window, and counted no longer if it does not come there.

@@ -14,7 +14,7 @@ use super::catalogue::Key;
 use super::core::Core;
 use super::feed::Feed;
 use super::target::Target;
-use crate::cluster::{Agreement, Flow, Session, Way};
+use crate::cluster::{Agreement, Body, Flow, Session, Waiting, Way};
 use crate::error::{AskError, Cause};
 use crate::wire::{Head, MANIFEST_BYTES_MAX, Manifest, decode, encode_body};
 
@@ -133,21 +133,19 @@ pub(crate) async fn linked(core: &Core, target: &Target, limit: Duration) -> Res
 /// Asks a peer's node, not one of its actors.
 pub(crate) async fn request(
     core: &Core,
-    session: &Session,
+    session: &Arc<Session>,
     head: fn(u64) -> Head,
     body: Bytes,
     deadline: Timestamp,
 ) -> Result<Bytes, AskError> {
     let lost = AskError::not_executed(Cause::LinkLost);
-    let (correlation, answer, sooner) = session.pending.enter(deadline).ok_or(lost)?;
+    let (waiting, sooner) = Waiting::enter(session, deadline).ok_or(lost)?;
     if sooner {
         core.sooner.notify_one();
     }
-    if session.send_patiently(Lane::Control, &head(correlation), body).await.is_err() {
-        session.pending.withdraw(correlation);
-        return Err(lost);
-    }
-    answer.await.unwrap_or(Err(AskError::unknown(Cause::LinkLost)))
+    let sent = session.send_patiently(Lane::Control, &head(waiting.correlation()), body).await;
+    sent.map_err(|_| lost)?;
+    waiting.await.map(Body::into_bytes)
 }
 
 fn agreed(core: &Core, session: &Session, key: Key) -> Option<Arc<Agreement>> {
@@ -156,7 +154,7 @@ fn agreed(core: &Core, session: &Session, key: Key) -> Option<Arc<Agreement>> {
 
 async fn describe(
     core: &Core,
-    session: &Session,
+    session: &Arc<Session>,
     key: Key,
     deadline: Timestamp,
 ) -> Result<Arc<Agreement>, AskError> {

@@ -18,7 +18,7 @@ use super::route::linked;
 use super::system::ActorSystem;
 use super::target::Target;
 use super::terminated::{CutOff, Reason, Terminated};
-use crate::cluster::Session;
+use crate::cluster::{Session, Waiting};
 use crate::error::Cause;
 use crate::wire::{Head, decode, encode_body};
 
@@ -66,47 +66,47 @@ async fn watch_there(core: &Core, target: &Target, cut_off: CutOff) -> Terminate
         let Ok(session) = linked(core, target, core.settings.limits.idle_timeout).await else {
             return down();
         };
-        let Some((correlation, end, _)) = session.pending.enter(Timestamp::NEVER) else {
+        let Some((waiting, _)) = Waiting::enter(&session, Timestamp::NEVER) else {
             // The link has ended, and the table says so by now.
             continue;
         };
         let body = encode_body(&target.actor);
-        let _watching = Watching { session: session.clone(), correlation, actor: target.actor };
-        if session.send_patiently(Lane::Control, &Head::Watch(correlation), body).await.is_err() {
+        let mut watching = Watching { waiting, actor: target.actor };
+        let head = Head::Watch(watching.waiting.correlation());
+        if session.send_patiently(Lane::Control, &head, body).await.is_err() {
             // The link is closed though the table does not say so yet.
             yield_now().await;
             continue;
         }
-        match end.await {
-            Ok(Ok(body)) => return decode(&body, WORD_BYTES_MAX).unwrap_or(lost),
-            Ok(Err(error)) if error.cause == Cause::Denied => {
+        match (&mut watching.waiting).await {
+            Ok(body) => return decode(&body, WORD_BYTES_MAX).unwrap_or(lost),
+            Err(error) if error.cause == Cause::Denied => {
                 return Terminated { reason: Reason::Denied, ..lost };
             }
             // The link has waited for the peer in vain.
-            Ok(Err(_)) | Err(_) if core.links.has_lapsed(&target.node, target.incarnation) => {
+            Err(_) if core.links.has_lapsed(&target.node, target.incarnation) => {
                 return down();
             }
             // It ended otherwise: there may be another one.
-            Ok(Err(_)) | Err(_) => {}
+            Err(_) => {}
         }
     }
 }
 
 /// Takes the watch back when nobody waits for it any longer.
 struct Watching {
-    session: Arc<Session>,
-    correlation: u64,
+    waiting: Waiting,
     actor: u64,
 }
 
 impl Drop for Watching {
     fn drop(&mut self) {
-        if self.session.pending.withdraw(self.correlation) {
+        if self.waiting.withdraw() {
             let body = encode_body(&self.actor);
             // A watch that cannot be taken back ends with its link or its actor.
-            let _ = self.session.send(
+            let _ = self.waiting.session().send(
                 Lane::Control,
-                &Head::Unwatch(self.correlation),
+                &Head::Unwatch(self.waiting.correlation()),
                 &mut |out: &mut BytesMut| {
                     out.extend_from_slice(&body);
                     Ok(())

@@ -3,6 +3,7 @@
 //! Which bytes travel is the transport's business, what they mean that of [`crate::storage`]'s and the driver's neighbours; here a
 //! peer has a [`synod_protocols::NodeId`] and a frame has an addressee.
 
+mod answer;
 mod arrivals;
 mod cancelled;
 mod courier;
@@ -19,7 +20,9 @@ mod sweeper;
 mod switchboard;
 mod tally;
 mod unpacking;
+mod waiting;
 
+pub(crate) use answer::{Answer, Body};
 pub use courier::{Courier, Inbox, Spoken};
 pub(crate) use flow::Flow;
 pub(crate) use links::{Links, Way};
@@ -29,3 +32,4 @@ pub(crate) use send_error::SendError;
 pub(crate) use session::{Agreement, Session};
 pub(crate) use sweeper::sweep;
 pub(crate) use switchboard::Switchboard;
+pub(crate) use waiting::Waiting;

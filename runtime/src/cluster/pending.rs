@@ -1,180 +1,213 @@
-//! The requests of one link that wait for an answer, in one table with one coarse deadline.
+//! The requests of one link that wait for an answer, in places that are used again and again, with one coarse deadline.
 //!
-//! No timer per request: [`Pending::expire`] is called when [`Pending::due`] comes, by one sweeper for all links of a node.
+//! Each place has its own lock, which its asker and whoever brings the answer take in turn: they meet nowhere else. Which places are
+//! free is the askers' business alone. No timer per request: [`Pending::expire`] is called when [`Pending::due`] comes, by one sweeper
+//! for all links of a node.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll, Waker};
 
-use bytes::Bytes;
 use synod_protocols::Timestamp;
-use tokio::sync::oneshot;
 
+use super::answer::Answer;
 use crate::error::{AskError, Cause};
 
-/// What a request comes to: the answer's body, or why there is none.
-pub(crate) type Answer = Result<Bytes, AskError>;
+/// How many places the first row has; each further one has twice as many as the one before.
+const FIRST: usize = 64;
+/// How many rows there may be.
+const ROWS: usize = 18;
+/// The bits of a correlation that name the place; above them stands how often the place was used.
+const PLACE_BITS: u32 = 24;
 
 /// The table.
 #[derive(Default)]
 pub(crate) struct Pending {
-    state: Mutex<State>,
+    rows: [OnceLock<Box<[Mutex<Place>]>>; ROWS],
+    desk: Mutex<Desk>,
 }
 
+/// What askers share.
 #[derive(Default)]
-struct State {
-    /// By correlation, which this node chose itself.
-    waiting: HashMap<u64, Waiting, BuildHasherDefault<Spread>>,
-    last: u64,
+struct Desk {
+    free: Vec<u32>,
+    /// How many places were ever used.
+    opened: u32,
+    /// How many requests were entered.
+    entered: u64,
     /// Not later than the earliest deadline; `None` when none is known.
     due: Option<Timestamp>,
     closed: bool,
 }
 
-/// Spreads numbers that count up.
+/// Where one request waits at a time.
 #[derive(Default)]
-struct Spread(u64);
-
-struct Waiting {
-    answer: oneshot::Sender<Answer>,
+struct Place {
+    /// Which of its requests is there, or was last.
+    turn: u64,
+    /// Its number among all of the link.
+    number: u64,
     deadline: Timestamp,
+    stage: Stage,
+}
+
+#[derive(Default)]
+enum Stage {
+    #[default]
+    Free,
+    Waiting(Option<Waker>),
+    Answered(Answer),
 }
 
 impl Pending {
-    /// Enters a request; gives its correlation, where its answer comes, and whether [`Pending::due`] became earlier.
-    /// `None` when the link is gone.
-    pub(crate) fn enter(&self, deadline: Timestamp) -> Option<(u64, oneshot::Receiver<Answer>, bool)> {
-        let (sender, receiver) = oneshot::channel();
-        let mut state = self.lock();
-        if state.closed {
+    /// Enters a request; gives its correlation, and whether [`Pending::due`] became earlier. `None` when the link is gone, or has
+    /// sixteen million requests. Whoever enters one takes its answer or withdraws it.
+    pub(super) fn enter(&self, deadline: Timestamp) -> Option<(u64, bool)> {
+        let mut desk = self.desk();
+        if desk.closed {
             return None;
         }
-        state.last += 1;
-        let correlation = state.last;
-        state.waiting.insert(correlation, Waiting { answer: sender, deadline });
-        let sooner = deadline != Timestamp::NEVER && state.due.is_none_or(|due| deadline < due);
+        let index = match desk.free.pop() {
+            Some(index) => index,
+            None => self.open(&mut desk)?,
+        };
+        desk.entered += 1;
+        let sooner = deadline != Timestamp::NEVER && desk.due.is_none_or(|due| deadline < due);
         if sooner {
-            state.due = Some(deadline);
+            desk.due = Some(deadline);
         }
-        Some((correlation, receiver, sooner))
+        // Before the desk is left, so that whoever looks through all places finds it.
+        let mut place = self.place(index)?;
+        place.turn += 1;
+        (place.number, place.deadline, place.stage) = (desk.entered, deadline, Stage::Waiting(None));
+        Some((place.turn << PLACE_BITS | u64::from(index), sooner))
     }
 
     /// Gives a request its answer; `false` when nobody waits for it (any more).
     pub(crate) fn answer(&self, correlation: u64, answer: Answer) -> bool {
-        let Some(waiting) = self.lock().waiting.remove(&correlation) else { return false };
-        waiting.answer.send(answer).is_ok()
+        let Some(mut place) = self.place_of(correlation) else { return false };
+        let Stage::Waiting(waker) = &mut place.stage else { return false };
+        let waker = waker.take();
+        place.stage = Stage::Answered(answer);
+        drop(place);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        true
     }
 
-    /// Takes a request back that was not sent, or whose answer is of no interest; `true` when it was there.
-    pub(crate) fn withdraw(&self, correlation: u64) -> bool {
-        self.lock().waiting.remove(&correlation).is_some()
+    /// The answer to a request, which is over then. While there is none, the task is woken when there is.
+    pub(super) fn poll(&self, correlation: u64, task: &mut Context<'_>) -> Poll<Answer> {
+        const GONE: AskError = AskError::unknown(Cause::LinkLost);
+        let Some(mut place) = self.place_of(correlation) else { return Poll::Ready(Err(GONE)) };
+        if let Stage::Waiting(waker) = &mut place.stage {
+            if !waker.as_ref().is_some_and(|known| known.will_wake(task.waker())) {
+                *waker = Some(task.waker().clone());
+            }
+            return Poll::Pending;
+        }
+        match self.leave(correlation, place) {
+            Stage::Answered(answer) => Poll::Ready(answer),
+            Stage::Waiting(_) | Stage::Free => Poll::Ready(Err(GONE)),
+        }
+    }
+
+    /// Takes a request back that was not sent, or whose answer is of no interest; `true` when it had not been answered.
+    pub(super) fn withdraw(&self, correlation: u64) -> bool {
+        let Some(place) = self.place_of(correlation) else { return false };
+        matches!(self.leave(correlation, place), Stage::Waiting(_))
     }
 
     /// When to call [`Pending::expire`].
     pub(crate) fn due(&self) -> Option<Timestamp> {
-        self.lock().due
+        self.desk().due
     }
 
     /// Fails what has waited for too long.
     pub(crate) fn expire(&self, now: Timestamp) {
-        let expired = {
-            let mut state = self.lock();
-            let expired: Vec<(u64, Waiting)> =
-                state.waiting.extract_if(|_, waiting| waiting.deadline <= now).collect();
-            let deadlines = state.waiting.values().map(|waiting| waiting.deadline);
-            state.due = deadlines.min().filter(|due| *due != Timestamp::NEVER);
-            expired
-        };
-        fail(expired, AskError::unknown(Cause::Timeout));
+        let mut desk = self.desk();
+        let (late, due) = self.fail(desk.opened, now, AskError::unknown(Cause::Timeout));
+        desk.due = due.filter(|due| *due != Timestamp::NEVER);
+        drop(desk);
+        wake(late);
     }
 
     /// Fails all and takes no more: the link is gone, and what was sent may have been executed.
     pub(crate) fn close(&self) {
-        let lost = {
-            let mut state = self.lock();
-            state.closed = true;
-            state.due = None;
-            std::mem::take(&mut state.waiting)
-        };
-        fail(lost.into_iter().collect(), AskError::unknown(Cause::LinkLost));
+        let mut desk = self.desk();
+        (desk.closed, desk.due) = (true, None);
+        let (lost, _) = self.fail(desk.opened, Timestamp::NEVER, AskError::unknown(Cause::LinkLost));
+        drop(desk);
+        wake(lost);
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Fails whatever waits in the first `opened` places until `now` at most; gives who is to be woken, by number, and the earliest
+    /// deadline of the others.
+    fn fail(&self, opened: u32, now: Timestamp, error: AskError) -> (Vec<(u64, Waker)>, Option<Timestamp>) {
+        let (mut wakers, mut due): (_, Option<Timestamp>) = (Vec::new(), None);
+        for mut place in (0..opened).filter_map(|index| self.place(index)) {
+            let (number, deadline) = (place.number, place.deadline);
+            let Stage::Waiting(waker) = &mut place.stage else { continue };
+            if deadline > now {
+                due = Some(due.map_or(deadline, |due| due.min(deadline)));
+                continue;
+            }
+            wakers.extend(waker.take().map(|waker| (number, waker)));
+            place.stage = Stage::Answered(Err(error));
+        }
+        (wakers, due)
+    }
+
+    /// Ends the turn of a place; gives what was there.
+    fn leave(&self, correlation: u64, mut place: MutexGuard<'_, Place>) -> Stage {
+        let stage = std::mem::take(&mut place.stage);
+        drop(place);
+        if !matches!(stage, Stage::Free) {
+            self.desk().free.push(index_of(correlation));
+        }
+        stage
+    }
+
+    /// One more place.
+    fn open(&self, desk: &mut Desk) -> Option<u32> {
+        let index = desk.opened;
+        let (row, _) = position(index);
+        self.rows.get(row)?.get_or_init(|| (0..FIRST << row).map(|_| Mutex::default()).collect());
+        desk.opened += 1;
+        Some(index)
+    }
+
+    /// The place of a request, if that is there still: peers say correlations too.
+    fn place_of(&self, correlation: u64) -> Option<MutexGuard<'_, Place>> {
+        self.place(index_of(correlation)).filter(|place| place.turn == correlation >> PLACE_BITS)
+    }
+
+    fn place(&self, index: u32) -> Option<MutexGuard<'_, Place>> {
+        let (row, column) = position(index);
+        let place = self.rows.get(row)?.get()?.get(column)?;
+        Some(place.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// In the order in which they were asked.
-fn fail(mut waiting: Vec<(u64, Waiting)>, error: AskError) {
-    waiting.sort_unstable_by_key(|(correlation, _)| *correlation);
-    for (_, entry) in waiting {
-        // Who has dropped his request does not want to know.
-        let _ = entry.answer.send(Err(error));
-    }
+fn wake(mut wakers: Vec<(u64, Waker)>) {
+    wakers.sort_unstable_by_key(|(number, _)| *number);
+    wakers.into_iter().for_each(|(_, waker)| waker.wake());
 }
 
-impl Hasher for Spread {
-    fn finish(&self) -> u64 {
-        self.0
-    }
+/// The row of a place, and where in it the place is.
+const fn position(index: u32) -> (usize, usize) {
+    let row = (index as usize / FIRST + 1).ilog2() as usize;
+    (row, index as usize - FIRST * ((1 << row) - 1))
+}
 
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        // The table looks at the lowest and at the highest bits.
-        self.0 = (self.0 ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(32);
-    }
+const fn index_of(correlation: u64) -> u32 {
+    correlation as u32 & ((1 << PLACE_BITS) - 1)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_late_fail_and_the_rest_wait() {
-        let pending = Pending::default();
-        let (_, mut early, sooner) = pending.enter(Timestamp(10)).unwrap();
-        assert!(sooner);
-        let (late, mut later, sooner) = pending.enter(Timestamp(20)).unwrap();
-        assert!(!sooner);
-        let (_, mut never, _) = pending.enter(Timestamp::NEVER).unwrap();
-        pending.expire(Timestamp(10));
-        assert_eq!(early.try_recv().unwrap(), Err(AskError::unknown(Cause::Timeout)));
-        assert!(later.try_recv().is_err());
-        assert_eq!(pending.due(), Some(Timestamp(20)));
-        assert!(pending.answer(late, Ok(Bytes::from_static(b"x"))));
-        assert_eq!(later.try_recv().unwrap(), Ok(Bytes::from_static(b"x")));
-        assert!(!pending.answer(late, Ok(Bytes::new())), "an answer that comes twice is nobody's");
-        pending.expire(Timestamp(1_000));
-        assert_eq!(pending.due(), None);
-        pending.close();
-        assert_eq!(never.try_recv().unwrap(), Err(AskError::unknown(Cause::LinkLost)));
-        assert!(pending.enter(Timestamp(1)).is_none());
-    }
-
-    #[test]
-    fn what_fails_together_fails_in_the_order_in_which_it_was_asked() {
-        use std::pin::Pin;
-        use std::sync::Arc;
-        use std::task::{Context, Wake};
-
-        struct Told(usize, Arc<Mutex<Vec<usize>>>);
-        impl Wake for Told {
-            fn wake(self: Arc<Self>) {
-                self.1.lock().unwrap().push(self.0);
-            }
-        }
-        let (pending, order) = (Pending::default(), Arc::new(Mutex::new(Vec::new())));
-        let mut answers: Vec<_> = (0..100).map(|_| pending.enter(Timestamp(10)).unwrap().1).collect();
-        for (number, answer) in answers.iter_mut().enumerate() {
-            let waker = Arc::new(Told(number, order.clone())).into();
-            assert!(Pin::new(answer).poll(&mut Context::from_waker(&waker)).is_pending());
-        }
-        pending.expire(Timestamp(10));
-        assert_eq!(*order.lock().unwrap(), (0..100).collect::<Vec<_>>());
-    }
-}
+#[path = "pending_tests.rs"]
+mod tests;

@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use synod_transport::{BulkReceiver, Lane};
 use tokio::time::timeout;
 
+use super::answer::Body;
 use super::arrivals::{Opened, Taken};
 use super::delivery::{Sorted, refuse_all};
 use super::parcels::Settled;
@@ -167,7 +168,7 @@ pub(super) fn answered(core: &Core, session: &Session, head: Head, body: Bytes) 
     match head {
         Head::Reply { correlation, .. } => {
             // Nobody waits for an answer that comes too late.
-            session.pending.answer(correlation, Ok(body));
+            session.pending.answer(correlation, Ok(Body::of(body)));
         }
         Head::Returned { message, target, error } => {
             dead_letter(core, session, message, target, error, body);
