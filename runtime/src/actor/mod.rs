@@ -11,6 +11,7 @@ mod bond;
 mod bond_half;
 mod bonds;
 mod catalogue;
+mod charged;
 mod children;
 mod core;
 mod dispatch;

@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::asking::Asking;
 use super::catalogue::Key;
+use super::charged::{Charged, large};
 use super::core::Core;
 use super::feed::{Feed, LocalItem};
 use super::letter::DeadLetter;
@@ -21,7 +22,7 @@ use super::route::{Destination, Route};
 use crate::cluster::{Agreement, Answer, Body, Flow, Parcel, SendError, Session, Waiting};
 use crate::error::{AskError, Cause};
 use crate::scope::Decoder;
-use crate::wire::{Agreed, Call, Form, Head, Load, encode};
+use crate::wire::{Agreed, Call, Form, Head, encode};
 
 /// A message to an actor, with all that does not depend on the way.
 pub(crate) struct Outgoing<M> {
@@ -369,36 +370,6 @@ fn result<R: RemoteValue>(core: &Arc<Core>, answer: Answer) -> Result<R, AskErro
         body => decoder.decode_copied(&body, limit),
     };
     decoded.map_err(|_| AskError::unknown(Cause::Decode))
-}
-
-/// A large message that is counted against its target's window, and counted no longer if it does not come there.
-struct Charged {
-    flow: Arc<Flow>,
-    load: Load,
-}
-
-impl Charged {
-    fn with(flow: &Arc<Flow>, load: Load) -> Self {
-        flow.charge(load);
-        Self { flow: flow.clone(), load }
-    }
-
-    fn stands(mut self) {
-        self.load = Load::default();
-    }
-}
-
-impl Drop for Charged {
-    fn drop(&mut self) {
-        self.flow.release(self.load);
-    }
-}
-
-/// What a large message counts as at both ends: header and body.
-fn large(head: &Head, body: &Bytes) -> Load {
-    let mut header = BytesMut::new();
-    head.write(&mut header);
-    Load::of(header.len() + body.len())
 }
 
 /// What a sender hears of a message that did not get onto its way.
