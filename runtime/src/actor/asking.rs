@@ -39,8 +39,13 @@ impl Drop for Asking {
     fn drop(&mut self) {
         if self.waiting.withdraw() && self.sent {
             let head = Head::Cancel { correlation: self.waiting.correlation(), target: self.target };
-            // In the request's own lane, so that it comes behind it. Without room the peer does what it was asked for.
-            let _ = self.waiting.session().send(Lane::for_target(self.target), &head, &mut |_| Ok(()));
+            let session = self.waiting.session();
+            // In the request's own lane, so that it comes behind it.
+            if let Err(error) = session.send(Lane::for_target(self.target), &head, &mut |_| Ok(())) {
+                // A link that is gone has no request to cancel. Without room the peer does what it was asked for, and its answer is
+                // dropped: what a cancel saves is work, never a promise.
+                tracing::debug!(peer = %session.peer().name, target = self.target, ?error, "a cancel was not sent");
+            }
         }
     }
 }

@@ -174,8 +174,14 @@ impl ActorSystem {
         spot.start(
             &*core.settings.env.spawner,
             Box::new(move || {
-                // Whoever spawns may have given up waiting; the actor lives all the same.
-                let _ = born.send(launch(cradle, served, scope, parent, factory));
+                let actor = cradle.actor;
+                match born.send(launch(cradle, served, scope, parent, factory)) {
+                    // Whoever spawned has given up waiting; the actor lives all the same.
+                    Ok(()) | Err(Ok(_)) => {}
+                    Err(Err(panic)) => {
+                        tracing::error!(actor, panic, "making an actor panicked, and nobody waits for it")
+                    }
+                }
             }),
         );
         let failed = match birth.await {
