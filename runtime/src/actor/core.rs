@@ -11,11 +11,13 @@ use synod_protocols::Timestamp;
 use synod_transport::{CloseReason, Lane, PeerName};
 use tokio::sync::Notify;
 
+use super::asks::Entered;
 use super::bonds::Bonds;
 use super::catalogue::Catalogue;
-use super::feed::{Feed, Item};
+use super::feed::{Feed, Item, LocalItem};
 use super::ledger::Word;
 use super::letter::DeadLetter;
+use super::patience::Patience;
 use super::registry::{Registry, Watcher};
 use super::settings::Settings;
 use super::terminated::{Reason, Terminated};
@@ -31,6 +33,8 @@ pub(crate) struct Core {
     pub(crate) catalogue: Catalogue,
     pub(crate) bonds: Bonds,
     pub(crate) links: Arc<Links>,
+    /// When the deadlines of asks to actors of this node pass.
+    pub(crate) patience: Patience,
     /// Told when a request with an earlier deadline than all others was entered, and at shutdown.
     pub(crate) sooner: Arc<Notify>,
     pub(crate) counters: Counters,
@@ -117,6 +121,7 @@ impl Core {
             catalogue: Catalogue::default(),
             bonds: Bonds::default(),
             links: Arc::default(),
+            patience: Patience::default(),
             sooner: Arc::default(),
             counters,
             attached: OnceLock::new(),
@@ -250,7 +255,7 @@ impl Core {
             if let Item::Remote(run) = &item {
                 self.counters.waiting.dec_by(run.frames.len() as i64);
             }
-            self.give_back(feed.actor, item, AskError::not_executed(Cause::Stopped));
+            self.give_back(feed, item, AskError::not_executed(Cause::Stopped));
         }
         self.counters.accounts.dec_by(words.len() as i64);
         for word in words {
@@ -259,19 +264,16 @@ impl Core {
     }
 
     /// Gives back a message that was accepted and will not be delivered.
-    fn give_back(&self, actor: u64, item: Item, error: AskError) {
+    fn give_back(&self, feed: &Feed, item: Item, error: AskError) {
         match item {
-            Item::Local(item) => {
-                if let Some(message) = item.call.refuse(error) {
-                    self.dead_letter(DeadLetter {
-                        node: self.name().clone(),
-                        actor,
-                        message: message.to_owned(),
-                        error,
-                        body: None,
-                    });
-                }
-            }
+            Item::Local(LocalItem { ask: Some(ask), .. }) => feed.fail(ask, error),
+            Item::Local(LocalItem { call, .. }) => self.dead_letter(DeadLetter {
+                node: self.name().clone(),
+                actor: feed.actor,
+                message: call.id().to_owned(),
+                error,
+                body: None,
+            }),
             Item::Remote(run) => {
                 for mut frame in run.frames {
                     match Head::read(&mut frame) {
@@ -294,6 +296,15 @@ impl Core {
         );
         if let Some(session) = session {
             session.flows.close();
+        }
+    }
+
+    /// An ask has come into a feed: it is looked at again when the ask is due, if nothing else is before.
+    pub(crate) fn expect(&self, feed: &Arc<Feed>, entered: &Entered) {
+        if let Some(due) = entered.due
+            && self.patience.enter(due, feed)
+        {
+            self.sooner.notify_one();
         }
     }
 

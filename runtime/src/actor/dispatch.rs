@@ -14,8 +14,9 @@ use synod_transport::Lane;
 use tokio::sync::oneshot;
 
 use super::core::Core;
+use super::feed::{Feed, LocalItem};
 use super::letter::DeadLetter;
-use super::message::{LocalCall, LocalMessage};
+use super::message::LocalCall;
 use super::remote_message::RemoteMessage;
 use crate::cluster::{SendError, Session};
 use crate::error::{AskError, Cause};
@@ -31,15 +32,14 @@ pub struct Entry<A: Actor<Context = Context<A>>> {
     pub(crate) remote: RemoteEntry<A>,
 }
 
-pub(crate) type LocalEntry<A> =
-    fn(&mut A, &mut Context<A>, &Around<'_>, Box<dyn LocalMessage>) -> Result<(), Panic>;
+pub(crate) type LocalEntry<A> = fn(&mut A, &mut Context<A>, &Around<'_>, LocalItem) -> Result<(), Panic>;
 pub(crate) type RemoteEntry<A> =
     fn(&mut A, &mut Context<A>, &mut Around<'_>, Arrival<'_>) -> Result<(), Panic>;
 
 /// What an entry finds around the actor.
 pub(crate) struct Around<'a> {
     pub(crate) core: &'a Arc<Core>,
-    pub(crate) actor: u64,
+    pub(crate) feed: &'a Feed,
     pub(crate) decoder: &'a mut Decoder,
 }
 
@@ -63,42 +63,40 @@ impl<A: Actor<Context = Context<A>>> Entry<A> {
     }
 }
 
-fn local<A, M>(
-    actor: &mut A,
-    ctx: &mut Context<A>,
-    around: &Around<'_>,
-    call: Box<dyn LocalMessage>,
-) -> Result<(), Panic>
+fn local<A, M>(actor: &mut A, ctx: &mut Context<A>, around: &Around<'_>, item: LocalItem) -> Result<(), Panic>
 where
     A: Actor<Context = Context<A>> + Handler<M>,
     M: RemoteMessage,
     M::Result: Send,
 {
+    let LocalItem { ask, call, .. } = item;
     let call: Box<dyn Any> = call;
     let call =
         call.downcast::<LocalCall<M>>().expect("a reference names its message by the interface's own table");
-    let LocalCall { message, id, answer } = *call;
+    let LocalCall { message, answer } = *call;
     let Some(answer) = answer else {
         return handle(actor, ctx, message, None).inspect_err(|_| {
             around.core.dead_letter(DeadLetter {
                 node: around.core.name().clone(),
-                actor: around.actor,
-                message: id.to_owned(),
+                actor: around.feed.actor,
+                message: M::ID.to_owned(),
                 error: AskError::unknown(Cause::Panicked),
                 body: None,
             });
         });
     };
-    if answer.sender.is_closed() {
+    if answer.is_closed() {
         // The asker has given up; as in actix, what was not begun is not done.
         around.core.counters.cancelled.inc();
         return Ok(());
     }
     // The sender stays outside, so that the asker finds the fault when it goes.
     match catch_unwind(AssertUnwindSafe(|| actor.handle(message, ctx))) {
-        Ok(result) => catch_unwind(AssertUnwindSafe(|| result.handle(ctx, Some(answer.sender)))),
+        Ok(result) => catch_unwind(AssertUnwindSafe(|| result.handle(ctx, Some(answer)))),
         Err(panic) => {
-            answer.fault.tell(AskError::unknown(Cause::Panicked));
+            if let Some(ask) = ask {
+                around.feed.fail(ask, AskError::unknown(Cause::Panicked));
+            }
             Err(panic)
         }
     }

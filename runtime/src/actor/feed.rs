@@ -3,26 +3,26 @@
 //! Not actix's mailbox, whose capacity does not bound. Here a full queue refuses messages of this node and says so; whoever can waits
 //! for room. Messages of peers have room by the windows that they were granted, whatever waits here beside them.
 
-use std::any::TypeId;
 use std::collections::VecDeque;
 use std::mem;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::vec;
 
 use bytes::Bytes;
 use synod_protocols::Timestamp;
-use synod_transport::{Peer, Role};
+use synod_transport::Peer;
 
+use super::asks::{AskId, Asks, Entered};
 use super::ledger::{Closing, Ledger, Word};
 use super::line::Line;
 use super::message::LocalMessage;
-use super::policy::Callers;
+use super::offer::{FeedLimits, Offered};
 use super::signals::Signals;
 use super::terminated::{BondEnded, Reason};
 use crate::cluster::Session;
-use crate::error::Cause;
+use crate::error::{AskError, Cause};
 use crate::wire::{INITIAL_BYTES, Load};
 
 /// The queue of one actor.
@@ -36,40 +36,6 @@ pub(crate) struct Feed {
     state: Mutex<State>,
 }
 
-/// An interface of an actor.
-pub(crate) struct Offered {
-    /// Our type of the interface.
-    pub(crate) key: TypeId,
-    pub(crate) name: &'static str,
-    /// The interface's number on this node.
-    pub(crate) number: u16,
-    /// Whether identities that are no members may call it.
-    pub(crate) clients: bool,
-    /// The window that its manifest announces, in messages; it only becomes smaller.
-    pub(crate) window: Arc<AtomicU32>,
-    /// Who may, if not everybody.
-    pub(crate) callers: Option<Callers>,
-}
-
-impl Offered {
-    /// Whether a peer may call it.
-    pub(crate) fn is_for(&self, peer: &Peer) -> bool {
-        let role = match peer.role {
-            Role::Member => true,
-            Role::Client => self.clients,
-        };
-        role && self.callers.as_ref().is_none_or(|callers| callers.admit(peer))
-    }
-}
-
-/// How much a feed holds.
-#[derive(Clone, Copy)]
-pub(crate) struct FeedLimits {
-    pub(crate) messages: usize,
-    /// Of frames; a local message has the size of its type.
-    pub(crate) bytes: usize,
-}
-
 /// What waits in a feed.
 pub(crate) enum Item {
     Local(LocalItem),
@@ -77,13 +43,18 @@ pub(crate) enum Item {
     Remote(Box<Run>),
 }
 
+/// A message that was not taken, and why.
+pub(crate) type Refused = (LocalItem, Cause);
+
 /// A message of the same node.
 pub(crate) struct LocalItem {
     /// The position of the interface among the actor's.
     pub(crate) interface: u16,
     /// The position of the message in the interface.
     pub(crate) message: u16,
-    pub(crate) size: usize,
+    pub(crate) size: u32,
+    /// Its asker, if it has one that waits in this feed.
+    pub(crate) ask: Option<AskId>,
     pub(crate) call: Box<dyn LocalMessage>,
 }
 
@@ -122,6 +93,8 @@ struct State {
     ledger: Ledger,
     /// Who waits for room; not there before somebody did.
     line: Option<Arc<Line>>,
+    /// Who waits for an answer; not there before somebody asked.
+    asks: Option<Box<Asks>>,
 }
 
 impl Feed {
@@ -135,20 +108,57 @@ impl Feed {
     }
 
     /// Appends a message of this node; gives it back with the cause when it is refused.
-    pub(crate) fn push(&self, item: LocalItem) -> Result<(), (LocalItem, Cause)> {
-        let state = self.lock();
-        if state.line.as_ref().is_some_and(|line| !line.is_empty()) {
-            return Err((item, state.closed.unwrap_or(Cause::MailboxFull)));
-        }
-        self.append(state, item)
+    pub(crate) fn push(&self, item: LocalItem) -> Result<(), Refused> {
+        self.append_behind(item, |_, _| ())
+    }
+
+    /// As [`Feed::push`], for a message whose answer is awaited in this task, until then.
+    pub(crate) fn push_ask(
+        &self,
+        item: LocalItem,
+        deadline: Timestamp,
+        task: &Waker,
+    ) -> Result<Entered, Refused> {
+        self.append_behind(item, |state, item| state.enter(item, deadline, task))
     }
 
     /// Appends a message of this node as soon as there is room; gives it back with the cause when there will be none. A message
     /// whose sender gives up waiting is not appended.
-    pub(crate) async fn push_patiently(&self, item: LocalItem) -> Result<(), (LocalItem, Cause)> {
+    pub(crate) async fn push_patiently(&self, item: LocalItem) -> Result<(), Refused> {
+        self.append_patiently(item, |_, _| ()).await
+    }
+
+    /// As [`Feed::push_patiently`], for a message whose answer is awaited until then.
+    pub(crate) async fn push_ask_patiently(
+        &self,
+        item: LocalItem,
+        deadline: Timestamp,
+    ) -> Result<Entered, Refused> {
+        // Whoever awaits the answer says in which task when he begins to.
+        self.append_patiently(item, |state, item| state.enter(item, deadline, Waker::noop())).await
+    }
+
+    /// Behind those who wait for room.
+    fn append_behind<T>(
+        &self,
+        item: LocalItem,
+        enter: impl FnOnce(&mut State, &mut LocalItem) -> T,
+    ) -> Result<T, Refused> {
+        let state = self.lock();
+        if state.line.as_ref().is_some_and(|line| !line.is_empty()) {
+            return Err((item, state.closed.unwrap_or(Cause::MailboxFull)));
+        }
+        self.append(state, item, enter)
+    }
+
+    async fn append_patiently<T>(
+        &self,
+        item: LocalItem,
+        enter: impl Fn(&mut State, &mut LocalItem) -> T,
+    ) -> Result<T, Refused> {
         let line = self.lock().line.get_or_insert_default().clone();
         let mut item = Some(item);
-        let attempt = || match self.append(self.lock(), item.take()?) {
+        let attempt = || match self.append(self.lock(), item.take()?, &enter) {
             Err((refused, Cause::MailboxFull)) => {
                 item = Some(refused);
                 None
@@ -158,15 +168,45 @@ impl Feed {
         line.wait(attempt).await
     }
 
-    fn append(&self, mut state: MutexGuard<'_, State>, item: LocalItem) -> Result<(), (LocalItem, Cause)> {
+    fn append<T>(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        mut item: LocalItem,
+        enter: impl FnOnce(&mut State, &mut LocalItem) -> T,
+    ) -> Result<T, Refused> {
         if let Some(cause) = state.refusal(self.limits) {
             return Err((item, cause));
         }
+        let entered = enter(&mut state, &mut item);
         state.messages += 1;
-        state.bytes += item.size;
+        state.bytes += item.size as usize;
         state.queue.push_back(Item::Local(item));
         wake(state);
-        Ok(())
+        Ok(entered)
+    }
+
+    /// The ask is over; gives what went wrong, if something did.
+    pub(crate) fn leave(&self, ask: AskId) -> Option<AskError> {
+        self.lock().asks.as_mut()?.leave(ask)
+    }
+
+    /// The asker goes on waiting, in this task; gives what went wrong, if something did.
+    pub(crate) fn stay(&self, ask: AskId, task: &Waker) -> Option<AskError> {
+        self.lock().asks.as_mut()?.stay(ask, task)
+    }
+
+    /// Says why an ask will have no answer, before what would have carried it is dropped.
+    pub(crate) fn fail(&self, ask: AskId, fault: AskError) {
+        if let Some(asks) = &mut self.lock().asks {
+            asks.tell(ask, fault);
+        }
+    }
+
+    /// Fails the asks that have waited for too long; gives when the next one will have.
+    pub(crate) fn expire(&self, now: Timestamp) -> Option<Timestamp> {
+        let (late, due) = self.lock().asks.as_mut()?.expire(now);
+        late.into_iter().for_each(Waker::wake);
+        due
     }
 
     /// Appends frames of a peer.
@@ -205,9 +245,12 @@ impl Feed {
         Load::window(windows.min().unwrap_or(1), INITIAL_BYTES)
     }
 
-    /// Moves everything that waits into `batch`; `false` when nothing does, and `waker` will be woken when something comes.
-    pub(crate) fn pull(&self, batch: &mut VecDeque<Item>, waker: &Waker) -> bool {
+    /// Frees the room of messages of this node that were taken out, and moves everything that waits into `batch`; `false` when nothing
+    /// does, and `waker` will be woken when something comes.
+    pub(crate) fn pull(&self, batch: &mut VecDeque<Item>, spent: Spent, waker: &Waker) -> bool {
         let mut state = self.lock();
+        let word = state.spend(spent, self.limits);
+        debug_assert!(word.is_none(), "what came over a link is settled");
         if state.queue.is_empty() {
             if state.waker.as_ref().is_none_or(|known| !known.will_wake(waker)) {
                 state.waker = Some(waker.clone());
@@ -219,7 +262,7 @@ impl Feed {
     }
 
     /// Frees the room of what was taken out; gives what a peer is to be told of it.
-    pub(crate) fn settle(&self, spent: &mut Spent) -> Option<Word> {
+    pub(crate) fn settle(&self, spent: Spent) -> Option<Word> {
         self.lock().spend(spent, self.limits)
     }
 
@@ -281,23 +324,31 @@ impl Feed {
     }
 }
 
-impl FeedLimits {
-    /// The window of a peer that has the feed for itself.
-    fn window(self) -> Load {
-        // Far from where sums of loads would end.
-        Load::window(u32::try_from(self.messages).unwrap_or(u32::MAX).min(1 << 30), self.bytes)
+impl Spent {
+    pub(crate) fn is_nothing(&self) -> bool {
+        // What came over a link may have been counted among the messages before.
+        self.messages == 0 && self.from.is_none()
     }
 }
 
 impl State {
+    fn enter(&mut self, item: &mut LocalItem, deadline: Timestamp, task: &Waker) -> Entered {
+        let entered = self.asks.get_or_insert_default().enter(deadline, task);
+        item.ask = Some(entered.ask);
+        entered
+    }
+
     fn refusal(&self, limits: FeedLimits) -> Option<Cause> {
         // A feed that holds nothing takes one message of any size: who may send it was bounded before.
         let full = self.messages >= limits.messages || (self.bytes >= limits.bytes && self.messages > 0);
         self.closed.or(full.then_some(Cause::MailboxFull))
     }
 
-    fn spend(&mut self, spent: &mut Spent, limits: FeedLimits) -> Option<Word> {
-        let Spent { messages, bytes, from } = mem::take(spent);
+    fn spend(&mut self, spent: Spent, limits: FeedLimits) -> Option<Word> {
+        if spent.is_nothing() {
+            return None;
+        }
+        let Spent { messages, bytes, from } = spent;
         self.messages -= messages;
         self.bytes -= bytes;
         if let Some(line) = &self.line
@@ -323,18 +374,17 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
-    use crate::error::AskError;
 
     struct Nothing;
 
     impl LocalMessage for Nothing {
-        fn refuse(self: Box<Self>, _error: AskError) -> Option<&'static str> {
-            None
+        fn id(&self) -> &'static str {
+            "nothing"
         }
     }
 
-    fn item(size: usize) -> LocalItem {
-        LocalItem { interface: 0, message: 0, size, call: Box::new(Nothing) }
+    fn item(size: u32) -> LocalItem {
+        LocalItem { interface: 0, message: 0, size, ask: None, call: Box::new(Nothing) }
     }
 
     #[test]
@@ -344,9 +394,9 @@ mod tests {
         assert_eq!(cause(500), None, "an empty feed takes one message of any size");
         assert_eq!(cause(1), Some(Cause::MailboxFull));
         let mut batch = VecDeque::new();
-        assert!(feed.pull(&mut batch, Waker::noop()));
+        assert!(feed.pull(&mut batch, Spent::default(), Waker::noop()));
         assert_eq!(cause(1), Some(Cause::MailboxFull), "what is taken and not handled still counts");
-        feed.settle(&mut Spent { messages: 1, bytes: 500, from: None });
+        feed.settle(Spent { messages: 1, bytes: 500, from: None });
         assert_eq!([cause(1), cause(1), cause(1), cause(1)], [None, None, None, Some(Cause::MailboxFull)]);
         assert_eq!(feed.close(Cause::Stopped).0.len(), 3);
         assert_eq!(cause(1), Some(Cause::Stopped));
@@ -359,7 +409,7 @@ mod tests {
         let (mut first, mut second) =
             (Box::pin(feed.push_patiently(item(1))), Box::pin(feed.push_patiently(item(1))));
         assert!((&mut first).now_or_never().is_none() && (&mut second).now_or_never().is_none());
-        feed.settle(&mut Spent { messages: 1, bytes: 1, from: None });
+        feed.settle(Spent { messages: 1, bytes: 1, from: None });
         assert!(feed.push(item(1)).is_err(), "others were there before");
         assert!((&mut first).now_or_never().is_some_and(|pushed| pushed.is_ok()));
         assert!((&mut second).now_or_never().is_none());

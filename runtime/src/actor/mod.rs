@@ -5,7 +5,9 @@
 //! reference when the handler panics. Nothing vanishes: what is not delivered comes back as an [`crate::error::AskError`] or a
 //! [`DeadLetter`].
 
+mod ask;
 mod asking;
+mod asks;
 mod binder;
 mod bond;
 mod bond_half;
@@ -24,7 +26,9 @@ mod letter;
 mod line;
 mod lookup;
 mod message;
+mod offer;
 mod outgoing;
+mod patience;
 mod policy;
 mod pump;
 mod reference;
@@ -50,6 +54,7 @@ pub(crate) use lookup::answer_lookup;
 pub(crate) use registry::Watcher;
 pub(crate) use watch::{enter_watch, leave_watch};
 
+pub use ask::Ask;
 pub use bond::BondError;
 pub use dispatch::Entry;
 pub use factory::{Factory, Scope};
@@ -57,7 +62,7 @@ pub use interface::{Accepts, Interface, Remote, Served, Serves};
 pub use letter::{DeadLetter, DeadLetterHook};
 pub use lookup::LookupError;
 pub use policy::{Callers, Policy};
-pub use reference::{ActorRef, Ask};
+pub use reference::ActorRef;
 pub use remote_message::{RemoteMessage, RemoteValue};
 pub use restarts::{Backoff, Beyond, Restarts, When};
 pub use settings::{Limits, Settings};

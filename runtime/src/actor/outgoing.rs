@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix::dev::OneshotSender;
 use bytes::{Bytes, BytesMut};
 use synod_protocols::Timestamp;
 use tokio::sync::oneshot;
@@ -16,9 +17,9 @@ use super::charged::{Charged, large};
 use super::core::Core;
 use super::feed::{Feed, LocalItem};
 use super::letter::DeadLetter;
-use super::message::{Fault, LocalAnswer, LocalCall};
+use super::message::LocalCall;
 use super::remote_message::{RemoteMessage, RemoteValue};
-use super::route::{Destination, Route};
+use super::route::{Destination, Local, Route};
 use crate::cluster::{Agreement, Answer, Body, Flow, Parcel, SendError, Session, Waiting};
 use crate::error::{AskError, Cause};
 use crate::scope::Decoder;
@@ -49,12 +50,12 @@ impl<M: RemoteMessage> Outgoing<M> {
     /// Sends a message that wants no answer, without waiting for anything.
     pub(crate) fn tell_now(mut self, to: &Destination) -> Result<(), AskError> {
         let core = to.core()?;
-        if let Some(Route::Local(feed, interface)) = &*to.known() {
-            return self.deliver(feed, *interface);
+        if let Some(local) = to.local(self.key)? {
+            return self.deliver(local);
         }
         match to.route_now(self.key)? {
             None => Err(AskError::not_executed(Cause::Unreachable)),
-            Some(Route::Local(feed, interface)) => self.deliver(&feed, interface),
+            Some(Route::Local(local)) => self.deliver(&local),
             Some(Route::Remote(session, agreement, flow)) => {
                 let mut passage = self.passage(core, to, &session, &agreement, &flow)?;
                 passage.tell_now().inspect_err(|error| forget_lost(to, *error))
@@ -66,25 +67,21 @@ impl<M: RemoteMessage> Outgoing<M> {
     pub(crate) async fn tell(mut self, to: &Destination) -> Result<(), AskError> {
         let core = to.core()?;
         let limit = core.settings.limits.ask_timeout;
-        let (feed, item) = 'full: {
-            match &*to.known() {
-                Some(Route::Local(feed, interface)) => match feed.push(self.item(*interface, None)) {
-                    Ok(()) => return Ok(()),
-                    Err((item, Cause::MailboxFull)) => break 'full (feed.clone(), item),
-                    Err((_, cause)) => return Err(AskError::not_executed(cause)),
-                },
-                Some(Route::Remote(session, agreement, flow)) => {
-                    let mut passage = self.passage(core, to, session, agreement, flow)?;
-                    let head = passage.tell_head();
-                    if passage.try_send(&head).is_ok() {
-                        return Ok(());
-                    }
-                }
-                None => {}
+        if let Some(local) = to.local(self.key)? {
+            return match local.feed.push(self.item(local.interface, None)) {
+                Ok(()) => Ok(()),
+                Err((item, Cause::MailboxFull)) => push_patiently(&local.feed, item, limit).await,
+                Err((_, cause)) => Err(AskError::not_executed(cause)),
+            };
+        }
+        if let Some((session, agreement, flow)) = to.linked().as_deref().and_then(Option::as_ref) {
+            let mut passage = self.passage(core, to, session, agreement, flow)?;
+            let head = passage.tell_head();
+            if passage.try_send(&head).is_ok() {
+                return Ok(());
             }
-            return self.tell_patiently(core, to, limit).await;
-        };
-        push_patiently(&feed, item, limit).await
+        }
+        self.tell_patiently(core, to, limit).await
     }
 
     async fn tell_patiently(
@@ -96,7 +93,7 @@ impl<M: RemoteMessage> Outgoing<M> {
         let mut again = true;
         loop {
             match to.route(self.key, limit).await? {
-                Route::Local(feed, interface) => {
+                Route::Local(Local { feed, interface }) => {
                     return push_patiently(&feed, self.item(interface, None), limit).await;
                 }
                 Route::Remote(session, agreement, flow) => {
@@ -113,15 +110,15 @@ impl<M: RemoteMessage> Outgoing<M> {
         }
     }
 
-    /// Sends a message and waits for its answer.
+    /// Sends a message to an actor of another node and waits for its answer.
     pub(crate) async fn ask(mut self, to: &Destination, limit: Duration) -> Result<M::Result, AskError> {
         let core = to.core()?;
         let deadline = core.deadline(limit);
-        let asking = match &*to.known() {
-            Some(Route::Remote(session, agreement, flow)) => {
+        let asking = match to.linked().as_deref().and_then(Option::as_ref) {
+            Some((session, agreement, flow)) => {
                 self.passage(core, to, session, agreement, flow)?.ask_now(deadline, limit)
             }
-            Some(Route::Local(..)) | None => None,
+            None => None,
         };
         if let Some(asking) = asking {
             match asking.await {
@@ -143,7 +140,7 @@ impl<M: RemoteMessage> Outgoing<M> {
         loop {
             let left = deadline.since(core.now());
             match to.route(self.key, left).await? {
-                Route::Local(feed, interface) => return self.ask_here(&feed, interface, left).await,
+                Route::Local(_) => unreachable!("an actor of this node is asked without a link"),
                 Route::Remote(session, agreement, flow) => {
                     let mut passage = self.passage(core, to, &session, &agreement, &flow)?;
                     match passage.ask(deadline).await {
@@ -160,33 +157,19 @@ impl<M: RemoteMessage> Outgoing<M> {
         }
     }
 
-    async fn ask_here(self, feed: &Feed, interface: u16, limit: Duration) -> Result<M::Result, AskError> {
-        let until = Instant::now() + limit;
-        let (sender, receiver) = oneshot::channel();
-        let fault = Fault::default();
-        let item = self.item(interface, Some(LocalAnswer { sender, fault: fault.clone() }));
-        match feed.push(item) {
-            Ok(()) => {}
-            Err((item, Cause::MailboxFull)) => push_patiently(feed, item, limit).await?,
-            Err((_, cause)) => return Err(AskError::not_executed(cause)),
-        }
-        match timeout_at(until, receiver).await {
-            Ok(Ok(result)) => Ok(result),
-            Ok(Err(_)) => Err(fault.told().unwrap_or(AskError::unknown(Cause::Cancelled))),
-            Err(_) => Err(AskError::unknown(Cause::Timeout)),
-        }
+    fn deliver(self, local: &Local) -> Result<(), AskError> {
+        let pushed = local.feed.push(self.item(local.interface, None));
+        pushed.map_err(|(_, cause)| AskError::not_executed(cause))
     }
 
-    fn deliver(self, feed: &Feed, interface: u16) -> Result<(), AskError> {
-        feed.push(self.item(interface, None)).map_err(|(_, cause)| AskError::not_executed(cause))
-    }
-
-    fn item(self, interface: u16, answer: Option<LocalAnswer<M::Result>>) -> LocalItem {
+    /// The message as a feed of this node takes it.
+    pub(crate) fn item(self, interface: u16, answer: Option<OneshotSender<M::Result>>) -> LocalItem {
         LocalItem {
             interface,
             message: self.position,
-            size: size_of::<M>(),
-            call: Box::new(LocalCall { message: self.message, id: M::ID, answer }),
+            size: u32::try_from(size_of::<M>()).unwrap_or(u32::MAX),
+            ask: None,
+            call: Box::new(LocalCall { message: self.message, answer }),
         }
     }
 

@@ -4,11 +4,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::mem;
 use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{self, Poll};
+use std::task::{self, Poll, Waker};
 
 use actix::fut::ActorFuture;
 use actix::{Actor, ActorContext, AsyncContext, Context};
@@ -46,7 +47,8 @@ pub(crate) struct Pump<A: Actor<Context = Context<A>>> {
 struct Turn<'a, A: Actor<Context = Context<A>>> {
     source: &'a Source<A>,
     decoder: &'a mut Decoder,
-    now: Timestamp,
+    /// There is one from the first message of another node on.
+    now: Option<Timestamp>,
     left: usize,
     spent: Spent,
 }
@@ -67,32 +69,23 @@ impl<A: Actor<Context = Context<A>>> ActorFuture<A> for Pump<A> {
         ctx: &mut Context<A>,
         task: &mut task::Context<'_>,
     ) -> Poll<()> {
-        let this = self.get_mut();
-        let feed = this.source.feed.clone();
+        let Self { source, decoder } = self.get_mut();
+        let feed = &*source.feed;
         // It is running, so it has refused to stop if it was asked to.
         feed.signals.stay();
-        let mut turn = Turn {
-            source: &this.source,
-            decoder: &mut this.decoder,
-            now: this.source.core.now(),
-            left: TURN,
-            spent: Spent::default(),
-        };
+        let mut turn = Turn { source, decoder, now: None, left: TURN, spent: Spent::default() };
         while !ctx.waiting() && turn.left > 0 {
             if feed.signals.take_stop() {
                 ctx.stop();
                 break;
             }
-            if turn.source.batch.borrow().is_empty() {
-                let mut batch = turn.source.batch.borrow_mut();
-                if !feed.pull(&mut batch, task.waker()) {
-                    if feed.signals.wants_stop() {
-                        // It came before there was a waker to wake.
-                        continue;
-                    }
-                    turn.source.listening.set(true);
-                    break;
+            if turn.source.batch.borrow().is_empty() && !turn.pull(task.waker()) {
+                if feed.signals.wants_stop() {
+                    // It came before there was a waker to wake.
+                    continue;
                 }
+                source.listening.set(true);
+                break;
             }
             if let Err(panic) = turn.run(actor, ctx) {
                 turn.settle();
@@ -102,7 +95,7 @@ impl<A: Actor<Context = Context<A>>> ActorFuture<A> for Pump<A> {
         turn.settle();
         if turn.left == 0 {
             task.waker().wake_by_ref();
-            this.source.listening.set(true);
+            source.listening.set(true);
         }
         Poll::Pending
     }
@@ -134,10 +127,10 @@ impl<A: Actor<Context = Context<A>>> Turn<'_, A> {
     }
 
     fn local(&mut self, actor: &mut A, ctx: &mut Context<A>, item: LocalItem) -> Result<(), Panic> {
-        self.count(item.size);
+        self.count(item.size as usize);
         let table = &self.source.tables[usize::from(item.interface)];
         let entry = &table[usize::from(item.message)];
-        (entry.local)(actor, ctx, &self.around(), item.call)
+        (entry.local)(actor, ctx, &self.around(), item)
     }
 
     fn remote(
@@ -159,7 +152,8 @@ impl<A: Actor<Context = Context<A>>> Turn<'_, A> {
             self.source.core.counters.cancelled.inc();
             return Ok(());
         }
-        if is_late(call, received, self.now) {
+        let now = *self.now.get_or_insert_with(|| self.source.core.now());
+        if is_late(call, received, now) {
             let error = AskError::not_executed(Cause::Timeout);
             self.source.core.refuse(session, &head, &frame, error);
             return Ok(());
@@ -192,19 +186,30 @@ impl<A: Actor<Context = Context<A>>> Turn<'_, A> {
         self.spent.from = Some((session.clone(), load));
     }
 
+    /// Takes what waits; `false` when nothing does. Frees the room of messages of this node that were handled; what came over a link is
+    /// written off once a turn, so that its sender hears of much at once.
+    fn pull(&mut self, waker: &Waker) -> bool {
+        let Source { feed, batch, .. } = self.source;
+        let here = self.spent.from.is_none().then(|| mem::take(&mut self.spent));
+        feed.pull(&mut batch.borrow_mut(), here.unwrap_or_default(), waker)
+    }
+
     /// Frees the room of what was handled, and lets its sender know when it is time.
     fn settle(&mut self) {
+        if self.spent.is_nothing() {
+            return;
+        }
         let Source { core, feed, .. } = self.source;
         if let Some((_, load)) = &self.spent.from {
             core.counters.waiting.dec_by(i64::from(load.messages));
         }
-        if let Some(word) = feed.settle(&mut self.spent) {
+        if let Some(word) = feed.settle(mem::take(&mut self.spent)) {
             core.grant(feed.actor, word);
         }
     }
 
     fn around(&mut self) -> Around<'_> {
-        Around { core: &self.source.core, actor: self.source.feed.actor, decoder: self.decoder }
+        Around { core: &self.source.core, feed: &self.source.feed, decoder: self.decoder }
     }
 }
 

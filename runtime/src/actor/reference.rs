@@ -4,17 +4,15 @@
 //! it is unbound until `ActorSystem::bind`.
 
 use std::fmt;
-use std::future::{Future, IntoFuture};
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use synod_transport::PeerName;
 
+use super::ask::Ask;
 use super::core::Core;
 use super::interface::{Accepts, Interface, key};
 use super::outgoing::Outgoing;
@@ -85,7 +83,7 @@ impl<I: Interface> ActorRef<I> {
         M: RemoteMessage,
         I: Accepts<M>,
     {
-        Ask { to: self.destination.clone(), outgoing: Self::outgoing(message), deadline: None }
+        Ask::new(self.destination.clone(), Self::outgoing(message))
     }
 
     fn outgoing<M>(message: M) -> Outgoing<M>
@@ -94,34 +92,6 @@ impl<I: Interface> ActorRef<I> {
         I: Accepts<M>,
     {
         Outgoing { message, key: key::<I>(), position: <I as Accepts<M>>::POSITION }
-    }
-}
-
-/// A question that is asked when it is awaited, from within a tokio runtime.
-#[must_use = "an ask that is not awaited is not asked"]
-pub struct Ask<M> {
-    to: Arc<Destination>,
-    outgoing: Outgoing<M>,
-    deadline: Option<Duration>,
-}
-
-impl<M> Ask<M> {
-    /// Waits at most this long for the answer.
-    pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = Some(deadline);
-        self
-    }
-}
-
-impl<M: RemoteMessage> IntoFuture for Ask<M> {
-    type Output = Result<M::Result, AskError>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
-            let default = self.to.core()?.settings.limits.ask_timeout;
-            self.outgoing.ask(&self.to, self.deadline.unwrap_or(default)).await
-        })
     }
 }
 

@@ -7,7 +7,8 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tokio::sync::oneshot;
 
-use super::feed::{Feed, FeedLimits, Offered};
+use super::feed::Feed;
+use super::offer::{FeedLimits, Offered};
 use super::terminated::{Reason, Terminated};
 use crate::cluster::Session;
 use crate::error::Cause;

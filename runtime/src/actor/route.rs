@@ -2,7 +2,8 @@
 //!
 //! Found once and kept; a way over a link that broke is looked for again.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,22 +22,45 @@ use crate::wire::{Head, MANIFEST_BYTES_MAX, Manifest, decode, encode_body};
 /// The way to an actor.
 #[derive(Clone)]
 pub(crate) enum Route {
-    /// On this node; the number is the interface's position among the actor's.
-    Local(Arc<Feed>, u16),
+    /// On this node.
+    Local(Local),
     /// Over a link.
     Remote(Arc<Session>, Arc<Agreement>, Arc<Flow>),
 }
+
+/// The way to an actor of this node.
+#[derive(Clone)]
+pub(crate) struct Local {
+    pub(crate) feed: Arc<Feed>,
+    /// The interface's position among the actor's.
+    pub(crate) interface: u16,
+}
+
+/// The way over a link.
+pub(crate) type Linked = (Arc<Session>, Arc<Agreement>, Arc<Flow>);
 
 /// An actor, and the way to it as seen from one node.
 pub(crate) struct Destination {
     pub(crate) target: Target,
     pub(crate) core: Option<Arc<Core>>,
-    route: Mutex<Option<Route>>,
+    found: Found,
+}
+
+/// The way that was found before.
+enum Found {
+    /// On this node; it never changes.
+    Here(OnceLock<Local>),
+    /// Over a link, which may break.
+    There(Mutex<Option<Linked>>),
 }
 
 impl Destination {
     pub(crate) fn new(target: Target, core: Option<Arc<Core>>) -> Self {
-        Self { target, core, route: Mutex::new(None) }
+        let found = match &core {
+            Some(core) if target.node == *core.name() => Found::Here(OnceLock::new()),
+            _ => Found::There(Mutex::default()),
+        };
+        Self { target, core, found }
     }
 
     pub(crate) fn core(&self) -> Result<&Arc<Core>, AskError> {
@@ -48,30 +72,53 @@ impl Destination {
         Lane::for_target(self.target.actor)
     }
 
-    /// The way that was found before, for use in place: counting references to what two threads share costs as much as sending.
-    pub(crate) fn known(&self) -> MutexGuard<'_, Option<Route>> {
-        self.route.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The way over a link that was found before, for use in place: counting references to what two threads share costs as much as
+    /// sending. `None` for an actor of this node.
+    pub(crate) fn linked(&self) -> Option<MutexGuard<'_, Option<Linked>>> {
+        match &self.found {
+            Found::Here(_) => None,
+            Found::There(linked) => Some(linked.lock().unwrap_or_else(PoisonError::into_inner)),
+        }
+    }
+
+    /// The way to an actor of this node that was found before.
+    pub(crate) fn settled(&self) -> Option<&Local> {
+        match &self.found {
+            Found::Here(local) => local.get(),
+            Found::There(_) => None,
+        }
+    }
+
+    /// The way to an actor of this node; `None` for one of another.
+    pub(crate) fn local(&self, key: Key) -> Result<Option<&Local>, AskError> {
+        let Found::Here(known) = &self.found else { return Ok(None) };
+        if let Some(local) = known.get() {
+            return Ok(Some(local));
+        }
+        let core = self.core()?;
+        core.check_incarnation(self.target.incarnation)?;
+        let feed = core.registry.find(self.target.actor).map_err(AskError::not_executed)?;
+        let position = feed.interfaces.iter().position(|offered| offered.key == key.id);
+        let position = position.ok_or(AskError::not_executed(Cause::Unsupported))?;
+        Ok(Some(known.get_or_init(|| Local { feed, interface: position as u16 })))
     }
 
     /// The way, if it is known without waiting.
     pub(crate) fn route_now(&self, key: Key) -> Result<Option<Route>, AskError> {
-        if let Some(route) = &*self.known() {
-            return Ok(Some(route.clone()));
+        if let Some(local) = self.local(key)? {
+            return Ok(Some(Route::Local(local.clone())));
+        }
+        if let Some((session, agreement, flow)) = self.linked().and_then(|linked| linked.clone()) {
+            return Ok(Some(Route::Remote(session, agreement, flow)));
         }
         let core = self.core()?;
-        let route = if self.target.node == *core.name() {
-            Some(self.local(core, key)?)
-        } else {
-            match core.links.way(&self.target.node, self.target.incarnation) {
-                Way::Up(session) => agreed(core, &session, key).map(|agreed| self.over(session, agreed)),
-                Way::Expected => None,
-                Way::Stale => return Err(AskError::not_executed(Cause::StaleIncarnation)),
-                Way::Quarantined => return Err(AskError::not_executed(Cause::Quarantined)),
-                Way::Departed | Way::Nowhere => return Err(AskError::not_executed(Cause::Unreachable)),
-            }
-        };
-        (*self.known()).clone_from(&route);
-        Ok(route)
+        match core.links.way(&self.target.node, self.target.incarnation) {
+            Way::Up(session) => Ok(agreed(core, &session, key).map(|agreed| self.over(session, agreed))),
+            Way::Expected => Ok(None),
+            Way::Stale => Err(AskError::not_executed(Cause::StaleIncarnation)),
+            Way::Quarantined => Err(AskError::not_executed(Cause::Quarantined)),
+            Way::Departed | Way::Nowhere => Err(AskError::not_executed(Cause::Unreachable)),
+        }
     }
 
     /// The way, waiting for a link and for the peer's manifest.
@@ -86,27 +133,23 @@ impl Destination {
             Some(agreed) => agreed,
             None => describe(core, &session, key, deadline).await?,
         };
-        let route = self.over(session, agreed);
-        *self.known() = Some(route.clone());
-        Ok(route)
+        Ok(self.over(session, agreed))
     }
 
     /// The way led over a link that is gone.
     pub(crate) fn forget(&self) {
-        *self.known() = None;
+        self.keep(None);
     }
 
     fn over(&self, session: Arc<Session>, agreed: Arc<Agreement>) -> Route {
         let flow = session.flows.open(self.target.actor, agreed.window);
+        self.keep(Some((session.clone(), agreed.clone(), flow.clone())));
         Route::Remote(session, agreed, flow)
     }
 
-    fn local(&self, core: &Core, key: Key) -> Result<Route, AskError> {
-        core.check_incarnation(self.target.incarnation)?;
-        let feed = core.registry.find(self.target.actor).map_err(AskError::not_executed)?;
-        let position = feed.interfaces.iter().position(|offered| offered.key == key.id);
-        let position = position.ok_or(AskError::not_executed(Cause::Unsupported))?;
-        Ok(Route::Local(feed, position as u16))
+    fn keep(&self, way: Option<Linked>) {
+        // What was known before is dropped without the lock.
+        let _before = self.linked().map(|mut linked| mem::replace(&mut *linked, way));
     }
 }
 

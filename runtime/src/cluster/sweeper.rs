@@ -1,4 +1,4 @@
-//! Fails requests whose deadline has passed: one task for all links of a node, one timer for all requests.
+//! Fails requests whose deadline has passed: one task for a node, its actors and all of its links, one timer for all requests.
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -21,7 +21,8 @@ pub(crate) async fn sweep(core: Weak<Core>) {
                 session.pending.expire(now);
             }
         }
-        let due = links.iter().filter_map(|session| session.pending.due()).min();
+        strong.patience.expire(now);
+        let due = links.iter().filter_map(|session| session.pending.due()).chain(strong.patience.due()).min();
         drop((links, strong));
         match due {
             None => sooner.notified().await,
