@@ -7,13 +7,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use synod_macros::Wire;
 use tokio::sync::oneshot;
-use tokio::time::sleep;
 
 use super::bonds::{Entered, Half};
 use super::core::Core;
 use super::registry::Watcher;
 use super::target::Target;
-use super::terminated::{CutOff, Reason, Terminated};
+use super::terminated::CutOff;
 use super::watch::end_of;
 use crate::cluster::Way;
 
@@ -47,7 +46,7 @@ pub(crate) fn hold(core: &Arc<Core>, half: Half, cut_off: CutOff) -> Bound {
             // Whoever loosened it has taken it out, and may have bound the two again.
             _ = loosened => return,
             _ = own_end => None,
-            end = last_word(&held, &half.other, cut_off) => Some(end),
+            end = end_of(&held, &half.other, cut_off) => Some(end),
         };
         held.bonds.leave(&half);
         if let Some(end) = end
@@ -64,20 +63,5 @@ pub(crate) fn is_over(core: &Core, other: &Target) -> bool {
     match core.links.way(&other.node, other.incarnation) {
         Way::Stale | Way::Quarantined | Way::Departed => true,
         Way::Up(_) | Way::Expected | Way::Nowhere => false,
-    }
-}
-
-/// How the other actor ended. Whether being cut off from it is an end is the policy's to say.
-async fn last_word(core: &Core, other: &Target, cut_off: CutOff) -> Terminated {
-    loop {
-        let end = end_of(core, other, cut_off).await;
-        let waits = match core.links.way(&other.node, other.incarnation) {
-            Way::Up(_) | Way::Expected => cut_off == CutOff::Wait,
-            Way::Stale | Way::Quarantined | Way::Departed | Way::Nowhere => false,
-        };
-        if end.reason != Reason::NodeDown || !waits {
-            return end;
-        }
-        sleep(core.settings.limits.idle_timeout).await;
     }
 }

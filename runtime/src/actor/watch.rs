@@ -18,7 +18,7 @@ use super::route::linked;
 use super::system::ActorSystem;
 use super::target::Target;
 use super::terminated::{CutOff, Reason, Terminated};
-use crate::cluster::{Session, Waiting};
+use crate::cluster::{Session, Waiting, Way};
 use crate::error::Cause;
 use crate::wire::{Head, decode, encode_body};
 
@@ -61,9 +61,17 @@ async fn watch_there(core: &Core, target: &Target, cut_off: CutOff) -> Terminate
         }
         Terminated { reason: Reason::NodeDown, incarnation: target.incarnation }
     };
+    // A link may come yet, and who waits for it is told of each change: this does not turn in circles.
+    let waits = || {
+        let way = core.links.way(&target.node, target.incarnation);
+        cut_off == CutOff::Wait && matches!(way, Way::Up(_) | Way::Expected)
+    };
     loop {
         let lost = Terminated { reason: Reason::NodeDown, incarnation: target.incarnation };
         let Ok(session) = linked(core, target, core.settings.limits.idle_timeout).await else {
+            if waits() {
+                continue;
+            }
             return down();
         };
         let Some((waiting, _)) = Waiting::enter(&session, Timestamp::NEVER) else {
@@ -85,7 +93,9 @@ async fn watch_there(core: &Core, target: &Target, cut_off: CutOff) -> Terminate
             }
             // The link has waited for the peer in vain.
             Err(_) if core.links.has_lapsed(&target.node, target.incarnation) => {
-                return down();
+                if !waits() {
+                    return down();
+                }
             }
             // It ended otherwise: there may be another one.
             Err(_) => {}

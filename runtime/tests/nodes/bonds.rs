@@ -107,12 +107,13 @@ async fn begin(simulation: &Simulation, processes: &Processes, own: usize) -> Pr
 struct Came {
     fell: u64,
     bound: Result<(), BondError>,
+    listens: bool,
     ends: [Option<Reason>; 2],
     heard: Vec<Reason>,
 }
 
 /// Binds one twin of each node, and lets one fall in some way while the network is bad.
-fn round(seed: u64) -> (synod::sim::Outcome<Came>, Tally) {
+fn round(seed: u64, cut_off: CutOff) -> (synod::sim::Outcome<Came>, Tally) {
     let tally = Rc::new(RefCell::new(Tally::default()));
     let faults = tally.clone();
     let run = simulate(seed, &NAMES, |simulation| async move {
@@ -126,10 +127,11 @@ fn round(seed: u64) -> (synod::sim::Outcome<Came>, Tally) {
         if chance.chance(0.5) {
             simulation.weather(NetworkConfig { loss: 0.1, duplicate: 0.05, ..NetworkConfig::calm() });
         }
-        let bound = a.node.system().bond(&a.mute, &there, CutOff::End).await;
+        let bound = a.node.system().bond(&a.mute, &there, cut_off).await;
         // Who listens is bound to the same actor, from the other side, twice.
+        let mut listens = false;
         for _ in 0..2 {
-            let _maybe_slow = b.node.system().bond(&b.heir, &back, CutOff::End).await;
+            listens |= b.node.system().bond(&b.heir, &back, cut_off).await.is_ok();
         }
         let fell = chance.below(5);
         // Within the reconnect window and beyond it.
@@ -162,7 +164,7 @@ fn round(seed: u64) -> (synod::sim::Outcome<Came>, Tally) {
         };
         let ends = [end(&a, 0).await, end(&b, 1).await];
         let heard = b.told.lock().expect("no panic").iter().map(|end| end.reason).collect();
-        Came { fell, bound, ends, heard }
+        Came { fell, bound, listens, ends, heard }
     });
     let tally = tally.borrow().clone();
     (run, tally)
@@ -174,7 +176,7 @@ fn nobody_outlives_the_one_to_which_it_is_bound() {
     let mut fell = [0; 5];
     let mut together = 0;
     for seed in 0..60 {
-        let (run, struck) = round(seed);
+        let (run, struck) = round(seed, CutOff::End);
         let came = run.value;
         faults.merge(&struck);
         if came.bound.is_err() {
@@ -204,9 +206,36 @@ fn nobody_outlives_the_one_to_which_it_is_bound() {
 }
 
 #[test]
+fn a_cut_that_heals_ends_nothing_for_those_who_wait_and_what_happened_meanwhile_is_told() {
+    let mut faults = Tally::default();
+    let mut fell = [0; 5];
+    for seed in 200..260 {
+        let (run, struck) = round(seed, CutOff::Wait);
+        let came = run.value;
+        faults.merge(&struck);
+        if came.bound.is_err() {
+            continue;
+        }
+        fell[came.fell as usize] += 1;
+        match came.fell {
+            // An orderly stop concerns who listens, and nobody else.
+            0 => assert_eq!(came.ends, [Some(Reason::Stopped), None], "seed {seed}: {came:?}"),
+            1..=3 => assert_eq!(came.ends[1], Some(Reason::Bonded), "seed {seed}: {came:?}"),
+            _ => assert_eq!(came.ends, [None, None], "seed {seed}: {came:?}"),
+        }
+        let told = usize::from(came.listens && came.fell != 4);
+        assert_eq!(came.heard.len(), told, "seed {seed}: {came:?}");
+    }
+    assert!(fell.iter().all(|times| *times > 3), "{fell:?}");
+    for kind in [FaultKind::Crash, FaultKind::Partition, FaultKind::OneWayCut] {
+        assert!(faults.count(kind).injected > 0, "{kind} never struck");
+    }
+}
+
+#[test]
 fn the_same_seed_is_the_same_end() {
     for seed in 100..103 {
-        let ((first, _), (again, _)) = (round(seed), round(seed));
+        let ((first, _), (again, _)) = (round(seed, CutOff::End), round(seed, CutOff::End));
         assert_eq!(first, again);
     }
 }
