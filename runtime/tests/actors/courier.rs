@@ -147,6 +147,20 @@ fn form(courier: &Arc<dyn Courier>, to: &str, protocol: &str) -> Form {
     used.unwrap()
 }
 
+/// Lets two nodes speak a protocol that nobody asks about, and waits until both know that: whatever either had said of its protocols
+/// before has been heard then, for such words keep their order.
+async fn know_each_other(one: &ActorSystem, other: &ActorSystem) {
+    for node in [one, other] {
+        let protocol = Spoken { name: "last", shape: traced::<u64>() };
+        node.courier().subscribe(protocol, Arc::new(Ear::default()));
+    }
+    for (from, to) in [(one, other), (other, one)] {
+        while form(&from.courier(), to.name().as_str(), "last") != Form::Compact {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
 #[test]
 fn only_nodes_that_speak_a_protocol_alike_leave_the_names_out() {
     run(async {
@@ -159,7 +173,7 @@ fn only_nodes_that_speak_a_protocol_alike_leave_the_names_out() {
         speak(&a, traced::<(u64, u8)>());
         assert_eq!(form(&a.courier(), "b", "raft"), Form::Named, "the peer has not said how it speaks");
         speak(&b, traced::<(u64, u8)>());
-        tokio::time::sleep(SOON).await;
+        know_each_other(&a, &b).await;
         assert_eq!(form(&a.courier(), "b", "raft"), Form::Compact);
         assert_eq!(form(&b.courier(), "a", "raft"), Form::Compact);
         assert_eq!(form(&a.courier(), "b", "paxos"), Form::Named, "a protocol that is not spoken here");
@@ -171,7 +185,7 @@ fn only_nodes_that_speak_a_protocol_alike_leave_the_names_out() {
         let heir = ActorSystem::start(settings).unwrap();
         speak(&heir, traced::<(u64, u8, u8)>());
         linked(&heir, 1).await;
-        tokio::time::sleep(SOON).await;
+        know_each_other(&a, &heir).await;
         assert_eq!(form(&a.courier(), "b", "raft"), Form::Named);
         assert_eq!(form(&heir.courier(), "a", "raft"), Form::Named);
     });
@@ -186,7 +200,7 @@ fn what_neither_side_can_trace_travels_by_names() {
             let protocol = Spoken { name: "raft", shape: traced::<std::num::NonZeroU8>() };
             node.courier().subscribe(protocol, Arc::new(Ear::default()));
         }
-        tokio::time::sleep(SOON).await;
+        know_each_other(&a, &b).await;
         assert_eq!(form(&a.courier(), "b", "raft"), Form::Named);
     });
 }

@@ -95,37 +95,7 @@ macro_rules! kin {
             }
         }
 
-        impl Handler<Note> for $name {
-            type Result = ();
-
-            fn handle(&mut self, Note(number): Note, _: &mut Context<Self>) {
-                self.noted.push(number);
-            }
-        }
-
-        impl Handler<Noted> for $name {
-            type Result = Vec<u64>;
-
-            fn handle(&mut self, _: Noted, _: &mut Context<Self>) -> Vec<u64> {
-                self.noted.clone()
-            }
-        }
-
-        impl Handler<Boom> for $name {
-            type Result = ();
-
-            fn handle(&mut self, _: Boom, _: &mut Context<Self>) {
-                panic!("as asked");
-            }
-        }
-
-        impl Handler<Halt> for $name {
-            type Result = ();
-
-            fn handle(&mut self, _: Halt, ctx: &mut Context<Self>) {
-                ctx.stop();
-            }
-        }
+        notes_and_ends!($name);
     };
 }
 

@@ -56,43 +56,13 @@ macro_rules! frail {
             type Context = Context<Self>;
         }
 
-        impl Handler<Note> for $name {
-            type Result = ();
-
-            fn handle(&mut self, Note(number): Note, _: &mut Context<Self>) {
-                self.noted.push(number);
-            }
-        }
-
-        impl Handler<Noted> for $name {
-            type Result = Vec<u64>;
-
-            fn handle(&mut self, _: Noted, _: &mut Context<Self>) -> Vec<u64> {
-                self.noted.clone()
-            }
-        }
+        notes_and_ends!($name);
 
         impl Handler<Block> for $name {
             type Result = ();
 
             fn handle(&mut self, Block { millis }: Block, ctx: &mut Context<Self>) {
                 ctx.wait(sleep(Duration::from_millis(millis)).into_actor(self));
-            }
-        }
-
-        impl Handler<Boom> for $name {
-            type Result = ();
-
-            fn handle(&mut self, _: Boom, _: &mut Context<Self>) {
-                panic!("as asked");
-            }
-        }
-
-        impl Handler<Halt> for $name {
-            type Result = ();
-
-            fn handle(&mut self, _: Halt, ctx: &mut Context<Self>) {
-                ctx.stop();
             }
         }
 

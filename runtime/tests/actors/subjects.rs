@@ -86,6 +86,44 @@ pub(crate) struct Introduce {
 interface!(pub(crate) Desk = "test.desk" { Add, Noted, Note, Later, LaterSum, Block, Boom, Halt, Echo, Introduce });
 interface!(pub(crate) Diary = "test.diary" { Note, Noted });
 
+/// Lets an actor with a field `noted` keep numbers and give them, panic, and stop.
+macro_rules! notes_and_ends {
+    ($name:ident) => {
+        impl Handler<Note> for $name {
+            type Result = ();
+
+            fn handle(&mut self, Note(number): Note, _: &mut Context<Self>) {
+                self.noted.push(number);
+            }
+        }
+
+        impl Handler<Noted> for $name {
+            type Result = Vec<u64>;
+
+            fn handle(&mut self, _: Noted, _: &mut Context<Self>) -> Vec<u64> {
+                self.noted.clone()
+            }
+        }
+
+        impl Handler<Boom> for $name {
+            type Result = ();
+
+            fn handle(&mut self, _: Boom, _: &mut Context<Self>) {
+                panic!("as asked");
+            }
+        }
+
+        impl Handler<Halt> for $name {
+            type Result = ();
+
+            fn handle(&mut self, _: Halt, ctx: &mut Context<Self>) {
+                ctx.stop();
+            }
+        }
+    };
+}
+pub(crate) use notes_and_ends;
+
 #[derive(Default, Remote)]
 #[remote(Desk, Diary, mailbox = 100, restart(3, "10s"), clients(Diary))]
 pub(crate) struct Clerk {
@@ -119,21 +157,7 @@ impl Handler<Add> for Clerk {
     }
 }
 
-impl Handler<Note> for Clerk {
-    type Result = ();
-
-    fn handle(&mut self, Note(number): Note, _: &mut Context<Self>) {
-        self.noted.push(number);
-    }
-}
-
-impl Handler<Noted> for Clerk {
-    type Result = Vec<u64>;
-
-    fn handle(&mut self, _: Noted, _: &mut Context<Self>) -> Vec<u64> {
-        self.noted.clone()
-    }
-}
+notes_and_ends!(Clerk);
 
 impl Handler<Later> for Clerk {
     type Result = ResponseFuture<u64>;
@@ -161,22 +185,6 @@ impl Handler<Block> for Clerk {
 
     fn handle(&mut self, Block { millis }: Block, ctx: &mut Context<Self>) {
         ctx.wait(tokio::time::sleep(Duration::from_millis(millis)).into_actor(self));
-    }
-}
-
-impl Handler<Boom> for Clerk {
-    type Result = ();
-
-    fn handle(&mut self, _: Boom, _: &mut Context<Self>) {
-        panic!("as asked");
-    }
-}
-
-impl Handler<Halt> for Clerk {
-    type Result = ();
-
-    fn handle(&mut self, _: Halt, ctx: &mut Context<Self>) {
-        ctx.stop();
     }
 }
 

@@ -16,6 +16,9 @@ use tokio::time::Instant;
 /// How long everything takes on the network, one way.
 pub(crate) const DELAY: Duration = Duration::from_millis(1);
 
+/// The longest a test takes by its own clock: what has not come by then never comes.
+const LONGEST: Duration = Duration::from_secs(7_200);
+
 /// Runs a test on one thread under a clock that jumps to the next timer.
 pub(crate) fn run(test: impl Future<Output = ()>) {
     let runtime = || {
@@ -25,7 +28,9 @@ pub(crate) fn run(test: impl Future<Output = ()>) {
             .build()
             .expect("a runtime")
     };
-    actix_rt::System::with_tokio_rt(runtime).block_on(test);
+    let ended = actix_rt::System::with_tokio_rt(runtime)
+        .block_on(async { tokio::time::timeout(LONGEST, test).await.is_ok() });
+    assert!(ended, "the test still waits after two hours of its own clock: what it waits for does not come");
 }
 
 pub(crate) fn name(text: &str) -> PeerName {

@@ -5,7 +5,6 @@ use std::time::Duration;
 use synod::Node;
 use synod::env::Env;
 use synod::node::NodeBuilder;
-use synod::prelude::*;
 use synod::protocols::prng::Prng;
 use synod::protocols::sim::NetworkConfig;
 use synod::sim::Simulation;
