@@ -133,6 +133,12 @@ impl Board {
         self.changed.notify_one();
     }
 
+    /// The board began to listen: what peers over connections that are up have said is lost, and they are asked for the whole.
+    pub(super) fn miss_what_was_said(&self) {
+        self.write().peers.values_mut().for_each(|peer| peer.has_gap = true);
+        self.changed.notify_one();
+    }
+
     /// A connection to a peer went down.
     pub(super) fn part(&self, peer: NodeId, session: SessionId) {
         let mut state = self.write();

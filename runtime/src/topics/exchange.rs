@@ -19,6 +19,7 @@ impl Board {
     pub(crate) fn start(system: &ActorSystem) -> Arc<Self> {
         let board = Arc::new(Self::new(system.clone()));
         board.courier().subscribe(Word::spoken(), Arc::new(TopicInbox(Arc::downgrade(&board))));
+        board.miss_what_was_said();
         system.core.run(0, exchange(Arc::downgrade(&board)));
         board
     }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
+use std::task::{self, Poll, Waker};
 use std::time::Duration;
 
 use synod::Node;
@@ -18,7 +19,7 @@ use synod::transport::PeerName;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use crate::ground::{foul, start};
+use crate::ground::{builder, foul, start};
 
 const NAMES: [&str; 3] = ["a", "b", "c"];
 const SETTLED: Duration = Duration::from_secs(1);
@@ -352,4 +353,29 @@ fn subscriptions_are_known_everywhere_once_faults_are_over() {
 #[test]
 fn subscriptions_over_quic() {
     studies(20..22, Medium::Quic);
+}
+
+#[test]
+fn a_node_that_takes_long_to_start_knows_of_subscribers_of_which_it_was_told_meanwhile() {
+    simulate(4, &["a", "b"], |simulation| async move {
+        let names = simulation.names();
+        let subscriber = start(&simulation, &names[0], simulation.boot(&names[0])).await;
+        let mut listener = subscriber.topic::<News>("news").expect("a proper name").listen(room(10));
+        // Links are up before everything else of a node is; nothing of it goes on between two looks at it.
+        let mut starting = Box::pin(builder(&simulation, &names[1], simulation.boot(&names[1])).start());
+        let mut looks = 0;
+        let publisher = loop {
+            looks += 1;
+            let mut once = task::Context::from_waker(Waker::noop());
+            match starting.as_mut().poll(&mut once) {
+                Poll::Ready(node) => break node.expect("a simulated node starts"),
+                Poll::Pending => sleep(SETTLED).await,
+            }
+        };
+        assert!(looks > 1, "it started at once");
+        sleep(SETTLED).await;
+        let publication = publisher.topic::<News>("news").expect("a proper name").publish(news(7));
+        assert_eq!(publication.expect("published").nodes, 1);
+        assert_eq!(listener.next().await, Some(news(7)));
+    });
 }
