@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use actix::Recipient;
 use serde::de::DeserializeOwned;
-use synod_protocols::delivery::{Command, Reply};
+use synod_protocols::delivery::{Command, ConsumerId, Reply};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::address::stable_hash;
@@ -20,6 +20,8 @@ use crate::scope::Decoder;
 pub struct ReliableReceiver<M> {
     end: Arc<End>,
     hands: UnboundedReceiver<Hand>,
+    /// What the machine calls it, once it has answered.
+    consumer: Option<ConsumerId>,
     message: PhantomData<fn() -> M>,
 }
 
@@ -30,11 +32,12 @@ impl<M: DeserializeOwned + Send + 'static> ReliableReceiver<M> {
             return Err(QueueError::Taken(end.name.clone()));
         }
         // From here on it leaves in order, also when this future is dropped.
-        let receiver = Self { end, hands, message: PhantomData };
+        let mut receiver = Self { end, hands, consumer: None, message: PhantomData };
         match receiver.end.command(Command::Consume(options.0), 0).await? {
-            Reply::Consuming(_) => Ok(receiver),
+            Reply::Consuming(id) => receiver.consumer = Some(id),
             reply => unreachable!("{reply:?} to the one who takes"),
         }
+        Ok(receiver)
     }
 
     /// The next message. As many are handed out at a time as the options say: whoever keeps them waits for ever.
@@ -42,8 +45,12 @@ impl<M: DeserializeOwned + Send + 'static> ReliableReceiver<M> {
     /// # Errors
     /// [`ReceiveError`]; after [`ReceiveError::Unreadable`] the next one may be readable.
     pub async fn next(&mut self) -> Result<Delivered<M>, ReceiveError> {
-        let Some(Hand { ticket, attempt, payload }) = self.hands.recv().await else {
-            return Err(ReceiveError::Ended);
+        let Hand { ticket, attempt, payload } = loop {
+            let hand = self.hands.recv().await.ok_or(ReceiveError::Ended)?;
+            // What was handed to the receiver before it, and came late, the machine has taken back.
+            if Some(hand.ticket.consumer) == self.consumer {
+                break hand;
+            }
         };
         let raw = Delivered::new(self.end.clone(), ticket, attempt, payload);
         // References in it belong to this node.

@@ -377,3 +377,45 @@ fn a_message_that_cannot_be_read_is_kept_until_somebody_can() {
         sender.confirmed(first).await.expect("confirmed");
     });
 }
+
+#[test]
+fn a_receiver_is_not_handed_what_the_one_before_it_had_and_then_again_what_it_confirmed() {
+    simulate(3, &["a"], |simulation| async move {
+        let name = simulation.names()[0].clone();
+        let node = start(&simulation, &name, simulation.boot(&name)).await;
+        let mut chance = Prng::new(3);
+        // It writes to the disk, for which what is handed out meanwhile waits.
+        let options = SenderOptions::in_order().durable();
+        let sender = Rc::new(node.reliable_sender::<u64>(QUEUE, options).await.expect("opened"));
+        let receive = async || {
+            let receiver = node.reliable_receiver::<u64>(QUEUE, ReceiverOptions::one_at_a_time()).await;
+            receiver.expect("the place is free")
+        };
+        for round in 0..100 {
+            let receiver = receive().await;
+            let sends = (0..4).map(|number| {
+                let (sender, pause) =
+                    (sender.clone(), chance.duration(Duration::ZERO, Duration::from_millis(4)));
+                tokio::task::spawn_local(async move {
+                    sleep(pause).await;
+                    sender.send(round * 4 + number).await.expect("accepted");
+                })
+            });
+            let sends: Vec<_> = sends.collect();
+            sleep(chance.duration(Duration::ZERO, Duration::from_millis(6))).await;
+            drop(receiver);
+            let mut receiver = receive().await;
+            let mut confirmed = BTreeSet::new();
+            while confirmed.len() < 4 {
+                let delivered = receiver.next().await.expect("delivered");
+                let beside = timeout(Duration::from_millis(1), receiver.next()).await;
+                assert!(beside.is_err(), "{beside:?} is handed out while another message is in hand");
+                assert!(confirmed.insert(delivered.sequence()), "{delivered:?} was confirmed before");
+                delivered.confirm();
+            }
+            for sent in sends {
+                sent.await.expect("no panic");
+            }
+        }
+    });
+}
