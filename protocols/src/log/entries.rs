@@ -14,6 +14,12 @@ use crate::log::entry::Entry;
 #[derive(Clone, Default)]
 pub struct Entries {
     shared: Arc<[Entry]>,
+    part: Part,
+}
+
+/// Which of the entries are meant, and what they count for. In one piece: it travels with every message and effect.
+#[derive(Clone, Copy, Default)]
+struct Part {
     from: u32,
     to: u32,
     bytes: usize,
@@ -34,15 +40,15 @@ impl Entries {
             return self;
         }
         let part = &self[start..end.max(start)];
-        let (from, bytes) = (self.from + count(start), part.iter().map(Entry::size).sum());
+        let (from, bytes) = (self.part.from + count(start), part.iter().map(Entry::size).sum());
         let to = from + count(part.len());
-        Self { shared: self.shared, from, to, bytes }
+        Self { shared: self.shared, part: Part { from, to, bytes } }
     }
 
     /// The bytes all of them count for in windows and limits.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.part.bytes
     }
 }
 
@@ -50,7 +56,7 @@ impl Deref for Entries {
     type Target = [Entry];
 
     fn deref(&self) -> &[Entry] {
-        &self.shared[self.from as usize..self.to as usize]
+        &self.shared[self.part.from as usize..self.part.to as usize]
     }
 }
 
@@ -58,7 +64,14 @@ impl FromIterator<Entry> for Entries {
     fn from_iter<I: IntoIterator<Item = Entry>>(entries: I) -> Self {
         let shared: Arc<[Entry]> = entries.into_iter().collect();
         let (to, bytes) = (count(shared.len()), shared.iter().map(Entry::size).sum());
-        Self { shared, from: 0, to, bytes }
+        Self { shared, part: Part { from: 0, to, bytes } }
+    }
+}
+
+impl From<Entry> for Entries {
+    fn from(entry: Entry) -> Self {
+        let bytes = entry.size();
+        Self { shared: Arc::new([entry]), part: Part { from: 0, to: 1, bytes } }
     }
 }
 

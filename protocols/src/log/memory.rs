@@ -63,8 +63,10 @@ impl MemoryLog {
 
     /// Ends the batch of what was appended one by one: from here on it is shared as a whole.
     pub fn seal(&mut self) {
-        if !self.open.is_empty() {
+        if self.open.len() > 1 {
             self.sealed.push_back(self.open.drain(..).collect());
+        } else if let Some(entry) = self.open.pop() {
+            self.sealed.push_back(entry.into());
         }
     }
 
@@ -141,15 +143,18 @@ impl MemoryLog {
     /// The entries from `from` to `to`, at most `count` and not beyond the one with which `bytes` would be exceeded, but at
     /// least one. `None` when the first is not in memory. What was appended together is not copied.
     #[must_use]
+    #[inline]
     pub fn range(&self, from: LogIndex, to: LogIndex, count: usize, bytes: usize) -> Option<Entries> {
-        if let Some(newest) = self.newest(from).filter(|_| to >= self.last().index)
-            && newest.len() <= count
-            && newest.bytes() <= bytes
-        {
-            return Some(newest.clone());
+        let to = to.min(self.last().index);
+        match self.recent(from, to).filter(|recent| recent.len() <= count && recent.bytes() <= bytes) {
+            Some(recent) => Some(recent.clone()),
+            None => self.gather(from, to, count, bytes),
         }
-        let wanted =
-            usize::try_from(to.min(self.last().index).next().0.saturating_sub(from.0)).unwrap_or(usize::MAX);
+    }
+
+    /// As [`MemoryLog::range`], of whatever batches the entries are in.
+    fn gather(&self, from: LogIndex, to: LogIndex, count: usize, bytes: usize) -> Option<Entries> {
+        let wanted = usize::try_from(to.next().0.saturating_sub(from.0)).unwrap_or(usize::MAX);
         let wanted = wanted.min(count).max(1);
         if let Some(batch) = self.batch(from) {
             let skipped = usize::try_from(from.0 - batch[0].index.0).expect("a batch is in memory");
@@ -211,10 +216,18 @@ impl MemoryLog {
         self.last_time = entry.time;
     }
 
-    /// The batch with which the log ends, if it begins with `from`: what is nearly always asked for.
-    fn newest(&self, from: LogIndex) -> Option<&Entries> {
-        let newest = self.sealed.back().filter(|_| self.open.is_empty())?;
-        (from.0 + newest.len() as u64 == self.last().index.next().0).then_some(newest)
+    /// The last batch or the one before, if it is what stands from `from` to `to`: nearly always what is asked for.
+    fn recent(&self, from: LogIndex, to: LogIndex) -> Option<&Entries> {
+        let (mut place, mut end) = (self.sealed.len().checked_sub(1)?, self.last().index);
+        if !self.open.is_empty() {
+            return None;
+        }
+        if to != end {
+            end = LogIndex(end.0 - self.sealed[place].len() as u64);
+            place = place.checked_sub(1)?;
+        }
+        let batch = &self.sealed[place];
+        (to == end && from.0 + batch.len() as u64 == end.next().0).then_some(batch)
     }
 
     /// The sealed batch that holds `index`.
@@ -284,4 +297,46 @@ fn fitting(entries: &[Entry], bytes: usize) -> usize {
         held <= bytes
     });
     within.count().max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::log::Body;
+    use crate::prng::Prng;
+
+    #[test]
+    fn a_range_is_what_was_appended_there_however_it_was_batched() {
+        let mut prng = Prng::new(1);
+        for round in 0..200 {
+            let mut log = MemoryLog::new(Position::START, LogTime::ZERO);
+            let mut model = Vec::new();
+            for _ in 0..1 + prng.below(6) {
+                for _ in 0..1 + prng.below(4) {
+                    let payload = Bytes::from(vec![0; prng.below(20) as usize]);
+                    let index = log.last().index.next();
+                    let body = Body::Command { session: None, payload };
+                    let entry = Entry { term: Term(1), index, time: LogTime::ZERO, body };
+                    log.append(entry.clone());
+                    model.push(entry);
+                }
+                if prng.below(4) > 0 {
+                    log.seal();
+                }
+            }
+            for _ in 0..20 {
+                let last = model.len() as u64;
+                let (from, to) = (1 + prng.below(last), 1 + prng.below(last + 2));
+                let (count, bytes) = (1 + prng.below(last) as usize, prng.below(400) as usize);
+                let wanted = (to.min(last) + 1).saturating_sub(from).max(1).min(count as u64);
+                let run = &model[from as usize - 1..][..wanted as usize];
+                let run = &run[..fitting(run, bytes)];
+                let range = log.range(LogIndex(from), LogIndex(to), count, bytes).expect("in memory");
+                assert_eq!(&range[..], run, "round {round}: {from} to {to}, {count}, {bytes}");
+                assert_eq!(range.bytes(), run.iter().map(Entry::size).sum::<usize>());
+            }
+        }
+    }
 }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
+use std::vec::Drain;
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -358,6 +359,11 @@ impl<P: Protocol> Outbox<P> {
     /// Takes the effects produced since the last call, in order.
     pub fn take(&mut self) -> Vec<Effect<P>> {
         std::mem::take(&mut self.effects)
+    }
+
+    /// Takes the effects produced since the last call one by one, in order, and keeps their room.
+    pub fn drain(&mut self) -> Drain<'_, Effect<P>> {
+        self.effects.drain(..)
     }
 
     /// Takes the effects as [`Outbox::take`] does, and leaves an empty vector's memory in their place.

@@ -36,6 +36,11 @@ impl Majority {
     /// Asked with every acknowledgement: takes memory for more voters only than a group should have.
     pub fn reached<T: Copy + Ord>(&self, value: impl Fn(NodeId) -> Option<T>) -> Option<T> {
         const FEW: usize = 7;
+        // Nothing at all is less than anything.
+        if let [one, two, three] = *self.voters {
+            let (one, two, three) = (value(one), value(two), value(three));
+            return one.max(two).min(one.min(two).max(three));
+        }
         let (mut few, mut many) = ([None; FEW], Vec::new());
         let held = match few.get_mut(..self.voters.len()) {
             Some(few) => few,
@@ -47,7 +52,6 @@ impl Majority {
         for (held, &voter) in held.iter_mut().zip(&*self.voters) {
             *held = value(voter);
         }
-        // Nothing at all is less than anything.
         held.sort_unstable_by(|one, other| other.cmp(one));
         held.get(self.quorum() - 1).copied().flatten()
     }

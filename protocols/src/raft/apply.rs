@@ -21,10 +21,13 @@ impl Raft {
         if self.config.witness {
             return self.forget_committed(out);
         }
+        if self.commit <= self.applying.applied {
+            return;
+        }
         let busy = self.applying.issued > self.applying.applied
             || self.snapshots.installing.is_some()
             || self.timers.deadline(Timer::Reload).is_some();
-        if busy || self.commit <= self.applying.applied {
+        if busy {
             return;
         }
         let from = self.applying.applied.next();
@@ -61,8 +64,10 @@ impl Raft {
             out.reply_early(waiting.token, Reply::Applied { index, time: waiting.time, result });
         }
         self.orphan_applied(upto, out);
-        self.wake = wake;
-        self.arm_tick(now);
+        if self.wake.is_some() || wake.is_some() {
+            self.wake = wake;
+            self.arm_tick(now);
+        }
         self.answer_reads(now, out);
         self.consider_snapshot(out);
         self.apply_committed(out);

@@ -151,12 +151,13 @@ impl Raft {
         if !within || !is_ordered(self.term, previous, &entries) {
             return self.reject(from, Rejection::Disordered, out);
         }
-        if let Err(reason) = self.readable(&entries) {
-            return self.reject(from, reason, out);
-        }
+        let carried = match self.readable(&entries) {
+            Ok(carried) => carried,
+            Err(reason) => return self.reject(from, reason, out),
+        };
         let after = match self.conflict(previous) {
             Some(AppendResult::Conflict { hint, .. }) => hint,
-            _ => match self.merge(now, entries, out) {
+            _ => match self.merge(now, entries, carried, out) {
                 Err(_) => return self.reject(from, Rejection::ContradictsCommit, out),
                 Ok(Some(_)) => return,
                 Ok(None) => self.log.last(),

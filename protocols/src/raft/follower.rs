@@ -6,6 +6,7 @@ use crate::log::{Body, Entries, Entry, Position};
 use crate::protocol::Outbox;
 use crate::raft::command::Refusal;
 use crate::raft::members::configurations_of;
+use crate::raft::membership::Membership;
 use crate::raft::message::{AppendResult, Epoch, Message};
 use crate::raft::state::Raft;
 use crate::raft::status::{Event, Rejection};
@@ -55,14 +56,15 @@ impl Raft {
         if !is_ordered(heading.term, previous, &entries) {
             return self.reject(heading.from, Rejection::Disordered, out);
         }
-        if let Err(reason) = self.readable(&entries) {
-            return self.reject(heading.from, reason, out);
-        }
+        let carried = match self.readable(&entries) {
+            Ok(carried) => carried,
+            Err(reason) => return self.reject(heading.from, reason, out),
+        };
         if let Some(conflict) = self.conflict(previous) {
             return self.answer(heading, conflict, out);
         }
         let end = previous.index.0 + entries.len() as u64;
-        let Ok(matched) = self.merge(now, entries, out) else {
+        let Ok(matched) = self.merge(now, entries, carried, out) else {
             return self.reject(heading.from, Rejection::ContradictsCommit, out);
         };
         let matched = matched.unwrap_or(LogIndex(end));
@@ -133,10 +135,12 @@ impl Raft {
         &mut self,
         now: Timestamp,
         entries: Entries,
+        mut carried: Vec<(LogIndex, Membership)>,
         out: &mut Outbox<Self>,
     ) -> Result<Option<LogIndex>, Contradiction> {
-        let base = self.log.base().index;
-        let held = entries.iter().take_while(|e| e.index <= base || self.log.holds(e.position())).count();
+        let (base, last) = (self.log.base().index, self.log.last().index);
+        let is_held = |e: &&Entry| e.index <= last && (e.index <= base || self.log.holds(e.position()));
+        let held = entries.iter().take_while(is_held).count();
         let Some(first) = entries.get(held).map(|entry| entry.index) else { return Ok(None) };
         if first <= self.commit {
             return Err(Contradiction);
@@ -145,11 +149,11 @@ impl Raft {
             out.reached("entries not taken without space");
             return Ok(Some(first.previous()));
         }
-        if first <= self.log.last().index {
+        if first <= last {
             out.reached("conflicting tail replaced");
             self.forget_tail(first, out);
         }
-        let carried = configurations_of(&entries[held..]).unwrap_or_default();
+        carried.retain(|(index, _)| *index >= first);
         if let Some(last) = entries.last() {
             self.clock = (last.time, now);
         }
@@ -161,12 +165,13 @@ impl Raft {
         Ok(None)
     }
 
-    /// Whether this node can take entries: their configurations can be read, and only a witness is sent commands without bytes.
-    pub(super) fn readable(&self, entries: &[Entry]) -> Result<(), Rejection> {
+    /// The configurations that entries carry, if this node can take them: these can be read, and only a witness is sent commands without
+    /// bytes.
+    pub(super) fn readable(&self, entries: &[Entry]) -> Result<Vec<(LogIndex, Membership)>, Rejection> {
         if !self.config.witness && entries.iter().any(|entry| entry.body == Body::Withheld) {
             return Err(Rejection::Withheld);
         }
-        configurations_of(entries).map(|_| ()).map_err(|_| Rejection::BadConfiguration)
+        configurations_of(entries).map_err(|_| Rejection::BadConfiguration)
     }
 
     /// What this node keeps of some entries.

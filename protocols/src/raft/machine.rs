@@ -70,6 +70,7 @@ impl Protocol for Raft {
 }
 
 impl Raft {
+    #[inline(always)]
     fn dispatch(&mut self, now: Timestamp, input: Input<Self>, out: &mut Outbox<Self>) {
         match input {
             Input::Message { from, session: _, message } => self.on_message(now, from, message, out),
@@ -98,6 +99,7 @@ impl Raft {
         }
     }
 
+    #[inline]
     fn on_message(&mut self, now: Timestamp, from: NodeId, message: Message, out: &mut Outbox<Self>) {
         if from == self.config.id {
             return self.reject(from, Rejection::SecondLeader, out);

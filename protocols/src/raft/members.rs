@@ -68,7 +68,7 @@ impl Raft {
     /// Takes the next step of a change, if the one before is committed and there is one to take.
     pub(super) fn drive_members(&mut self, now: Timestamp, out: &mut Outbox<Self>) {
         let Standing::Leader(lead) = &self.standing else { return };
-        if !self.may_reconfigure(lead) {
+        if !self.may_reconfigure(lead) || self.is_settled(lead) {
             return;
         }
         if let Some(goal) = self.goal_with_rejoining(lead) {
@@ -79,6 +79,21 @@ impl Raft {
             return self.append_configuration(now, next, out);
         }
         self.conclude_change(now, out);
+    }
+
+    /// Whether the configuration in force leads nowhere, names every disk that was heard of, and is not waited for. Asked with every
+    /// commit, of which nearly none changes that.
+    fn is_settled(&self, lead: &Leadership) -> bool {
+        let (own, store) = lead.own;
+        let membership = self.membership();
+        let is_named = |member: Option<Member>| member.is_some_and(|member| member.store.is_some());
+        !membership.is_joint()
+            && membership.goal().is_none()
+            && lead.changer.is_none()
+            && lead.strangers.is_empty()
+            && lead.progress.values().all(|peer| peer.member.store.is_some() || peer.heard.is_none())
+            && (store == StoreId::ZERO || is_named(membership.member(own)))
+            && membership.is_voter(own)
     }
 
     /// Takes over the configurations that `entries` carry, which were appended.
@@ -245,11 +260,15 @@ impl Raft {
 ///
 /// # Errors
 /// One of them cannot be read.
+#[inline]
 pub(super) fn configurations_of(entries: &[Entry]) -> Result<Vec<(LogIndex, Membership)>, Unreadable> {
     let carries = |entry: &Entry| matches!(entry.body, Body::Configuration(_));
     // Asked with every append: nearly always none does.
-    let Some(first) = entries.iter().position(carries) else { return Ok(Vec::new()) };
-    let carried = entries[first..].iter().filter_map(|entry| match &entry.body {
+    if entries.iter().any(carries) { read_configurations(entries) } else { Ok(Vec::new()) }
+}
+
+fn read_configurations(entries: &[Entry]) -> Result<Vec<(LogIndex, Membership)>, Unreadable> {
+    let carried = entries.iter().filter_map(|entry| match &entry.body {
         Body::Configuration(bytes) => Some((entry.index, bytes)),
         Body::Noop | Body::Command { .. } | Body::Withheld => None,
     });

@@ -41,11 +41,12 @@ impl Raft {
     /// Starts a round for the reads that wait and that no lease serves, once an entry of this term is committed (RT-11): before, the
     /// commit index may be behind what an earlier leader acknowledged.
     pub(super) fn start_round(&mut self, now: Timestamp, out: &mut Outbox<Self>) {
-        let (commit, leased) = (self.commit, self.has_lease(now));
-        let Some((lead, feeder)) = self.feeder(now) else { return };
-        if !lead.reads.wait() {
+        // Asked with every flush: nearly always none waits.
+        if !matches!(&self.standing, Standing::Leader(lead) if lead.reads.wait()) {
             return;
         }
+        let (commit, leased) = (self.commit, self.has_lease(now));
+        let Some((lead, feeder)) = self.feeder(now) else { return };
         if commit < lead.first {
             out.reached("reads wait for the first commit of the term");
             return;
@@ -92,6 +93,10 @@ impl Raft {
     /// Answers confirmed reads for which the application is far enough, and those under the lease if it still lasts: a process may have
     /// stood still since they came (RT-14).
     pub(super) fn answer_reads(&mut self, now: Timestamp, out: &mut Outbox<Self>) {
+        // Asked with everything that is applied: nearly always none waits.
+        if !matches!(&self.standing, Standing::Leader(lead) if lead.reads.count > 0) {
+            return;
+        }
         let applied = self.applying.applied;
         let leased = self.has_lease(now);
         let Standing::Leader(lead) = &mut self.standing else { return };

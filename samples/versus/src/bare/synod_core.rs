@@ -17,8 +17,6 @@ pub(crate) struct Synod {
     nodes: Vec<Member>,
     wire: Vec<(usize, NodeId, Message)>,
     arriving: Vec<(usize, NodeId, Message)>,
-    /// What a machine wants done: empty between two steps.
-    effects: Vec<Effect<Raft>>,
     last_token: u64,
     answered: usize,
 }
@@ -45,15 +43,8 @@ impl Cluster for Synod {
         });
         let nodes = nodes.collect();
         let now = Timestamp(0).after(Duration::from_secs(1));
-        let mut cluster = Self {
-            now,
-            nodes,
-            wire: Vec::new(),
-            arriving: Vec::new(),
-            effects: Vec::new(),
-            last_token: 0,
-            answered: 0,
-        };
+        let mut cluster =
+            Self { now, nodes, wire: Vec::new(), arriving: Vec::new(), last_token: 0, answered: 0 };
         cluster.command(Command::Campaign);
         cluster.pump();
         assert_eq!(cluster.nodes[LEADER].machine.role(), Role::Leader);
@@ -97,12 +88,12 @@ impl Synod {
 
     /// Gives a machine an input, and then the answers to what it asks of its driver.
     fn step(&mut self, node: usize, input: Input<Raft>) {
-        let Self { now, nodes, wire, effects, answered, .. } = self;
+        let Self { now, nodes, wire, answered, .. } = self;
         let Member { id, machine, outbox } = &mut nodes[node];
         machine.handle(*now, input, outbox);
         while !outbox.is_empty() {
-            outbox.take_into(effects);
-            for effect in effects.drain(..) {
+            let (mut durable, mut committed) = (None, None);
+            for effect in outbox.drain() {
                 match effect {
                     // The log is in memory: what was asked for before is durable.
                     Effect::Send { to, message, after: _ } => {
@@ -110,9 +101,9 @@ impl Synod {
                         wire.push((to, *id, message));
                     }
                     Effect::Persist { id, .. } | Effect::Truncate { id, .. } | Effect::Compact { id, .. } => {
-                        machine.handle(*now, Input::Persisted(id), outbox);
+                        durable = Some(id);
                     }
-                    Effect::Apply { entries } => machine.handle(*now, applied(node, &entries), outbox),
+                    Effect::Apply { entries } => committed = Some(entries),
                     Effect::Reply { reply, .. } => match reply {
                         Reply::Applied { .. } => *answered += 1,
                         Reply::Status(_) => {}
@@ -126,6 +117,12 @@ impl Synod {
                     | Effect::InstallSnapshot { .. }
                     | Effect::DropSnapshot { .. }) => panic!("nothing leaves memory here: {effect:?}"),
                 }
+            }
+            if let Some(id) = durable {
+                machine.handle(*now, Input::Persisted(id), outbox);
+            }
+            if let Some(entries) = committed {
+                machine.handle(*now, applied(node, &entries), outbox);
             }
         }
     }
