@@ -165,7 +165,7 @@ impl Feed {
             }
             done => Some(done),
         };
-        line.wait(attempt).await
+        line.wait(|| self.lock().room(self.limits), attempt).await
     }
 
     fn append<T>(
@@ -314,7 +314,7 @@ impl Feed {
         state.closed.get_or_insert(cause);
         state.waker = None;
         if let Some(line) = &state.line {
-            line.dismiss();
+            line.admit(usize::MAX);
         }
         (mem::take(&mut state.queue), state.ledger.end())
     }
@@ -344,6 +344,15 @@ impl State {
         self.closed.or(full.then_some(Cause::MailboxFull))
     }
 
+    /// How many may try to append one: all when there is nothing to wait for any longer.
+    fn room(&self, limits: FeedLimits) -> usize {
+        match self.refusal(limits) {
+            None => limits.messages - self.messages,
+            Some(Cause::MailboxFull) => 0,
+            Some(_) => usize::MAX,
+        }
+    }
+
     fn spend(&mut self, spent: Spent, limits: FeedLimits) -> Option<Word> {
         if spent.is_nothing() {
             return None;
@@ -351,10 +360,8 @@ impl State {
         let Spent { messages, bytes, from } = spent;
         self.messages -= messages;
         self.bytes -= bytes;
-        if let Some(line) = &self.line
-            && self.refusal(limits).is_none()
-        {
-            line.admit(limits.messages - self.messages);
+        if let Some(line) = &self.line {
+            line.admit(self.room(limits));
         }
         let (session, load) = from?;
         self.ledger.spend(&session, load, limits.window())
@@ -374,6 +381,7 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
+    use crate::actor::Parked;
 
     struct Nothing;
 
@@ -411,6 +419,9 @@ mod tests {
         assert!((&mut first).now_or_never().is_none() && (&mut second).now_or_never().is_none());
         feed.settle(Spent { messages: 1, bytes: 1, from: None });
         assert!(feed.push(item(1)).is_err(), "others were there before");
+        let mut third = Parked::new(feed.push_patiently(item(1)));
+        assert!(third.poll().is_pending(), "also when it is ready to wait");
+        drop(third);
         assert!((&mut first).now_or_never().is_some_and(|pushed| pushed.is_ok()));
         assert!((&mut second).now_or_never().is_none());
         feed.close(Cause::Stopped);

@@ -28,6 +28,8 @@ mod lookup;
 mod message;
 mod offer;
 mod outgoing;
+#[cfg(test)]
+mod parked;
 mod patience;
 mod policy;
 mod pump;
@@ -51,6 +53,8 @@ pub(crate) use feed::{Fed, Feed};
 pub(crate) use ledger::{Closing, Word};
 pub(crate) use line::Line;
 pub(crate) use lookup::answer_lookup;
+#[cfg(test)]
+pub(crate) use parked::Parked;
 pub(crate) use registry::Watcher;
 pub(crate) use watch::{enter_watch, leave_watch};
 

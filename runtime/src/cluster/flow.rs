@@ -66,7 +66,7 @@ impl Flow {
             Err(Shut::Exhausted) => None,
             Err(shut) => Some(Err(shut)),
         };
-        self.line.wait(attempt).await
+        self.line.wait(|| self.room(), attempt).await
     }
 
     /// Counts a message before anybody can have received it.
@@ -84,19 +84,26 @@ impl Flow {
         };
         let released = self.outstanding.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_ok();
         if released {
-            self.line.admit(load.messages as usize);
+            self.admit();
         }
         released
     }
 
     fn resize(&self, window: Load) {
         self.window.store(window.packed(), Ordering::SeqCst);
-        self.line.admit(window.messages as usize);
+        self.admit();
     }
 
     fn shut(&self, state: u8) {
         self.state.store(state, Ordering::SeqCst);
-        self.line.dismiss();
+        self.admit();
+    }
+
+    /// Lets as many try as may be sent: one message that leaves may make room for many, and there may be no other word for long.
+    fn admit(&self) {
+        if !self.line.is_empty() {
+            self.line.admit(self.room());
+        }
     }
 
     fn has_room(&self) -> Result<(), Shut> {
@@ -105,9 +112,23 @@ impl Flow {
             GONE => return Err(Shut::Gone),
             _ => return Err(Shut::Lost),
         }
-        let outstanding = Load::unpacked(self.outstanding.load(Ordering::SeqCst));
-        let window = Load::unpacked(self.window.load(Ordering::SeqCst));
+        let (window, outstanding) = self.loads();
         if window.has_room_beside(outstanding) { Ok(()) } else { Err(Shut::Exhausted) }
+    }
+
+    /// How many may try: all when there is nothing to wait for any longer.
+    fn room(&self) -> usize {
+        let (window, outstanding) = self.loads();
+        match self.has_room() {
+            Ok(()) => (window - outstanding).messages as usize,
+            Err(Shut::Exhausted) => 0,
+            Err(Shut::Gone | Shut::Lost) => usize::MAX,
+        }
+    }
+
+    fn loads(&self) -> (Load, Load) {
+        let outstanding = Load::unpacked(self.outstanding.load(Ordering::SeqCst));
+        (Load::unpacked(self.window.load(Ordering::SeqCst)), outstanding)
     }
 
     /// Whether the feed's side, if it knows of this window at all, believes it to be as announced.
@@ -197,9 +218,12 @@ impl Flows {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Poll;
+
     use futures_util::FutureExt;
 
     use super::*;
+    use crate::actor::Parked;
 
     const ONE: Load = Load::of(10);
 
@@ -226,6 +250,57 @@ mod tests {
         assert_eq!(flow.admits(), Err(Shut::Exhausted));
         assert!(flows.hear(7, Load::default(), Grant::Window(Load::window(3, 1 << 20))));
         assert_eq!(flow.admits(), Ok(()));
+    }
+
+    #[test]
+    fn a_large_message_that_was_handled_makes_room_for_all_who_fit() {
+        let flows = Flows::default();
+        let flow = flows.open(7, Some(10));
+        let large = Load::of(INITIAL_BYTES);
+        flow.charge(large);
+        let send = || {
+            flow.charge(ONE);
+            Some(())
+        };
+        let mut waiting: Vec<_> = (0..5).map(|_| Parked::new(flow.wait(send))).collect();
+        assert!(waiting.iter_mut().all(|waiting| waiting.poll().is_pending()));
+        assert!(flows.hear(7, large, Grant::Same));
+        let woken = waiting.iter().filter(|waiting| waiting.is_woken()).count();
+        assert_eq!(woken, 5, "nobody will say anything more of so empty a window");
+        assert!(waiting.iter_mut().all(|waiting| waiting.poll() == Poll::Ready(Ok(()))));
+    }
+
+    #[test]
+    fn whoever_comes_goes_behind_whoever_was_told_and_has_not_run_yet() {
+        let flows = Flows::default();
+        let flow = charged(&flows, 2);
+        let send = || {
+            flow.charge(ONE);
+            Some(())
+        };
+        let (mut first, mut second) = (Parked::new(flow.wait(send)), Parked::new(flow.wait(send)));
+        assert!(first.poll().is_pending());
+        assert!(flows.hear(7, ONE, Grant::Same));
+        assert!(second.poll().is_pending(), "the room is for another");
+        assert_eq!(first.poll(), Poll::Ready(Ok(())));
+        assert!(second.poll().is_pending());
+        assert!(flows.hear(7, ONE, Grant::Same));
+        assert!(second.is_woken());
+        assert_eq!(second.poll(), Poll::Ready(Ok(())));
+    }
+
+    #[test]
+    fn what_does_not_leave_leaves_its_room_to_whoever_waits_behind() {
+        let flows = Flows::default();
+        let flow = charged(&flows, 2);
+        let mut failing = Parked::new(flow.wait(|| Some("too large")));
+        let mut behind = Parked::new(flow.wait(|| Some("sent")));
+        assert!(failing.poll().is_pending() && behind.poll().is_pending());
+        assert!(flows.hear(7, ONE, Grant::Same));
+        assert_eq!(failing.poll(), Poll::Ready(Ok("too large")));
+        drop(failing);
+        assert!(behind.is_woken());
+        assert_eq!(behind.poll(), Poll::Ready(Ok("sent")));
     }
 
     #[test]
