@@ -32,6 +32,8 @@ fn messages_between_two_processes() {
         "remote_ask_1_p99",
         "remote_ask_64",
         "remote_ask_1024",
+        "remote_ask_1_p99_beside_bulk",
+        "topic_publish_1000",
         "local_tell_same",
         "local_tell_cross",
     ] {

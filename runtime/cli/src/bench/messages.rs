@@ -55,7 +55,12 @@ pub(crate) struct Idle;
 impl Tell {
     /// A message with so large a payload, 64 KiB at most.
     pub(crate) fn of(payload: usize) -> Self {
-        Self { payload: Bytes::from_static(BYTES.split_at(payload).0) }
+        Self::with(Bytes::from_static(BYTES.split_at(payload).0))
+    }
+
+    /// A message with this payload.
+    pub(crate) const fn with(payload: Bytes) -> Self {
+        Self { payload }
     }
 }
 

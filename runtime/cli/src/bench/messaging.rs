@@ -105,7 +105,9 @@ async fn measure_remote(node: &Node, runs: Runs, figures: &mut Figures) -> Resul
         let results = remote::asks(&sink, at_once, runs).await?;
         remote::add_asks(&format!("remote_ask_{at_once}"), &results, figures)?;
     }
-    Ok(())
+    let beside = remote::asks_beside_bulk(&sink, &spread[0], runs).await?;
+    let p99 = beside.iter().map(|(_, latencies)| latencies.quantile_us(0.99)).collect();
+    figures.add(Figure::of("remote_ask_1_p99_beside_bulk", "us", p99))
 }
 
 impl Echo {

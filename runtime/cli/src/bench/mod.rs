@@ -1,5 +1,6 @@
 //! `synod bench`: how fast messages and durable writes are on this machine, measured between processes of this binary.
 
+mod at_once;
 mod cluster;
 mod cold_start;
 mod command;

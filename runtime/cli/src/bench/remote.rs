@@ -1,12 +1,13 @@
 //! Messages to another process over QUIC: tells in rounds that the receiver counts, asks with a fixed number under way.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use synod::prelude::*;
 use tokio::task::JoinHandle;
 
+use crate::bench::at_once;
 use crate::bench::echo::failure;
 use crate::bench::figure::{Figure, Figures};
 use crate::bench::latency::Latencies;
@@ -18,6 +19,9 @@ use crate::failure::Failure;
 const ROUND: usize = 100_000;
 /// How many bytes of payload make a round at most.
 const ROUND_BYTES: usize = 16 << 20;
+
+/// A large message: 64 MiB with all that is around its payload.
+const LARGE: usize = (64 << 20) - 64;
 
 /// What is told, by how many at once, and to whom: each of them tells its part of the actors in turn.
 #[derive(Clone, Copy)]
@@ -123,30 +127,36 @@ async fn ask_for(
     at_once: usize,
     duration: Duration,
 ) -> Result<(Duration, Latencies), Failure> {
-    // One for all of them: a thousand such tables take longer to fill with zeros than the asks do.
-    let all = Rc::new(RefCell::new(Latencies::default()));
-    let began = Instant::now();
-    let askers: Vec<_> = (0..at_once)
-        .map(|_| {
-            let sink = sink.clone();
-            let latencies = all.clone();
-            actix_rt::spawn(async move {
-                let mut asked = Instant::now();
-                while asked < began + duration {
-                    sink.ask(Ask::usual()).await?;
-                    let answered = Instant::now();
-                    latencies.borrow_mut().add(answered - asked);
-                    asked = answered;
-                }
-                Ok::<_, AskError>(())
-            })
-        })
-        .collect();
-    for asker in askers {
-        asker.await.map_err(failure)?.map_err(failure)?;
+    let sink = sink.clone();
+    at_once::asks(at_once, duration, move || sink.ask(Ask::usual()).into_future()).await.map_err(failure)
+}
+
+/// How long one ask at a time takes while messages of 64 MiB flow to another actor of the same node, one after the other.
+///
+/// # Errors
+/// When a message fails, or none of the large ones came there.
+pub(crate) async fn asks_beside_bulk(
+    sink: &ActorRef<Sink>,
+    bulk: &ActorRef<Sink>,
+    runs: Runs,
+) -> Result<Vec<(Duration, Latencies)>, Failure> {
+    let (over, large) = (Rc::new(Cell::new(false)), bulk.clone());
+    let before = count(vec![bulk.clone()]).await?;
+    let ends = over.clone();
+    let flowing = actix_rt::spawn(async move {
+        let payload = Bytes::from(vec![7; LARGE]);
+        while !ends.get() {
+            large.tell(Tell::with(payload.clone())).await?;
+        }
+        Ok::<_, AskError>(())
+    });
+    let results = asks(sink, 1, runs).await;
+    over.set(true);
+    flowing.await.map_err(failure)?.map_err(failure)?;
+    if count(vec![bulk.clone()]).await? == before {
+        return Err(Failure::new("no large message came there"));
     }
-    let took = began.elapsed();
-    Ok((took, all.take()))
+    results
 }
 
 /// How many asks were answered in a second, and how long they took.

@@ -100,21 +100,31 @@ pub(crate) async fn measure(node: &Node, runs: Runs, figures: &mut Figures) -> R
     let own = node.lookup::<Counting>(&counter_of(node.name().as_str())).await.map_err(failed)?;
     let other = node.wait_for::<Counting>(&counter_of(ECHO), PATIENCE).await.map_err(failed)?;
     let counters = [own, other];
-    let began = Instant::now();
-    // The first ones nobody elsewhere may hear: this node has yet to be told who listens there.
-    while publish(&topic)? == 0 {
-        if began.elapsed() > PATIENCE {
-            return Err(Failure::new("the other node's subscribers do not become known"));
-        }
-        actix_rt::time::sleep(Duration::from_millis(10)).await;
-    }
-    actix_rt::time::sleep(Duration::from_millis(200)).await;
+    until_known(&topic, &counters).await?;
     publish_for(&topic, &counters, runs.before).await?;
     let mut rates = Vec::new();
     for _ in 0..runs.times {
         rates.push(publish_for(&topic, &counters, runs.each).await?);
     }
     figures.add(Figure::of("topic_publish_1000", "messages/s", rates))
+}
+
+/// Publishes until this node has been told who listens at the other one, and everybody has heard all that was meant for him.
+async fn until_known(topic: &Topic<Headline>, counters: &[ActorRef<Counting>; 2]) -> Result<(), Failure> {
+    let (began, mut wanted) = (Instant::now(), heard(counters).await?);
+    loop {
+        let nodes = publish(topic)?;
+        wanted += READERS as u64 * (1 + nodes as u64);
+        if await_until(counters, wanted).await? < wanted {
+            return Err(Failure::new("not everybody hears the first publications"));
+        }
+        if nodes > 0 {
+            return Ok(());
+        }
+        if began.elapsed() > PATIENCE {
+            return Err(Failure::new("the other node's subscribers do not become known"));
+        }
+    }
 }
 
 /// Publishes for a while; gives how many times a second somebody heard something.

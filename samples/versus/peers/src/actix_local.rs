@@ -1,14 +1,13 @@
 //! actix by itself: what an actor costs within one process when nothing is bounded, restarted or called from elsewhere.
 
-use std::cell::RefCell;
 use std::fs;
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use actix_rt::Arbiter;
 use bytes::Bytes;
 
+use crate::at_once;
 use crate::latency::Latencies;
 use crate::line::{Failure, say, say_asks};
 use crate::load::PAYLOAD;
@@ -108,28 +107,9 @@ async fn asks(
     at_once: usize,
     duration: Duration,
 ) -> Result<(Duration, Latencies), Failure> {
-    let all = Rc::new(RefCell::new(Latencies::default()));
-    let began = Instant::now();
-    let askers: Vec<_> = (0..at_once)
-        .map(|_| {
-            let (sink, latencies) = (sink.clone(), all.clone());
-            actix_rt::spawn(async move {
-                let mut asked = Instant::now();
-                while asked < began + duration {
-                    sink.send(Ask(Bytes::from_static(&[7; PAYLOAD]))).await?;
-                    let answered = Instant::now();
-                    latencies.borrow_mut().add(answered - asked);
-                    asked = answered;
-                }
-                Ok::<_, MailboxError>(())
-            })
-        })
-        .collect();
-    for asker in askers {
-        asker.await??;
-    }
-    let took = began.elapsed();
-    Ok((took, all.take()))
+    let sink = sink.clone();
+    let ask = move || sink.send(Ask(Bytes::from_static(&[7; PAYLOAD])));
+    Ok(at_once::asks(at_once, duration, ask).await?)
 }
 
 /// Actors that are there and do nothing.

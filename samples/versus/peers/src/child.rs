@@ -36,9 +36,10 @@ impl Answerer {
 
 impl Drop for Answerer {
     fn drop(&mut self) {
-        // One that has ended already is what is wanted.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        // One that has ended already is killed without an error.
+        if let Err(error) = self.child.kill().and_then(|()| self.child.wait()) {
+            eprintln!("the process that answers does not end: {error}");
+        }
     }
 }
 
@@ -48,9 +49,14 @@ pub(crate) fn be_found(whereabouts: &str) -> Result<(), Failure> {
     writeln!(stdout, "{whereabouts}")?;
     stdout.flush()?;
     std::thread::spawn(|| {
-        // Its end is all that matters.
-        let _ = stdin().read_to_end(&mut Vec::new());
-        std::process::exit(0);
+        // Its end is all that matters, however it comes.
+        match stdin().read_to_end(&mut Vec::new()) {
+            Ok(_) => std::process::exit(0),
+            Err(error) => {
+                eprintln!("the process that measures is not heard: {error}");
+                std::process::exit(1);
+            }
+        }
     });
     Ok(())
 }

@@ -41,8 +41,8 @@ pub(crate) fn measure(each: Duration) -> Result<(), Failure> {
             }
             child.wait()
         });
-    // It may have ended with the other one already.
-    let _ = answerer.kill();
-    let _ = answerer.wait();
+    // One that has ended with the other one already is killed without an error.
+    answerer.kill()?;
+    answerer.wait()?;
     if asker?.success() { Ok(()) } else { Err("the Erlang node that measures failed".into()) }
 }

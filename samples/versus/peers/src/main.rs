@@ -2,10 +2,14 @@
 //! whose names are those of `synod bench messaging`.
 
 mod actix_local;
+// Files of `synod bench`: who is compared is measured alike.
+#[path = "../../../../runtime/cli/src/bench/at_once.rs"]
+mod at_once;
 mod child;
 mod command;
 mod erlang;
 mod kameo_remote;
+#[path = "../../../../runtime/cli/src/bench/latency.rs"]
 mod latency;
 mod line;
 mod load;
