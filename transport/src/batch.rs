@@ -12,6 +12,9 @@ use crate::contract::LinkError;
 use crate::length;
 use crate::session::{Impossible, Replay};
 
+/// By how much a frame may be larger than the one before without memory being taken for it alone, in bytes.
+const FRAME_SPARE: usize = 64;
+
 /// Frames on their way to the writer of one lane.
 pub(crate) struct Batch {
     state: Mutex<State>,
@@ -29,6 +32,10 @@ struct State {
     count: usize,
     /// How many bytes the last frame's length took: the next one's will take as many, or be moved.
     room: usize,
+    /// The size of the last frame, which the next one is expected to have.
+    usual: usize,
+    /// How large the last batch was, which the next one is expected to become.
+    taken: usize,
     /// Bytes that the writer took and has not written yet.
     leaving: usize,
     phase: Phase,
@@ -64,6 +71,8 @@ impl Batch {
             whole: 0,
             count: 0,
             room: 1,
+            usual: 0,
+            taken: 0,
             leaving: 0,
             phase: Phase::Open,
             replay: replayed.map(Replay::new),
@@ -86,6 +95,7 @@ impl Batch {
         }
         let room = state.room;
         state.open.truncate(start);
+        state.make_room();
         state.open.put_bytes(0, room);
         encode(&mut state.open);
         let size = state.open.len() - start - room;
@@ -96,6 +106,7 @@ impl Batch {
         // The limit of frames is below 4 GiB, as `Config::check` demands.
         length::write(&mut state.open, start, room);
         state.room = length::width(size);
+        state.usual = size;
         state.whole = state.open.len();
         state.count += 1;
         drop(state);
@@ -127,6 +138,7 @@ impl Batch {
         }
         let whole = std::mem::take(&mut state.whole);
         state.leaving += whole;
+        state.taken = whole;
         let count = std::mem::take(&mut state.count);
         let bytes = state.open.split_to(whole).freeze();
         if let Some(replay) = &mut state.replay {
@@ -145,8 +157,9 @@ impl Batch {
         state.leaving -= bytes.min(state.leaving);
         let after = state.whole + state.leaving;
         drop(state);
-        // Also when it runs empty: `drained` waits for that.
-        if (before >= self.limit && after < self.limit) || after == 0 {
+        // Not before there is room for many. Also when it runs empty: `drained` waits for that.
+        let half = self.limit.div_ceil(2);
+        if (before >= half && after < half) || after == 0 {
             self.room.notify_waiters();
         }
     }
@@ -282,6 +295,17 @@ impl State {
     fn check(&self) -> Result<(), LinkError> {
         let carried = self.replay.is_some() || self.carrier.is_some();
         if self.phase == Phase::Open && carried { Ok(()) } else { Err(LinkError::Closed) }
+    }
+
+    /// Takes memory for another frame, if there is none, and at once for as many as came last time: memory that grows is copied.
+    fn make_room(&mut self) {
+        let needed = self.whole + self.usual + FRAME_SPARE;
+        if self.open.capacity() >= needed {
+            return;
+        }
+        let mut larger = BytesMut::with_capacity(needed.max(2 * self.whole).max(self.taken + self.usual));
+        larger.extend_from_slice(&self.open);
+        self.open = larger;
     }
 
     fn clear(&mut self) {

@@ -7,6 +7,9 @@ use bytes::{Bytes, BytesMut};
 use crate::contract::Frames;
 use crate::length;
 
+/// So many bytes in one read are a sign of more.
+const MUCH: usize = 64 << 10;
+
 /// Collects the bytes of one lane until they are whole frames.
 pub(crate) struct Cutter {
     buffer: BytesMut,
@@ -28,6 +31,7 @@ impl Cutter {
 
     /// Adds the bytes that one read brought, and gives all frames that are whole with them, and how many they are.
     pub(crate) fn feed(&mut self, chunks: &[Bytes]) -> Result<Option<(Frames, usize)>, Oversized> {
+        self.make_room(chunks.iter().map(Bytes::len).sum());
         for chunk in chunks {
             self.buffer.extend_from_slice(chunk);
         }
@@ -48,6 +52,16 @@ impl Cutter {
             return Ok(None);
         }
         Ok(Some((Frames::new(self.buffer.split_to(at).freeze()), count)))
+    }
+
+    /// Takes memory for what came at once, and where much comes for what will follow: whatever grows, or begins within a frame, is copied.
+    fn make_room(&mut self, size: usize) {
+        if self.buffer.capacity() - self.buffer.len() < size {
+            let more = if size >= MUCH { 2 * size } else { size };
+            let mut larger = BytesMut::with_capacity(self.buffer.len() + more);
+            larger.extend_from_slice(&self.buffer);
+            self.buffer = larger;
+        }
     }
 
     /// Whether a part of a frame is waiting for the rest.

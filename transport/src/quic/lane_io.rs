@@ -21,6 +21,9 @@ pub(crate) const ACKS: u8 = 0x12;
 /// A lane's number, and how many of its frames were received in the session, little-endian.
 const ACK_BYTES: usize = 1 + 8;
 
+/// How much of a batch is written until its room is given back, in bytes: a lane that was full is filled again while the rest leaves.
+const PIECE: usize = 256 << 10;
+
 /// How many chunks one read takes at most.
 const CHUNKS: usize = 32;
 
@@ -33,12 +36,16 @@ pub(crate) async fn write_lane(
 ) {
     loop {
         match batch.take(connection) {
-            Taken::Frames(bytes, count) => {
+            Taken::Frames(mut bytes, count) => {
                 let size = bytes.len();
-                if stream.write_chunk(bytes).await.is_err() {
-                    break;
+                while !bytes.is_empty() {
+                    let piece = bytes.split_to(bytes.len().min(PIECE));
+                    let size = piece.len();
+                    if stream.write_chunk(piece).await.is_err() {
+                        return;
+                    }
+                    batch.written(connection, size);
                 }
-                batch.written(connection, size);
                 add(&counters.frames_out, count);
                 add(&counters.batches_out, 1);
                 add(&counters.bytes_out, size);

@@ -21,6 +21,7 @@ const BYTES: &[u8] = &[7; 64 << 10];
 #[rtype(result = "()")]
 #[wire(id = "bench.Tell")]
 pub(crate) struct Tell {
+    #[serde(with = "synod::wire::slice")]
     payload: Bytes,
 }
 
