@@ -21,7 +21,11 @@ pub(crate) const ACKS: u8 = 0x12;
 /// A lane's number, and how many of its frames were received in the session, little-endian.
 const ACK_BYTES: usize = 1 + 8;
 
-/// How much of a batch is written until its room is given back, in bytes: a lane that was full is filled again while the rest leaves.
+/// From this size on frames are large, in bytes.
+const LARGE: usize = 4 << 10;
+
+/// How much of a batch of large frames is written until its room is given back, in bytes: a lane that was full is filled again while the
+/// rest leaves. Small ones cost their sender more than the link, and are best appended by the thousand (measured).
 const PIECE: usize = 256 << 10;
 
 /// How many chunks one read takes at most.
@@ -38,8 +42,9 @@ pub(crate) async fn write_lane(
         match batch.take(connection) {
             Taken::Frames(mut bytes, count) => {
                 let size = bytes.len();
+                let most = if size / count.max(1) >= LARGE { PIECE } else { size };
                 while !bytes.is_empty() {
-                    let piece = bytes.split_to(bytes.len().min(PIECE));
+                    let piece = bytes.split_to(bytes.len().min(most));
                     let size = piece.len();
                     if stream.write_chunk(piece).await.is_err() {
                         return;
