@@ -257,6 +257,9 @@ pub enum TransportError {
     /// The peer's certificate is not valid yet.
     #[error("the certificate is not valid yet")]
     NotYetValid,
+    /// The peer's certificate is one of those that this process was told to accept no longer.
+    #[error("the certificate was revoked")]
+    Revoked,
     /// The peer's certificate names another cluster.
     #[error("the certificate is for the cluster {found:?}, this is {expected:?}")]
     WrongCluster {
@@ -341,10 +344,11 @@ pub enum RenewError {
 
 impl TransportError {
     /// All kinds of refusals, for a metric that is there before the first one.
-    pub const KINDS: [&str; 14] = [
+    pub const KINDS: [&str; 15] = [
         "wrong_authority",
         "expired",
         "not_yet_valid",
+        "revoked",
         "wrong_cluster",
         "wrong_node",
         "wrong_role",
@@ -365,6 +369,7 @@ impl TransportError {
             Self::WrongAuthority => "wrong_authority",
             Self::Expired => "expired",
             Self::NotYetValid => "not_yet_valid",
+            Self::Revoked => "revoked",
             Self::WrongCluster { .. } => "wrong_cluster",
             Self::WrongNode { .. } => "wrong_node",
             Self::WrongRole { .. } => "wrong_role",

@@ -28,8 +28,8 @@ pub use contract::{
 };
 pub use error::StartError;
 pub use identity::{
-    AUTHORITY_FILE, AUTHORITY_KEY_FILE, Authority, Certificate, Credential, Identity, IdentityError, Subject,
-    Validity,
+    AUTHORITY_FILE, AUTHORITY_KEY_FILE, Authority, Certificate, Credential, Identity, IdentityError, Revoked,
+    Subject, Validity,
 };
 pub use lane::{Lane, ORDERED_LANES};
 pub use metrics::Metrics;

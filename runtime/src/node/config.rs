@@ -102,6 +102,8 @@ pub struct TlsConfig {
     pub certificate: PathBuf,
     /// The certificate's private key.
     pub key: PathBuf,
+    /// The list of certificates that are accepted no longer, by fingerprint; none unless given.
+    pub revoked: Option<PathBuf>,
 }
 
 /// Timing and sizes of consensus.

@@ -159,6 +159,8 @@ struct Tls {
     authority: PathBuf,
     certificate: PathBuf,
     key: PathBuf,
+    #[serde(default)]
+    revoked: Option<PathBuf>,
 }
 
 #[derive(Deserialize)]
@@ -256,6 +258,7 @@ impl FileConfig {
                 authority: base.join(self.tls.authority),
                 certificate: base.join(self.tls.certificate),
                 key: base.join(self.tls.key),
+                revoked: self.tls.revoked.map(|list| base.join(list)),
             },
             directory: base.join(self.directory),
             damaged_log: self.damaged_log,
@@ -392,6 +395,9 @@ mod tests {
     fn a_complete_file_is_read_and_paths_are_relative_to_it() {
         let config = parse(TEXT, &[]).expect("complete");
         assert_eq!(config.tls.authority, Path::new("etc/ca.pem"));
+        assert_eq!(config.tls.revoked, None);
+        let revoking = parse(TEXT, &[change("tls.revoked", "gone.txt")]).expect("good");
+        assert_eq!(revoking.tls.revoked.as_deref(), Some(Path::new("etc/gone.txt")));
         assert_eq!(config.peers.len(), 1);
         assert_eq!(config.raft.election_timeout, Duration::from_millis(300));
         let access = |config: &NodeConfig| config.http.as_ref().expect("it stands there").backup;

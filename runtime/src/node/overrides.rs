@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use crate::node::config::{ConfigError, Override};
 
 /// Every key there is, but for those that name peers.
-const KEYS: [&str; 33] = [
+const KEYS: [&str; 34] = [
     "cluster",
     "node",
     "directory",
@@ -26,6 +26,7 @@ const KEYS: [&str; 33] = [
     "tls.authority",
     "tls.certificate",
     "tls.key",
+    "tls.revoked",
     "raft.election_timeout_ms",
     "raft.heartbeat_ms",
     "raft.snapshot_entries",

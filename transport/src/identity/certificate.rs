@@ -89,7 +89,7 @@ pub(crate) fn read_chain(pem: &str, origin: &str) -> Result<Vec<CertificateDer<'
     if chain.is_empty() { Err(malformed("there is none".to_owned())) } else { Ok(chain) }
 }
 
-fn fingerprint(der: &[u8]) -> String {
+pub(crate) fn fingerprint(der: &[u8]) -> String {
     let suite = rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
     let digest = suite.tls13().map(|suite| suite.common.hash_provider.hash(der));
     hex(digest.as_ref().map_or(&[], |digest| digest.as_ref()))

@@ -14,6 +14,7 @@ use super::authority::{Authority, Credential, Drawn, Validity, key_of, owns};
 use super::certificate::{Certificate, read_chain};
 use super::error::IdentityError;
 use super::files::read_text;
+use super::revoked::Revoked;
 use super::subject::Subject;
 use crate::peer::{PeerName, Role};
 
@@ -27,6 +28,7 @@ pub struct Identity {
     pub(crate) chain: Vec<CertificateDer<'static>>,
     pub(crate) key: PrivateKeyDer<'static>,
     pub(crate) roots: Arc<RootCertStore>,
+    pub(crate) revoked: Arc<Revoked>,
 }
 
 impl Identity {
@@ -109,7 +111,15 @@ impl Identity {
         for root in read_chain(authority.0, authority.1)? {
             roots.add(root).map_err(|error| malformed(authority.1, "certificate", error.to_string()))?;
         }
-        Ok(Self { subject, certificate: contents, chain, key, roots: Arc::new(roots) })
+        let (roots, revoked) = (Arc::new(roots), Arc::default());
+        Ok(Self { subject, certificate: contents, chain, key, roots, revoked })
+    }
+
+    /// The same, accepting none of these certificates, whoever issued them.
+    #[must_use]
+    pub fn revoking(mut self, revoked: Revoked) -> Self {
+        self.revoked = Arc::new(revoked);
+        self
     }
 
     /// Whom the certificate names.
@@ -150,6 +160,7 @@ impl Clone for Identity {
             chain: self.chain.clone(),
             key: self.key.clone_key(),
             roots: self.roots.clone(),
+            revoked: self.revoked.clone(),
         }
     }
 }

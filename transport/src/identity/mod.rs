@@ -8,6 +8,7 @@ mod certificate;
 mod credentials;
 mod error;
 mod files;
+mod revoked;
 mod subject;
 #[cfg(test)]
 mod tests;
@@ -17,5 +18,6 @@ pub use authority::{AUTHORITY_FILE, AUTHORITY_KEY_FILE, Authority, Credential, V
 pub use certificate::Certificate;
 pub use credentials::Identity;
 pub use error::IdentityError;
+pub use revoked::Revoked;
 pub use subject::Subject;
 pub(crate) use subject::cluster_dns_name;

@@ -42,7 +42,8 @@ impl Tls {
         let own = CertifiedKey::from_der(identity.chain.clone(), identity.key.clone_key(), &provider)
             .map_err(|error| error.to_string())?;
         let roots = identity.roots.clone();
-        let trust = Trust { provider, roots, dialers, cluster: identity.cluster().to_owned() };
+        let (cluster, revoked) = (identity.cluster().to_owned(), identity.revoked.clone());
+        let trust = Trust { provider, roots, dialers, cluster, revoked };
         let tls = Self { trust: Arc::new(trust), clock, own: Arc::new(SingleCertAndKey::from(own)) };
         // What fails for one handshake fails for all: better at the start.
         tls.for_dialer()?;

@@ -17,7 +17,7 @@ use rustls::{
 };
 
 use crate::contract::TransportError;
-use crate::identity::{Certificate, Identity, Subject};
+use crate::identity::{Certificate, Identity, Revoked, Subject};
 use crate::peer::{PeerName, Role};
 
 /// Judges the certificate of one peer.
@@ -36,6 +36,8 @@ pub(crate) struct Trust {
     /// Verifies the chains of those who dial us.
     pub(crate) dialers: Arc<dyn ClientCertVerifier>,
     pub(crate) cluster: String,
+    /// Accepted no longer, whoever issued them.
+    pub(crate) revoked: Arc<Revoked>,
 }
 
 /// Whose certificate is acceptable.
@@ -72,6 +74,9 @@ impl Examiner {
     }
 
     fn judge(&self, certificate: &CertificateDer<'_>) -> Result<(), TransportError> {
+        if self.trust.revoked.names(certificate) {
+            return Err(TransportError::Revoked);
+        }
         let subject = subject_of(certificate)?;
         if subject.cluster != self.trust.cluster {
             return Err(TransportError::WrongCluster {
@@ -109,8 +114,8 @@ impl Examiner {
     }
 }
 
-/// Why no peer would accept this identity as a member: its certificate is outside its validity, or of another authority than the
-/// one it trusts. Found out before anybody is dialled.
+/// Why no peer would accept this identity as a member: its certificate is outside its validity, of another authority than the
+/// one it trusts, or one that it has revoked itself. Found out before anybody is dialled.
 ///
 /// # Errors
 /// What a peer would refuse it with.
@@ -124,7 +129,8 @@ pub fn acceptable(identity: &Identity) -> Result<(), TransportError> {
             let (roots, now) = (&identity.roots, UnixTime::now());
             verify_server_cert_signed_by_trust_anchor(&parsed, roots, intermediates, now, algorithms)
         })
-        .map_err(|error| chain_fault(&error, certificate))
+        .map_err(|error| chain_fault(&error, certificate))?;
+    if identity.revoked.names(certificate) { Err(TransportError::Revoked) } else { Ok(()) }
 }
 
 /// The typed reason in an error of the chain.

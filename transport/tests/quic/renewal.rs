@@ -3,7 +3,10 @@
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use synod_transport::{Address, Authority, Identity, Lane, RenewError, Role, TransportError, Validity};
+use synod_transport::{
+    Address, Authority, Certificate, Credential, Identity, Lane, RenewError, Revoked, Role, TransportError,
+    Validity,
+};
 
 use crate::members::{authority, credential, member, name, run, start};
 use crate::recorder::{Heard, Node, Recorder};
@@ -137,5 +140,48 @@ fn a_peer_whose_authority_is_dropped_is_cut_off_and_what_it_was_owed_comes_back(
         let back = Recorder::returned(&a.recorder.heard());
         assert_eq!(back.iter().map(|(body, _)| &body[..]).collect::<Vec<_>>(), [b"owed"]);
         assert!((a.metrics)().refusals["wrong_authority"] > 0);
+    });
+}
+
+/// Who shows this certificate, and accepts none of those.
+fn revoking(own: &Credential, shut_out: &[&Credential]) -> Identity {
+    let fingerprint = |credential: &&Credential| {
+        let read = Certificate::inspect(&credential.certificate_pem, "issued here").expect("a certificate");
+        format!("{} # {}\n", read[0].fingerprint, read[0].serial)
+    };
+    let list: String = shut_out.iter().map(fingerprint).collect();
+    let revoked = Revoked::parse(&list, "the list").expect("fingerprints");
+    Identity::from_credential(own).expect("an identity").revoking(revoked)
+}
+
+#[test]
+fn one_certificate_is_shut_out_at_run_time_and_nobody_else() {
+    run(async {
+        let authority = authority();
+        let (own, stolen) = (credential(&authority, "a"), credential(&authority, "b"));
+        let (a, b) = (start(revoking(&own, &[])), start(revoking(&stolen, &[])));
+        let c = member(&authority, "c");
+        a.transport.connect(address(&b));
+        let shut_out = a.recorder.link(0).await;
+        a.transport.connect(address(&c));
+        let stays = a.recorder.link(1).await;
+
+        a.transport.renew(&revoking(&own, &[&stolen])).expect("taken");
+        a.recorder.interrupted(1).await;
+        a.recorder.refused("what it shows when dialled", |error| *error == TransportError::Revoked).await;
+        b.transport.connect(address(&a));
+        b.recorder.refused("a refusal", |error| matches!(error, TransportError::RefusedByPeer(_))).await;
+        a.recorder.disconnected(shut_out.session()).await;
+        let counted = (a.metrics)();
+        assert_eq!((counted.links_distrusted, counted.links_opened), (1, 2));
+        assert!(counted.refusals["revoked"] > 0);
+        assert_eq!(Recorder::living(&a.recorder.heard()), [stays.session()]);
+
+        // The name is not shut out: another certificate lets its node in.
+        b.transport.renew(&revoking(&credential(&authority, "b"), &[])).expect("taken");
+        a.recorder.link(2).await;
+        // Nobody shuts himself out.
+        let itself = RenewError::Unacceptable(TransportError::Revoked);
+        assert_eq!(a.transport.renew(&revoking(&own, &[&own])), Err(itself));
     });
 }
