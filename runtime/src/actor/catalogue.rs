@@ -1,6 +1,6 @@
 //! The interfaces a node serves, each under a number that its manifests announce, and the shapes of those it calls.
 
-use std::any::TypeId;
+use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,6 +30,8 @@ pub(crate) struct Catalogue {
 struct State {
     served: Vec<Served>,
     shapes: HashMap<TypeId, Arc<[MessageShape]>>,
+    /// What is shared by all actors of a type, by that type.
+    kinds: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
 }
 
 struct Served {
@@ -93,6 +95,16 @@ impl Catalogue {
         let shapes: Arc<[MessageShape]> = (key.messages)().into();
         self.lock().shapes.insert(key.id, shapes.clone());
         shapes
+    }
+
+    /// What all actors of type `A` share, as it was kept.
+    pub(crate) fn kind<A: 'static, K: Any + Send + Sync>(&self) -> Option<Arc<K>> {
+        self.lock().kinds.get(&TypeId::of::<A>())?.clone().downcast().ok()
+    }
+
+    /// Keeps what all actors of type `A` share.
+    pub(crate) fn keep_kind<A: 'static>(&self, kind: Arc<dyn Any + Send + Sync>) {
+        self.lock().kinds.insert(TypeId::of::<A>(), kind);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

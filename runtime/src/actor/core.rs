@@ -4,6 +4,7 @@
 
 use std::any::Any;
 use std::future::Future;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock, Weak};
 
 use bytes::Bytes;
@@ -38,6 +39,8 @@ pub(crate) struct Core {
     /// Told when a request with an earlier deadline than all others was entered, and at shutdown.
     pub(crate) sooner: Arc<Notify>,
     pub(crate) counters: Counters,
+    /// Where the next actor without a name goes.
+    pub(crate) turn: AtomicUsize,
     /// What the embedding program wants its actors to find. Not kept alive by them: it holds this system in its turn.
     pub(crate) attached: OnceLock<Weak<dyn Any + Send + Sync>>,
 }
@@ -124,6 +127,7 @@ impl Core {
             patience: Patience::default(),
             sooner: Arc::default(),
             counters,
+            turn: AtomicUsize::new(0),
             attached: OnceLock::new(),
         }
     }

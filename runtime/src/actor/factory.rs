@@ -6,6 +6,7 @@ use std::sync::Arc;
 use actix::{Actor, ActorContext};
 
 use super::interface::Interface;
+use super::offer::Offer;
 use super::reference::ActorRef;
 use super::system::ActorSystem;
 use super::target::Target;
@@ -17,7 +18,7 @@ use crate::env::Env;
 pub struct Scope {
     pub(crate) system: ActorSystem,
     pub(crate) own: Target,
-    pub(crate) interfaces: Vec<TypeId>,
+    pub(crate) offer: Arc<Offer>,
 }
 
 /// Makes an actor, at first and before each restart: `Store::default`, or `|scope: &Scope| …`.
@@ -78,7 +79,7 @@ impl Scope {
     /// The actor's own reference by one of its interfaces; `None` when it does not serve that one.
     #[must_use]
     pub fn own<I: Interface>(&self) -> Option<ActorRef<I>> {
-        let serves = self.interfaces.contains(&TypeId::of::<I>());
+        let serves = self.offer.interfaces.iter().any(|offered| offered.key == TypeId::of::<I>());
         serves.then(|| ActorRef::new(self.own.clone(), Some(self.system.core.clone())))
     }
 }

@@ -18,7 +18,7 @@ use super::asks::{AskId, Asks, Entered};
 use super::ledger::{Closing, Ledger, Word};
 use super::line::Line;
 use super::message::LocalMessage;
-use super::offer::{FeedLimits, Offered};
+use super::offer::{FeedLimits, Offer};
 use super::signals::Signals;
 use super::terminated::{BondEnded, Reason};
 use crate::cluster::Session;
@@ -29,10 +29,9 @@ use crate::wire::{INITIAL_BYTES, Load};
 pub(crate) struct Feed {
     /// The actor's slot and generation.
     pub(crate) actor: u64,
-    pub(crate) interfaces: Vec<Offered>,
+    pub(crate) offer: Arc<Offer>,
     /// What is wanted of the actor beside its messages.
     pub(crate) signals: Signals,
-    limits: FeedLimits,
     state: Mutex<State>,
 }
 
@@ -98,13 +97,13 @@ struct State {
 }
 
 impl Feed {
-    pub(crate) fn new(actor: u64, interfaces: Vec<Offered>, limits: FeedLimits) -> Self {
-        Self { actor, interfaces, signals: Signals::default(), limits, state: Mutex::default() }
+    pub(crate) fn new(actor: u64, offer: Arc<Offer>) -> Self {
+        Self { actor, offer, signals: Signals::default(), state: Mutex::default() }
     }
 
     /// Whether a peer may call whatever the actor serves.
     pub(crate) fn is_open_to(&self, peer: &Peer) -> bool {
-        self.interfaces.iter().all(|offered| offered.is_for(peer))
+        self.offer.interfaces.iter().all(|offered| offered.is_for(peer))
     }
 
     /// Appends a message of this node; gives it back with the cause when it is refused.
@@ -165,7 +164,7 @@ impl Feed {
             }
             done => Some(done),
         };
-        line.wait(|| self.lock().room(self.limits), attempt).await
+        line.wait(|| self.lock().room(self.offer.limits), attempt).await
     }
 
     fn append<T>(
@@ -174,7 +173,7 @@ impl Feed {
         mut item: LocalItem,
         enter: impl FnOnce(&mut State, &mut LocalItem) -> T,
     ) -> Result<T, Refused> {
-        if let Some(cause) = state.refusal(self.limits) {
+        if let Some(cause) = state.refusal(self.offer.limits) {
             return Err((item, cause));
         }
         let entered = enter(&mut state, &mut item);
@@ -223,7 +222,7 @@ impl Feed {
         let opened = state.ledger.open(session, || self.announced());
         let mut taken = 0;
         for frame in &frames {
-            if !state.ledger.enter(session, Load::of(frame.len()), self.limits.window()) {
+            if !state.ledger.enter(session, Load::of(frame.len()), self.offer.limits.window()) {
                 break;
             }
             taken += 1;
@@ -241,7 +240,7 @@ impl Feed {
 
     /// The least that a peer can have been told of the window by a manifest.
     fn announced(&self) -> Load {
-        let windows = self.interfaces.iter().map(|offered| offered.window.load(Ordering::Relaxed));
+        let windows = self.offer.interfaces.iter().map(|offered| offered.window.load(Ordering::Relaxed));
         Load::window(windows.min().unwrap_or(1), INITIAL_BYTES)
     }
 
@@ -249,7 +248,7 @@ impl Feed {
     /// does, and `waker` will be woken when something comes.
     pub(crate) fn pull(&self, batch: &mut VecDeque<Item>, spent: Spent, waker: &Waker) -> bool {
         let mut state = self.lock();
-        let word = state.spend(spent, self.limits);
+        let word = state.spend(spent, self.offer.limits);
         debug_assert!(word.is_none(), "what came over a link is settled");
         if state.queue.is_empty() {
             if state.waker.as_ref().is_none_or(|known| !known.will_wake(waker)) {
@@ -263,7 +262,7 @@ impl Feed {
 
     /// Frees the room of what was taken out; gives what a peer is to be told of it.
     pub(crate) fn settle(&self, spent: Spent) -> Option<Word> {
-        self.lock().spend(spent, self.limits)
+        self.lock().spend(spent, self.offer.limits)
     }
 
     /// Whether something of a link waits.
@@ -391,13 +390,18 @@ mod tests {
         }
     }
 
+    fn feed(messages: usize) -> Feed {
+        let limits = FeedLimits { messages, bytes: 100 };
+        Feed::new(1, Arc::new(Offer { interfaces: Vec::new(), limits }))
+    }
+
     fn item(size: u32) -> LocalItem {
         LocalItem { interface: 0, message: 0, size, ask: None, call: Box::new(Nothing) }
     }
 
     #[test]
     fn room_is_bounded_in_messages_and_bytes_until_it_is_spent() {
-        let feed = Feed::new(1, Vec::new(), FeedLimits { messages: 3, bytes: 100 });
+        let feed = feed(3);
         let cause = |size| feed.push(item(size)).err().map(|(_, cause)| cause);
         assert_eq!(cause(500), None, "an empty feed takes one message of any size");
         assert_eq!(cause(1), Some(Cause::MailboxFull));
@@ -412,7 +416,7 @@ mod tests {
 
     #[test]
     fn whoever_waits_for_room_gets_it_before_whoever_comes_and_hears_of_the_end() {
-        let feed = Feed::new(1, Vec::new(), FeedLimits { messages: 1, bytes: 100 });
+        let feed = feed(1);
         assert!(feed.push(item(1)).is_ok());
         let (mut first, mut second) =
             (Box::pin(feed.push_patiently(item(1))), Box::pin(feed.push_patiently(item(1))));

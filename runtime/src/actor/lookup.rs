@@ -75,10 +75,10 @@ impl ActorSystem {
         let question = Question { name: name.to_owned(), interface: I::NAME.to_owned() };
         let own = |actor| Target { node: core.name().clone(), incarnation: core.incarnation(), actor };
         if let Some(feed) = core.registry.named(name) {
-            if feed.interfaces.iter().any(|offered| offered.key == key::<I>().id) {
+            if feed.offer.interfaces.iter().any(|offered| offered.key == key::<I>().id) {
                 return Ok(ActorRef::new(own(feed.actor), Some(core.clone())));
             }
-            let serves = feed.interfaces.iter().map(|offered| offered.name.to_owned()).collect();
+            let serves = feed.offer.interfaces.iter().map(|offered| offered.name.to_owned()).collect();
             return Err(LookupError::WrongInterface { name: question.name, wanted: I::NAME, serves });
         }
         let target = ask_peers(core, question, I::NAME).await?;
@@ -150,13 +150,13 @@ pub(crate) fn answer_lookup(core: &Core, from: &Peer, body: &[u8]) -> Option<Byt
     let question: Question = decode(body, NAME_BYTES_MAX).ok()?;
     let told = match core.registry.named(&question.name) {
         None => Told::NotFound,
-        Some(feed) => match feed.interfaces.iter().find(|offered| offered.name == question.interface) {
-            _ if !feed.interfaces.iter().any(|offered| offered.is_for(from)) => Told::Denied,
+        Some(feed) => match feed.offer.interfaces.iter().find(|offered| offered.name == question.interface) {
+            _ if !feed.offer.interfaces.iter().any(|offered| offered.is_for(from)) => Told::Denied,
             Some(offered) if !offered.is_for(from) => Told::Denied,
             Some(_) => Told::Found(feed.actor),
-            None => {
-                Told::WrongInterface(feed.interfaces.iter().map(|offered| offered.name.to_owned()).collect())
-            }
+            None => Told::WrongInterface(
+                feed.offer.interfaces.iter().map(|offered| offered.name.to_owned()).collect(),
+            ),
         },
     };
     Some(encode_body(&told))

@@ -21,6 +21,7 @@ mod factory;
 mod farewell;
 mod feed;
 mod interface;
+mod kind;
 mod ledger;
 mod letter;
 mod line;

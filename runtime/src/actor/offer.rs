@@ -11,6 +11,12 @@ use synod_transport::{Peer, Role};
 use super::policy::Callers;
 use crate::wire::Load;
 
+/// What every actor of one type offers.
+pub(crate) struct Offer {
+    pub(crate) interfaces: Vec<Offered>,
+    pub(crate) limits: FeedLimits,
+}
+
 /// An interface of an actor.
 pub(crate) struct Offered {
     /// Our type of the interface.

@@ -19,6 +19,7 @@ use synod_protocols::Timestamp;
 use super::core::Core;
 use super::dispatch::{Around, Arrival, Entry, Panic};
 use super::feed::{Feed, Item, LocalItem, Spent};
+use super::kind::Kind;
 use crate::cluster::Session;
 use crate::error::{AskError, Cause};
 use crate::scope::Decoder;
@@ -31,7 +32,7 @@ const TURN: usize = 64;
 pub(crate) struct Source<A: Actor<Context = Context<A>>> {
     pub(crate) core: Arc<Core>,
     pub(crate) feed: Arc<Feed>,
-    pub(crate) tables: Vec<Vec<Entry<A>>>,
+    pub(crate) kind: Arc<Kind<A>>,
     /// What has been taken from the feed and not been handled.
     pub(crate) batch: RefCell<VecDeque<Item>>,
     /// Whether what comes to the feed wakes the actor's task: not while the actor waits for something else.
@@ -51,6 +52,12 @@ struct Turn<'a, A: Actor<Context = Context<A>>> {
     now: Option<Timestamp>,
     left: usize,
     spent: Spent,
+}
+
+impl<A: Actor<Context = Context<A>>> Source<A> {
+    pub(crate) fn new(core: Arc<Core>, feed: Arc<Feed>, kind: Arc<Kind<A>>) -> Self {
+        Self { core, feed, kind, batch: RefCell::default(), listening: Cell::new(false) }
+    }
 }
 
 impl<A: Actor<Context = Context<A>>> Pump<A> {
@@ -128,7 +135,7 @@ impl<A: Actor<Context = Context<A>>> Turn<'_, A> {
 
     fn local(&mut self, actor: &mut A, ctx: &mut Context<A>, item: LocalItem) -> Result<(), Panic> {
         self.count(item.size as usize);
-        let table = &self.source.tables[usize::from(item.interface)];
+        let table = &self.source.kind.tables[usize::from(item.interface)];
         let entry = &table[usize::from(item.message)];
         (entry.local)(actor, ctx, &self.around(), item)
     }
@@ -220,6 +227,6 @@ fn is_late(call: &Call, received: Timestamp, now: Timestamp) -> bool {
 
 fn entry_of<A: Actor<Context = Context<A>>>(source: &Source<A>, number: u32) -> Option<&Entry<A>> {
     let (interface, message) = split_number(number);
-    let position = source.feed.interfaces.iter().position(|offered| offered.number == interface)?;
-    source.tables[position].get(usize::from(message))
+    let position = source.feed.offer.interfaces.iter().position(|offered| offered.number == interface)?;
+    source.kind.tables[position].get(usize::from(message))
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::oneshot;
 
 use super::feed::Feed;
-use super::offer::{FeedLimits, Offered};
+use super::offer::Offer;
 use super::terminated::{Reason, Terminated};
 use crate::cluster::Session;
 use crate::error::Cause;
@@ -23,7 +23,7 @@ pub(crate) struct Registry {
 struct State {
     slots: Vec<Slot>,
     free: Vec<u32>,
-    names: BTreeMap<String, u32>,
+    names: BTreeMap<Arc<str>, u32>,
 }
 
 struct Slot {
@@ -36,7 +36,14 @@ struct Slot {
 
 struct Occupant {
     feed: Arc<Feed>,
-    name: Option<String>,
+    /// Not there for an actor without a name that nobody has watched.
+    known: Option<Box<Known>>,
+}
+
+/// By what name others know an actor, and who wants to know of its end.
+#[derive(Default)]
+struct Known {
+    name: Option<Arc<str>>,
     watchers: Vec<Watcher>,
 }
 
@@ -60,12 +67,8 @@ const WATCHERS_MAX: usize = 1 << 16;
 
 impl Registry {
     /// Gives an actor its slot; `None` when the name is taken.
-    pub(crate) fn enter(
-        &self,
-        name: Option<String>,
-        interfaces: Vec<Offered>,
-        limits: FeedLimits,
-    ) -> Option<Arc<Feed>> {
+    pub(crate) fn enter(&self, name: Option<&str>, offer: &Arc<Offer>) -> Option<Arc<Feed>> {
+        let name: Option<Arc<str>> = name.map(Into::into);
         let mut state = self.write();
         if name.as_ref().is_some_and(|name| state.names.contains_key(name)) {
             return None;
@@ -76,8 +79,9 @@ impl Registry {
         }
         let slot = &mut state.slots[number as usize];
         let actor = u64::from(number) << 32 | u64::from(slot.generation);
-        let feed = Arc::new(Feed::new(actor, interfaces, limits));
-        slot.occupant = Some(Occupant { feed: feed.clone(), name: name.clone(), watchers: Vec::new() });
+        let feed = Arc::new(Feed::new(actor, offer.clone()));
+        let known = name.clone().map(|name| Box::new(Known { name: Some(name), watchers: Vec::new() }));
+        slot.occupant = Some(Occupant { feed: feed.clone(), known });
         if let Some(name) = name {
             state.names.insert(name, number);
         }
@@ -98,10 +102,11 @@ impl Registry {
             slot.generation = next;
             state.free.push(number);
         }
-        if let Some(name) = occupant.name {
+        let known = occupant.known.map(|known| *known).unwrap_or_default();
+        if let Some(name) = known.name {
             state.names.remove(&name);
         }
-        occupant.watchers
+        known.watchers
     }
 
     /// The feed of an actor.
@@ -132,14 +137,15 @@ impl Registry {
         };
         match &mut slot.occupant {
             Some(occupant) if slot.generation == generation => {
+                let Known { watchers, .. } = &mut **occupant.known.get_or_insert_default();
                 // Now and then, so that watches that nobody awaits any longer do not add up.
-                if occupant.watchers.len().is_power_of_two() {
-                    occupant.watchers.retain(|watcher| !watcher.is_forsaken());
+                if watchers.len().is_power_of_two() {
+                    watchers.retain(|watcher| !watcher.is_forsaken());
                 }
-                if occupant.watchers.len() >= WATCHERS_MAX {
+                if watchers.len() >= WATCHERS_MAX {
                     return Err((watcher, Reason::Denied));
                 }
-                occupant.watchers.push(watcher);
+                watchers.push(watcher);
                 Ok(())
             }
             _ if generation != 0 && generation < slot.generation => {
@@ -155,21 +161,23 @@ impl Registry {
         let mut state = self.write();
         let (number, generation) = split(actor);
         let Some(slot) = state.slots.get_mut(number as usize) else { return };
-        if let Some(occupant) = slot.occupant.as_mut().filter(|_| slot.generation == generation) {
-            let before = occupant.watchers.len();
-            occupant.watchers.retain(|watcher| match watcher {
+        let occupant = slot.occupant.as_mut().filter(|_| slot.generation == generation);
+        if let Some(Known { watchers, .. }) = occupant.and_then(|occupant| occupant.known.as_deref_mut()) {
+            let before = watchers.len();
+            watchers.retain(|watcher| match watcher {
                 Watcher::Remote(known, id) => !(Arc::ptr_eq(known, session) && *id == correlation),
                 Watcher::Local(_) => true,
             });
-            session.shares.watches.give(before - occupant.watchers.len());
+            session.shares.watches.give(before - watchers.len());
         }
     }
 
     /// Drops the watchers for which `unwanted` holds. Takes time in all actors: for links that end.
     pub(crate) fn unwatch(&self, unwanted: impl Fn(&Watcher) -> bool) {
         let mut state = self.write();
-        for occupant in state.slots.iter_mut().filter_map(|slot| slot.occupant.as_mut()) {
-            occupant.watchers.retain(|watcher| !unwanted(watcher));
+        let occupants = state.slots.iter_mut().filter_map(|slot| slot.occupant.as_mut());
+        for known in occupants.filter_map(|occupant| occupant.known.as_mut()) {
+            known.watchers.retain(|watcher| !unwanted(watcher));
         }
     }
 
@@ -194,18 +202,22 @@ const fn split(actor: u64) -> (u32, u32) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::offer::FeedLimits;
     use super::*;
 
-    const LIMITS: FeedLimits = FeedLimits { messages: 1, bytes: 1 };
+    fn offer() -> Arc<Offer> {
+        let limits = FeedLimits { messages: 1, bytes: 1 };
+        Arc::new(Offer { interfaces: Vec::new(), limits })
+    }
 
     #[test]
     fn a_slot_is_used_again_under_another_generation() {
         let registry = Registry::default();
-        let first = registry.enter(Some("a".into()), Vec::new(), LIMITS).unwrap().actor;
-        assert!(registry.enter(Some("a".into()), Vec::new(), LIMITS).is_none());
+        let first = registry.enter(Some("a"), &offer()).unwrap().actor;
+        assert!(registry.enter(Some("a"), &offer()).is_none());
         registry.leave(first, Reason::Stopped);
         assert_eq!(registry.find(first).err(), Some(Cause::Stopped));
-        let second = registry.enter(Some("a".into()), Vec::new(), LIMITS).unwrap().actor;
+        let second = registry.enter(Some("a"), &offer()).unwrap().actor;
         assert_eq!(second >> 32, first >> 32);
         assert_ne!(second, first);
         assert_eq!(registry.find(first).err(), Some(Cause::Stopped));
@@ -220,13 +232,13 @@ mod tests {
     #[test]
     fn watching_the_dead_and_the_unknown_is_refused_with_the_reason() {
         let registry = Registry::default();
-        let actor = registry.enter(None, Vec::new(), LIMITS).unwrap().actor;
+        let actor = registry.enter(None, &offer()).unwrap().actor;
         let watch =
             |actor| registry.watch(actor, Watcher::Local(oneshot::channel().0)).map_err(|(_, why)| why);
         assert_eq!(watch(actor), Ok(()));
         assert_eq!(registry.leave(actor, Reason::Panicked).len(), 1);
         assert_eq!(watch(actor), Err(Reason::Panicked));
-        let next = registry.enter(None, Vec::new(), LIMITS).unwrap().actor;
+        let next = registry.enter(None, &offer()).unwrap().actor;
         assert_eq!(watch(actor), Err(Reason::Panicked), "while its successor in the slot lives");
         registry.leave(next, Reason::Stopped);
         assert_eq!([watch(actor), watch(next)], [Err(Reason::Gone), Err(Reason::Stopped)]);
@@ -236,7 +248,7 @@ mod tests {
     #[test]
     fn watches_that_nobody_awaits_do_not_add_up() {
         let registry = Registry::default();
-        let actor = registry.enter(None, Vec::new(), LIMITS).unwrap().actor;
+        let actor = registry.enter(None, &offer()).unwrap().actor;
         let (kept, _awaited) = oneshot::channel();
         assert!(registry.watch(actor, Watcher::Local(kept)).is_ok());
         for _ in 0..2 * WATCHERS_MAX {

@@ -98,7 +98,7 @@ impl Destination {
         let core = self.core()?;
         core.check_incarnation(self.target.incarnation)?;
         let feed = core.registry.find(self.target.actor).map_err(AskError::not_executed)?;
-        let position = feed.interfaces.iter().position(|offered| offered.key == key.id);
+        let position = feed.offer.interfaces.iter().position(|offered| offered.key == key.id);
         let position = position.ok_or(AskError::not_executed(Cause::Unsupported))?;
         Ok(Some(known.get_or_init(|| Local { feed, interface: position as u16 })))
     }

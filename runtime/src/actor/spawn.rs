@@ -1,7 +1,6 @@
 //! Brings actors to life: a slot, a name, a place, a supervisor.
 
 use std::any::Any;
-use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use actix::Addr;
@@ -11,9 +10,9 @@ use tokio::sync::oneshot;
 use super::catalogue::Serving;
 use super::core::Core;
 use super::factory::{Factory, Scope};
-use super::feed::Feed;
 use super::interface::{Remote, Served, Serves};
-use super::offer::{FeedLimits, Offered};
+use super::kind::Kind;
+use super::offer::{FeedLimits, Offer, Offered};
 use super::pump::Source;
 use super::reference::ActorRef;
 use super::supervisor::Supervisor;
@@ -153,10 +152,8 @@ impl ActorSystem {
         S: 'static,
     {
         let core = &self.core;
-        let served = A::serves();
-        let offered = served.iter().map(|served| self.offer(served)).collect::<Result<Vec<_>, _>>()?;
-        let limits = FeedLimits { messages: A::MAILBOX, bytes: core.settings.limits.feed_bytes_max };
-        let feed = core.registry.enter(name.clone(), offered, limits);
+        let kind = self.kind::<A>()?;
+        let feed = core.registry.enter(name.as_deref(), &kind.offer);
         let feed = feed.ok_or_else(|| SpawnError::NameTaken(name.unwrap_or_default()))?;
         if let Some(parent) = parent
             && !core.registry.find(parent).is_ok_and(|parent| parent.signals.adopt(feed.actor))
@@ -165,18 +162,13 @@ impl ActorSystem {
             return Err(SpawnError::NoParent);
         }
         let target = Target { node: core.name().clone(), incarnation: core.incarnation(), actor: feed.actor };
-        let scope = Scope {
-            system: self.clone(),
-            own: target.clone(),
-            interfaces: feed.interfaces.iter().map(|offered| offered.key).collect(),
-        };
         let (born, birth) = oneshot::channel();
-        let cradle = feed.clone();
+        let source = Source::new(core.clone(), feed.clone(), kind);
         spot.start(
             &*core.settings.env.spawner,
             Box::new(move || {
-                let actor = cradle.actor;
-                match born.send(launch(cradle, served, scope, parent, factory)) {
+                let actor = source.feed.actor;
+                match born.send(launch(source, parent, factory)) {
                     // Whoever spawned has given up waiting; the actor lives all the same.
                     Ok(()) | Err(Ok(_)) => {}
                     Err(Err(panic)) => {
@@ -196,6 +188,21 @@ impl ActorSystem {
             parent.signals.release(feed.actor);
         }
         Err(failed)
+    }
+
+    /// What all actors of a type share: made with the first of them, whose interfaces are served from here on.
+    fn kind<A: Remote>(&self) -> Result<Arc<Kind<A>>, SpawnError> {
+        let Core { catalogue, settings, .. } = &*self.core;
+        if let Some(kind) = catalogue.kind::<A, Kind<A>>() {
+            return Ok(kind);
+        }
+        let served = A::serves();
+        let interfaces = served.iter().map(|served| self.offer(served)).collect::<Result<_, _>>()?;
+        let limits = FeedLimits { messages: A::MAILBOX, bytes: settings.limits.feed_bytes_max };
+        let tables = served.into_iter().map(|served| served.entries).collect();
+        let kind = Arc::new(Kind { offer: Arc::new(Offer { interfaces, limits }), tables });
+        catalogue.keep_kind::<A>(kind.clone());
+        Ok(kind)
     }
 
     /// Serves an interface from here on, and tells all peers at the first time and when its window has become smaller.
@@ -238,9 +245,7 @@ impl Spot {
 }
 
 fn launch<A, S>(
-    feed: Arc<Feed>,
-    served: Vec<Served<A>>,
-    scope: Scope,
+    source: Source<A>,
     parent: Option<u64>,
     mut factory: impl Factory<A, S>,
 ) -> Result<Addr<A>, String>
@@ -248,14 +253,8 @@ where
     A: Remote,
     S: 'static,
 {
-    let source = Source {
-        core: scope.system.core.clone(),
-        feed,
-        tables: served.into_iter().map(|served| served.entries).collect(),
-        batch: RefCell::default(),
-        listening: Cell::new(false),
-    };
-    let make = Box::new(move || factory.make(&scope));
+    // Takes no memory of its own when the factory does not.
+    let make = Box::new(move |scope: &Scope| factory.make(scope));
     let (supervisor, address) = Supervisor::start(source, make, parent).map_err(|panic| text_of(&*panic))?;
     actix_rt::spawn(supervisor);
     Ok(address)

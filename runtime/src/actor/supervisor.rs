@@ -18,16 +18,19 @@ use actix::{Actor, Addr, AsyncContext, Context};
 use synod_protocols::prng::Prng;
 use tokio::time::{Sleep, sleep};
 
+use super::factory::Scope;
 use super::farewell::Farewell;
 use super::interface::Remote;
 use super::pump::{Pump, Source};
 use super::restarts::{History, When};
 use super::signals::Leaving;
+use super::system::ActorSystem;
+use super::target::Target;
 use super::terminated::Reason;
 use crate::scope::with_successor;
 
 /// Makes the actor, at first and before each restart.
-pub(crate) type Maker<A> = Box<dyn FnMut() -> A>;
+pub(crate) type Maker<A> = Box<dyn FnMut(&Scope) -> A>;
 
 /// The future that is the actor's task.
 pub(crate) struct Supervisor<A: Remote> {
@@ -47,9 +50,15 @@ pub(crate) struct Supervisor<A: Remote> {
 enum Phase {
     Running,
     /// It does nothing any more, and its children are stopped.
-    Parting(Next, Box<Farewell>),
+    Parting(Box<Parting>),
     /// It has fallen, for this reason, and waits to be started again, if it has to wait.
     Resting(Reason, Option<Pin<Box<Sleep>>>),
+}
+
+/// The end of an actor's children, and what comes after it.
+struct Parting {
+    next: Next,
+    farewell: Farewell,
 }
 
 /// What becomes of an actor without children.
@@ -72,7 +81,7 @@ impl<A: Remote> Supervisor<A> {
         mut make: Maker<A>,
         parent: Option<u64>,
     ) -> Result<(Self, Addr<A>), Box<dyn Any + Send>> {
-        let actor = catch_unwind(AssertUnwindSafe(&mut make))?;
+        let actor = catch_unwind(AssertUnwindSafe(|| make(&source.scope())))?;
         let source = Rc::new(source);
         let mut ctx = Context::new();
         ctx.spawn(Pump::new(source.clone()));
@@ -142,7 +151,7 @@ impl<A: Remote> Supervisor<A> {
         if self.source.feed.signals.close_family() {
             self.go_on(next);
         } else {
-            self.phase = Phase::Parting(next, Box::default());
+            self.phase = Phase::Parting(Box::new(Parting { next, farewell: Farewell::default() }));
         }
     }
 
@@ -162,7 +171,8 @@ impl<A: Remote> Supervisor<A> {
     /// Waits for the end of the children.
     fn wait_for_children(&mut self, task: &mut task::Context<'_>) -> Poll<()> {
         let Source { core, feed, .. } = &*self.source;
-        let Phase::Parting(next, farewell) = &mut self.phase else { return Poll::Ready(()) };
+        let Phase::Parting(parting) = &mut self.phase else { return Poll::Ready(()) };
+        let Parting { next, farewell } = &mut **parting;
         if let Next::Restart(..) = next
             && feed.signals.take_stop()
             && let Some(leaving) = feed.signals.take_leaving()
@@ -207,7 +217,7 @@ impl<A: Remote> Supervisor<A> {
         self.source.feed.signals.open_family();
         // The maker may panic as well, and so may the old actor when it is dropped: each is one more fall.
         let restarted = catch_unwind(AssertUnwindSafe(|| {
-            let successor = (self.make)();
+            let successor = (self.make)(&self.source.scope());
             with_successor(successor, || running.restart())
         }));
         match restarted {
@@ -233,9 +243,11 @@ impl<A: Remote> Supervisor<A> {
         if let Some(reason) = signals.take_kill() {
             match &mut self.phase {
                 Phase::Running | Phase::Resting(..) => self.part(Next::End(reason)),
-                Phase::Parting(next @ Next::Restart(..), _) => *next = Next::End(reason),
-                // It is ending anyway.
-                Phase::Parting(Next::End(_) | Next::Escalation(_), _) => {}
+                Phase::Parting(parting) => match parting.next {
+                    Next::Restart(..) => parting.next = Next::End(reason),
+                    // It is ending anyway.
+                    Next::End(_) | Next::Escalation(_) => {}
+                },
             }
         } else if signals.take_fall()
             && let Phase::Running = self.phase
@@ -310,6 +322,13 @@ impl<A: Remote> Drop for Supervisor<A> {
 }
 
 impl<A: Actor<Context = Context<A>>> Source<A> {
+    /// What the actor's maker is given. It is not kept: an actor that wants it keeps it.
+    fn scope(&self) -> Scope {
+        let Self { core, feed, .. } = self;
+        let own = Target { node: core.name().clone(), incarnation: core.incarnation(), actor: feed.actor };
+        Scope { system: ActorSystem::around(core.clone()), own, offer: feed.offer.clone() }
+    }
+
     /// Takes nothing more, and gives back what waits.
     fn give_back(&self) {
         let taken = mem::take(&mut *self.batch.borrow_mut());

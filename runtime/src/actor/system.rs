@@ -4,7 +4,7 @@
 
 use std::any::Any;
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -26,13 +26,11 @@ use crate::telemetry::Metrics;
 #[derive(Clone)]
 pub struct ActorSystem {
     pub(crate) core: Arc<Core>,
-    /// Where the next actor without a name goes.
-    turn: Arc<AtomicUsize>,
 }
 
 impl ActorSystem {
     pub(crate) fn around(core: Arc<Core>) -> Self {
-        Self { core, turn: Arc::default() }
+        Self { core }
     }
 
     /// This node's name.
@@ -155,6 +153,6 @@ impl ActorSystem {
     }
 
     pub(crate) fn next_place(&self) -> usize {
-        self.turn.fetch_add(1, Ordering::Relaxed)
+        self.core.turn.fetch_add(1, Ordering::Relaxed)
     }
 }

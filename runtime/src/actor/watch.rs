@@ -132,7 +132,7 @@ pub(crate) fn enter_watch(core: &Core, session: &Arc<Session>, correlation: u64,
     let watcher = Watcher::Remote(session.clone(), correlation);
     let peer = session.peer();
     let hidden = match core.registry.find(actor) {
-        Ok(feed) => !feed.interfaces.iter().any(|offered| offered.is_for(peer)),
+        Ok(feed) => !feed.offer.interfaces.iter().any(|offered| offered.is_for(peer)),
         Err(_) => peer.role == Role::Client,
     };
     if !session.shares.watches.take(1, core.settings.limits.peer_watches_max) {

@@ -84,7 +84,7 @@ fn forget(core: &Core, session: &Arc<Session>, actor: u64) {
 fn is_for(peer: &Peer, feed: &Feed, frame: &[u8]) -> bool {
     let Ok((Head::Tell(call) | Head::Ask(_, call), _)) = Head::peek(frame) else { return false };
     let (interface, _) = split_number(call.message);
-    feed.interfaces.iter().any(|offered| offered.number == interface && offered.is_for(peer))
+    feed.offer.interfaces.iter().any(|offered| offered.number == interface && offered.is_for(peer))
 }
 
 /// Sends messages for one actor back that no feed took, and with them the room in its window.

@@ -3,6 +3,7 @@
 //! The only file of this crate that starts arbiters or reads a clock of the operating system.
 
 use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::available_parallelism;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{io, sync::Arc};
@@ -10,6 +11,7 @@ use std::{io, sync::Arc};
 use actix_rt::{Arbiter, System};
 use rustix::time::{ClockId, clock_gettime};
 use synod_protocols::Timestamp;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::env::{Clock, Spawner, Start};
 use crate::node::link_thread::LinkThread;
@@ -31,6 +33,8 @@ const CLOCK: ClockId = ClockId::Monotonic;
 /// Places for actors: one arbiter, that is one thread, each; and one for the links, if they share it with protocols.
 pub(crate) struct Arbiters {
     arbiters: Vec<Arbiter>,
+    /// One for each arbiter: what goes the arbiter's own way costs a task each time.
+    entrances: Vec<UnboundedSender<Start>>,
     links: Option<Arbiter>,
 }
 
@@ -69,10 +73,25 @@ impl Arbiters {
             return Err(io::Error::other("a node starts inside an actix system: use #[actix::main]"));
         }
         let count = count.or_else(|| available_parallelism().ok()).map_or(1, NonZeroUsize::get);
-        let arbiters = (0..count).map(|_| Arbiter::try_new()).collect::<io::Result<_>>()?;
+        let arbiters = (0..count).map(|_| Arbiter::try_new()).collect::<io::Result<Vec<_>>>()?;
         let links = (links == LinkThread::WithProtocols).then(Arbiter::try_new).transpose()?;
-        Ok(Self { arbiters, links })
+        let entrances = arbiters.iter().map(entrance).collect();
+        Ok(Self { arbiters, entrances, links })
     }
+}
+
+/// A way onto an arbiter, for as long as it runs or somebody may use it.
+fn entrance(arbiter: &Arbiter) -> UnboundedSender<Start> {
+    let (sender, mut starts) = unbounded_channel::<Start>();
+    arbiter.spawn(async move {
+        while let Some(start) = starts.recv().await {
+            // As in a task of its own, it takes nothing else along.
+            if catch_unwind(AssertUnwindSafe(start)).is_err() {
+                tracing::error!("what was to begin on a thread for actors panicked");
+            }
+        }
+    });
+    sender
 }
 
 impl Spawner for Arbiters {
@@ -82,7 +101,7 @@ impl Spawner for Arbiters {
 
     fn start_at(&self, place: usize, start: Start) {
         // An arbiter that has stopped takes nothing: the node is shutting down, and so is whoever asked.
-        self.arbiters[place % self.arbiters.len()].spawn_fn(start);
+        drop(self.entrances[place % self.entrances.len()].send(start));
     }
 
     fn start_by_links(&self, start: Start) -> Result<(), Start> {
