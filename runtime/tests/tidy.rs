@@ -18,6 +18,8 @@ mod imports;
 mod minima;
 #[path = "tidy/modules.rs"]
 mod modules;
+#[path = "tidy/mutants.rs"]
+mod mutants;
 #[path = "tidy/rooms.rs"]
 mod rooms;
 #[path = "tidy/shape.rs"]
@@ -45,6 +47,7 @@ fn breaches(tree: &Tree) -> Vec<Breach> {
     words::judge(&house, &mut found);
     traces::judge(tree, &mut found);
     minima::judge(tree, &mut found);
+    mutants::judge(tree, &mut found);
     for member in &house.members {
         let modules = modules::Modules::of(member, &mut found);
         let edges = imports::edges(member, &modules);
