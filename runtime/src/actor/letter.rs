@@ -19,7 +19,7 @@ pub struct DeadLetter {
     pub message: String,
     /// Why, and whether it may have been executed.
     pub error: AskError,
-    /// The message as it travelled; `None` for one that never left its node.
+    /// The message as it travelled; `None` for one that never left its node, or came back too large to be taken.
     pub body: Option<Bytes>,
 }
 

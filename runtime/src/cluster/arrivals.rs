@@ -12,6 +12,9 @@ use bytes::Bytes;
 /// How many large messages of one link may be out of order before their places.
 const EARLY_MAX: usize = 1 << 12;
 
+/// How far numbers may be ahead of the first large message that is not done with.
+const AHEAD_MAX: u64 = 1 << 16;
+
 /// How many places of one link may be empty.
 const PLACES_MAX: usize = 1 << 16;
 
@@ -100,7 +103,7 @@ impl Opened<'_> {
         if let Some(target) = target {
             self.state.held.entry(target).or_default().push_back(Item::Place(number));
         }
-        self.count();
+        self.targets.fetch_max(self.state.held.len(), Ordering::Release);
         let whole = self.state.early.remove(&number)?;
         self.state.bytes -= whole.len();
         // It was within its limit when it came.
@@ -129,26 +132,22 @@ impl Opened<'_> {
             Some(target) => self.fill(target, number, Some(whole)),
             None => vec![whole],
         };
-        self.count();
         Taken::Deliver(ready)
     }
 
     /// A large message will not come; `None` when it is done with already, else what has waited for nothing else.
     pub(crate) fn without(&mut self, number: u64) -> Option<Vec<Bytes>> {
-        if self.is_done(number) || self.state.done.len() >= EARLY_MAX {
+        if self.is_done(number) {
             return None;
         }
         self.is_over(number);
         let target = self.state.places.remove(&number).flatten();
-        let ready = target.map(|target| self.fill(target, number, None)).unwrap_or_default();
-        self.count();
-        Some(ready)
+        Some(target.map(|target| self.fill(target, number, None)).unwrap_or_default())
     }
 
     /// Nothing more will come: all that was held back, by target.
     pub(crate) fn end(&mut self) -> Vec<Bytes> {
         let held = std::mem::take(&mut *self.state).held;
-        self.count();
         let frames = held.into_values().flatten().filter_map(|item| match item {
             Item::Frame(frame) => Some(frame),
             Item::Place(_) => None,
@@ -200,6 +199,11 @@ impl Opened<'_> {
         number <= self.state.done_to || self.state.done.contains(&number)
     }
 
+    /// Whether no honest peer is at this number: what is kept of those that are done with is bounded by that.
+    pub(crate) fn is_beyond(&self, number: u64) -> bool {
+        number.saturating_sub(self.state.done_to) > AHEAD_MAX
+    }
+
     fn is_over(&mut self, number: u64) {
         let state = &mut *self.state;
         state.done.insert(number);
@@ -207,8 +211,12 @@ impl Opened<'_> {
             state.done_to += 1;
         }
     }
+}
 
-    fn count(&self) {
+impl Drop for Opened<'_> {
+    /// What was taken out is delivered: others need not look into the table for it. Not before, lest a frame that was sent later, and
+    /// finds nothing held, comes first.
+    fn drop(&mut self) {
         self.targets.store(self.state.held.len(), Ordering::Release);
     }
 }
@@ -242,6 +250,8 @@ mod tests {
         assert_eq!(open.whole(1, frame("first"), LIMIT), ready(&["first", "a", "second", "b"]));
         assert_eq!(open.whole(1, frame("first"), LIMIT), Taken::Again);
         assert_eq!(open.hold(7, frame("c"), LIMIT), Ok(Some(frame("c"))));
+        assert!(arrivals.is_holding(), "they are on their way to the feed, and nothing may overtake them");
+        drop(open);
         assert!(!arrivals.is_holding());
     }
 
@@ -281,6 +291,21 @@ mod tests {
         assert_eq!(open.end(), [frame("0123456789"), frame("abc")]);
         drop(open);
         assert!(!arrivals.is_holding());
+    }
+
+    #[test]
+    fn however_many_come_before_one_that_is_missing_each_is_settled() {
+        let arrivals = Arrivals::default();
+        let mut open = arrivals.open();
+        open.place(1, None);
+        for number in 2..=5_000 {
+            open.place(number, None);
+            assert_eq!(open.whole(number, frame("x"), LIMIT), ready(&["x"]));
+        }
+        open.place(5_001, Some(7));
+        assert_eq!(open.hold(7, frame("behind"), LIMIT), Ok(None));
+        assert_eq!(open.without(5_001), Some(vec![frame("behind")]));
+        assert_eq!([AHEAD_MAX, AHEAD_MAX + 1].map(|number| open.is_beyond(number)), [false, true]);
     }
 
     #[test]

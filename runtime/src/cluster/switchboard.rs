@@ -174,7 +174,7 @@ impl Receiver for Switchboard {
 /// A frame of this node's that did not get through: its message comes back to whoever sent it.
 fn give_back(core: &Core, session: &Session, mut frame: Bytes, error: AskError) {
     match Head::read(&mut frame) {
-        Ok(Head::Tell(call)) => dead_letter(core, session, call.message, call.target, error, frame),
+        Ok(Head::Tell(call)) => dead_letter(core, session, call.message, call.target, error, Some(frame)),
         Ok(Head::Ask(correlation, _)) => {
             session.pending.answer(correlation, Err(error));
         }

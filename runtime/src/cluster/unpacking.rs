@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use synod_transport::{BulkReceiver, Lane};
+use synod_transport::{BulkReceiver, CloseReason, Lane};
 use tokio::time::timeout;
 
 use super::answer::Body;
@@ -39,6 +39,9 @@ pub(super) fn place(
 ) -> bool {
     let (number, size) = parcel;
     let Some((head, target)) = inner_head(inner) else { return false };
+    if is_beyond(session, number) {
+        return false;
+    }
     // What came before it in the lane goes first.
     std::mem::take(sorted).deliver(core, session);
     if size > core.settings.limits.message_bytes_max as u64 {
@@ -53,6 +56,16 @@ pub(super) fn place(
     true
 }
 
+/// Closes the link if its peer numbers its large messages as no honest one does.
+fn is_beyond(session: &Session, number: u64) -> bool {
+    let beyond = session.arrivals.open().is_beyond(number);
+    if beyond {
+        let rule = "its large messages are out of order";
+        session.link().close(CloseReason::Violation(rule.to_owned()));
+    }
+    beyond
+}
+
 /// A large message is not taken, whatever it is; `false` when it is none.
 pub(super) fn turn_away(
     core: &Core,
@@ -62,6 +75,9 @@ pub(super) fn turn_away(
     cause: Cause,
 ) -> bool {
     let Some((head, _)) = inner_head(inner) else { return false };
+    if is_beyond(session, number) {
+        return false;
+    }
     refuse(core, session, number, &head, cause);
     true
 }
@@ -86,6 +102,9 @@ pub(super) async fn collect(
     mut stream: Box<dyn BulkReceiver>,
 ) {
     let Some((head, _)) = inner_head(&inner) else { return core.hostile(&session, "bulk") };
+    if is_beyond(&session, number) {
+        return core.hostile(&session, "bulk");
+    }
     if session.arrivals.open().is_done(number) {
         return;
     }
@@ -135,6 +154,10 @@ fn refuse(core: &Core, session: &Arc<Session>, number: u64, head: &Head, cause: 
         // The request was executed, and its answer is not taken.
         session.pending.answer(*correlation, Err(AskError::unknown(cause)));
     }
+    if let Head::Returned { message, target, error } = head {
+        // What comes back is not taken, and comes back no more; its sender hears of it all the same.
+        dead_letter(core, session, *message, *target, *error, None);
+    }
     settle(core, session, number, Err(AskError::not_executed(cause)));
 }
 
@@ -171,7 +194,7 @@ pub(super) fn answered(core: &Core, session: &Session, head: Head, body: Bytes) 
             session.pending.answer(correlation, Ok(Body::of(body)));
         }
         Head::Returned { message, target, error } => {
-            dead_letter(core, session, message, target, error, body);
+            dead_letter(core, session, message, target, error, Some(body));
         }
         _ => unreachable!("neither an answer nor a message that came back"),
     }
@@ -184,11 +207,11 @@ pub(super) fn dead_letter(
     message: u32,
     target: u64,
     error: AskError,
-    body: Bytes,
+    body: Option<Bytes>,
 ) {
     let message = session.message_id(message).unwrap_or_default();
     let node = session.peer().name.clone();
-    core.dead_letter(DeadLetter { node, actor: target, message, error, body: Some(body) });
+    core.dead_letter(DeadLetter { node, actor: target, message, error, body });
 }
 
 fn settle(core: &Core, session: &Arc<Session>, number: u64, settled: Settled) {

@@ -215,8 +215,7 @@ fn large_messages_that_are_none_keep_nobody_waiting() {
         raw.send_head(&Head::Parcel { number: 4, size: 5 }, &[&inner(note.clone())[..], b"?"].concat());
         // Nobody waits for these words, nor for one that comes without its place.
         raw.send_head(&Head::Settled { number: u64::MAX, refused: None }, b"");
-        let header =
-            [&inner(Head::Parcel { number: u64::MAX, size: 1 })[..], &inner(note.clone())[..]].concat();
+        let header = [&inner(Head::Parcel { number: 9, size: 1 })[..], &inner(note.clone())[..]].concat();
         let mut stream = raw.link().open_bulk(header.into()).await.unwrap();
         stream.write(Bytes::from_static(b"\x07")).await.unwrap();
         drop(stream.finish().await);
@@ -234,5 +233,24 @@ fn large_messages_that_are_none_keep_nobody_waiting() {
         raw.link().close(CloseReason::Shutdown);
         tokio::time::sleep(Duration::from_millis(100)).await;
         assert_eq!(clerk.ask(Noted).await, Ok(vec![5, 6]));
+    });
+}
+
+#[test]
+fn a_message_that_comes_back_and_is_too_large_is_a_dead_letter_all_the_same() {
+    run(async {
+        let world = World::new();
+        let _b = world.node("b", &[]);
+        let (raw, _transport) = Raw::connect(&world, "b").await;
+        let error = AskError::not_executed(Cause::Stopped);
+        let mut inner = bytes::BytesMut::new();
+        Head::Returned { message: 2, target: 77, error }.write(&mut inner);
+        raw.send_head(&Head::Parcel { number: 1, size: u64::MAX }, &inner);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let letters = world.letters();
+        assert_eq!(letters.len(), 1);
+        assert_eq!((letters[0].actor, letters[0].error), (77, error));
+        assert_eq!(letters[0].body, None, "it was not taken");
+        raw.link().close(CloseReason::Shutdown);
     });
 }
