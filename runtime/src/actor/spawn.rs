@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use super::catalogue::Serving;
 use super::core::Core;
 use super::factory::{Factory, Scope};
+use super::feed::Feed;
 use super::interface::{Remote, Served, Serves};
 use super::kind::Kind;
 use super::offer::{FeedLimits, Offer, Offered};
@@ -164,11 +165,18 @@ impl ActorSystem {
         let target = Target { node: core.name().clone(), incarnation: core.incarnation(), actor: feed.actor };
         let (born, birth) = oneshot::channel();
         let source = Source::new(core.clone(), feed.clone(), kind);
+        let cradle = Cradle { core: core.clone(), feed, parent, left: false };
+        // In this order, so that nothing is left of the actor when whoever spawns hears that its place is gone.
+        let start = (cradle, born);
         spot.start(
             &*core.settings.env.spawner,
             Box::new(move || {
-                let actor = source.feed.actor;
-                match born.send(launch(source, parent, factory)) {
+                let (mut cradle, born) = start;
+                let actor = cradle.feed.actor;
+                let launched = launch(source, parent, factory);
+                cradle.left = launched.is_ok();
+                drop(cradle);
+                match born.send(launched) {
                     // Whoever spawned has given up waiting; the actor lives all the same.
                     Ok(()) | Err(Ok(_)) => {}
                     Err(Err(panic)) => {
@@ -177,17 +185,11 @@ impl ActorSystem {
                 }
             }),
         );
-        let failed = match birth.await {
-            Ok(Ok(address)) => return Ok(Spawned { core: core.clone(), target, address }),
-            Ok(Err(panic)) => SpawnError::Panicked(panic),
-            Err(_) => SpawnError::NoPlace,
-        };
-        core.terminate(feed.actor, Reason::Stopped);
-        core.close(&feed, []);
-        if let Some(Ok(parent)) = parent.map(|parent| core.registry.find(parent)) {
-            parent.signals.release(feed.actor);
+        match birth.await {
+            Ok(Ok(address)) => Ok(Spawned { core: core.clone(), target, address }),
+            Ok(Err(panic)) => Err(SpawnError::Panicked(panic)),
+            Err(_) => Err(SpawnError::NoPlace),
         }
-        Err(failed)
     }
 
     /// What all actors of a type share: made with the first of them, whose interfaces are served from here on.
@@ -219,6 +221,28 @@ impl ActorSystem {
         }
         let callers = self.core.settings.policy.of(key.name);
         Ok(Offered { key: key.id, name: key.name, number, clients: served.clients, window, callers })
+    }
+}
+
+/// An actor until it is born. Nothing is left of one that is not, whoever waits for it or does not.
+struct Cradle {
+    core: Arc<Core>,
+    feed: Arc<Feed>,
+    parent: Option<u64>,
+    /// Whether it lives.
+    left: bool,
+}
+
+impl Drop for Cradle {
+    fn drop(&mut self) {
+        if self.left {
+            return;
+        }
+        self.core.terminate(self.feed.actor, Reason::Stopped);
+        self.core.close(&self.feed, []);
+        if let Some(Ok(parent)) = self.parent.map(|parent| self.core.registry.find(parent)) {
+            parent.signals.release(self.feed.actor);
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use synod::actor::{Backoff, Restarts};
 use synod::prelude::*;
 use tokio::time::{Instant, sleep};
@@ -323,5 +324,67 @@ fn a_kill_and_the_end_of_the_node_take_the_children_along_in_order() {
             let log: Vec<String> = taken(&log).into_iter().filter(|line| line != "root stopped").collect();
             assert_eq!(log, ["branch 2 stopped", "leaf 2 stopped", "leaf 1 stopped", "branch 1 stopped"]);
         }
+    });
+}
+
+/// Waits for a child that cannot be made, and is killed in the instant in which that shows, before it hears of it.
+#[derive(Remote)]
+#[remote(Kin)]
+struct Expecting {
+    scope: Scope,
+}
+
+impl Actor for Expecting {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        let scope = self.scope.clone();
+        let parent = scope.own::<Kin>().expect("it serves that");
+        let stillborn = move |child: &Scope| -> Self {
+            assert!(child.system().kill(&parent));
+            panic!("no child of mine")
+        };
+        let birth = async move { scope.spawn_child(stillborn).await.is_ok() };
+        ctx.wait(birth.into_actor(self).map(|born, _, _| assert!(!born)));
+    }
+}
+
+macro_rules! deaf {
+    ($($message:ty => $result:ty),*) => {
+        $(impl Handler<$message> for Expecting {
+            type Result = $result;
+
+            fn handle(&mut self, _: $message, _: &mut Context<Self>) -> $result {
+                unreachable!("nobody sends it")
+            }
+        })*
+    };
+}
+
+deaf!(Children => Vec<ActorRef<Kin>>, Noted => Vec<u64>, Note => (), Boom => (), Halt => ());
+
+#[test]
+fn a_parent_ends_while_it_expects_a_child_that_cannot_be_made() {
+    run(async {
+        let world = World::new();
+        let node = world.node("a", &[]);
+        let parent = node.spawn("parent", |scope: &Scope| Expecting { scope: scope.clone() }).await.unwrap();
+        let parent: ActorRef<Kin> = parent.reference();
+        let ended = tokio::time::timeout(seconds(60), node.watch(&parent)).await;
+        assert!(ended.is_ok(), "it waits for a child that is nowhere");
+    });
+}
+
+#[test]
+fn a_name_is_free_again_when_nobody_waits_for_a_birth_that_failed() {
+    run(async {
+        let world = World::new();
+        let node = world.node("a", &[]);
+        let stillborn = |_: &Scope| -> Leaf { panic!("never") };
+        assert!(node.spawn("x", stillborn).now_or_never().is_none());
+        sleep(seconds(1)).await;
+        let plan = Plan::new("x", &Log::default(), vec![]);
+        let born = node.spawn("x", Novice::new(&plan)).await;
+        assert_eq!(born.map(drop), Ok(()));
     });
 }
