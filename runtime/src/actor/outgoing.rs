@@ -99,7 +99,7 @@ impl<M: RemoteMessage> Outgoing<M> {
                 Route::Remote(session, agreement, flow) => {
                     let mut passage = self.passage(core, to, &session, &agreement, &flow)?;
                     let head = passage.tell_head();
-                    match passage.send(&head, limit).await {
+                    match passage.send(head, limit).await {
                         // The way was known and the link is gone: there may be another.
                         Err(error) if error == LOST && again => to.forget(),
                         sent => return sent,
@@ -233,22 +233,30 @@ impl<M: RemoteMessage> Passage<'_, M> {
         }
     }
 
-    async fn send(&mut self, head: &Head, limit: Duration) -> Result<(), AskError> {
+    /// Sends as soon as there is room. What a request has waited here is taken from the time that its header leaves it.
+    async fn send(&mut self, mut head: Head, limit: Duration) -> Result<(), AskError> {
         let until = Instant::now() + limit;
-        let mut sent = self.try_send(head);
+        let mut sent = self.try_send(&head);
         loop {
             sent = match sent {
                 Err(SendError::Full) => {
                     let room = timeout_at(until, self.session.link().ready(self.to.lane())).await;
                     room.map_err(|_| told(SendError::Full))?.map_err(|_| LOST)?;
-                    self.try_send(head)
+                    shorten(&mut head, until);
+                    self.try_send(&head)
                 }
                 Err(SendError::Exhausted) => {
                     let flow = self.flow;
-                    let waited = timeout_at(until, flow.wait(|| Some(self.send_now(head)))).await;
+                    let send = || {
+                        shorten(&mut head, until);
+                        Some(self.send_now(&head))
+                    };
+                    let waited = timeout_at(until, flow.wait(send)).await;
                     waited.map_err(|_| told(SendError::Exhausted))?.unwrap_or_else(|shut| Err(shut.into()))
                 }
-                Err(SendError::TooLarge) => return self.send_large(head, limit).await,
+                Err(SendError::TooLarge) => {
+                    return self.send_large(&head, until.saturating_duration_since(Instant::now())).await;
+                }
                 sent => return sent.map_err(told),
             }
         }
@@ -260,7 +268,7 @@ impl<M: RemoteMessage> Passage<'_, M> {
         if sooner {
             self.core.sooner.notify_one();
         }
-        let deadline_ms = Some(u32::try_from(left.as_millis()).unwrap_or(u32::MAX));
+        let deadline_ms = Some(millis(left));
         let head = Head::Ask(waiting.correlation(), Call { deadline_ms, ..self.call() });
         Ok((Asking::new(waiting, self.to.target.actor), head))
     }
@@ -277,7 +285,7 @@ impl<M: RemoteMessage> Passage<'_, M> {
     async fn ask(&mut self, deadline: Timestamp) -> Result<Asking, AskError> {
         let left = deadline.since(self.core.now());
         let (mut asking, head) = self.enter(deadline, left)?;
-        self.send(&head, left).await?;
+        self.send(head, left).await?;
         asking.is_sent();
         Ok(asking)
     }
@@ -355,7 +363,17 @@ fn result<R: RemoteValue>(core: &Arc<Core>, answer: Answer) -> Result<R, AskErro
     decoded.map_err(|_| AskError::unknown(Cause::Decode))
 }
 
-/// What a sender hears of a message that did not get onto its way.
+/// Leaves a request the time until its deadline.
+fn shorten(head: &mut Head, until: Instant) {
+    if let Head::Ask(_, Call { deadline_ms: Some(left), .. }) = head {
+        *left = (*left).min(millis(until.saturating_duration_since(Instant::now())));
+    }
+}
+
+fn millis(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+}
+
 fn told(error: SendError) -> AskError {
     AskError::not_executed(match error {
         SendError::Closed => Cause::LinkLost,

@@ -23,7 +23,7 @@ use super::kind::Kind;
 use crate::cluster::Session;
 use crate::error::{AskError, Cause};
 use crate::scope::Decoder;
-use crate::wire::{Call, Head, Load, split_number};
+use crate::wire::{Head, Load, split_number};
 
 /// How many messages are handled before others get their turn.
 const TURN: usize = 64;
@@ -48,8 +48,6 @@ pub(crate) struct Pump<A: Actor<Context = Context<A>>> {
 struct Turn<'a, A: Actor<Context = Context<A>>> {
     source: &'a Source<A>,
     decoder: &'a mut Decoder,
-    /// There is one from the first message of another node on.
-    now: Option<Timestamp>,
     left: usize,
     spent: Spent,
 }
@@ -80,7 +78,7 @@ impl<A: Actor<Context = Context<A>>> ActorFuture<A> for Pump<A> {
         let feed = &*source.feed;
         // It is running, so it has refused to stop if it was asked to.
         feed.signals.stay();
-        let mut turn = Turn { source, decoder, now: None, left: TURN, spent: Spent::default() };
+        let mut turn = Turn { source, decoder, left: TURN, spent: Spent::default() };
         while !ctx.waiting() && turn.left > 0 {
             if feed.signals.take_stop() {
                 ctx.stop();
@@ -159,8 +157,8 @@ impl<A: Actor<Context = Context<A>>> Turn<'_, A> {
             self.source.core.counters.cancelled.inc();
             return Ok(());
         }
-        let now = *self.now.get_or_insert_with(|| self.source.core.now());
-        if is_late(call, received, now) {
+        // Of each anew: the handlers before it may have taken long.
+        if call.deadline_ms.is_some_and(|left| is_late(left, received, self.source.core.now())) {
             let error = AskError::not_executed(Cause::Timeout);
             self.source.core.refuse(session, &head, &frame, error);
             return Ok(());
@@ -221,8 +219,8 @@ impl<A: Actor<Context = Context<A>>> Turn<'_, A> {
 }
 
 /// Whether the asker has given up before the message's turn came.
-fn is_late(call: &Call, received: Timestamp, now: Timestamp) -> bool {
-    call.deadline_ms.is_some_and(|deadline| now.since(received).as_millis() > u128::from(deadline))
+fn is_late(left_ms: u32, received: Timestamp, now: Timestamp) -> bool {
+    now.since(received).as_millis() > u128::from(left_ms)
 }
 
 fn entry_of<A: Actor<Context = Context<A>>>(source: &Source<A>, number: u32) -> Option<&Entry<A>> {

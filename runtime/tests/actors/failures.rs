@@ -1,9 +1,12 @@
 //! Each way in which a message can fail: the cause, the outcome, and that nobody waits for his deadline to learn it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use synod::env::Clock;
 use synod::prelude::*;
-use synod::protocols::Incarnation;
+use synod::protocols::{Incarnation, Timestamp};
 use tokio::time::{Instant, timeout};
 
 use crate::subjects::*;
@@ -179,6 +182,103 @@ fn a_deadline_passes_and_the_handler_is_spared_what_is_late() {
         let took = began.elapsed();
         assert!(took >= Duration::from_millis(100) && took < Duration::from_millis(110), "{took:?}");
         assert_eq!(clerk.ask(Add(4)).await, Ok(Ok(4)), "the late one was not handled");
+    });
+}
+
+#[test]
+fn a_request_that_has_waited_for_room_leaves_with_what_is_left_of_its_time() {
+    run(async {
+        let world = World::new();
+        let (a, b) = world.pair().await;
+        b.spawn("clerk", Clerk::default).await.unwrap();
+        let clerk: ActorRef<Desk> = a.lookup("clerk").await.unwrap();
+        clerk.try_tell(Block { millis: 1_000 }).unwrap();
+        // When that is over, so many are handled that the peer makes room, and then it is busy again.
+        (0..70).for_each(|number| clerk.try_tell(Note(number)).unwrap());
+        clerk.try_tell(Block { millis: 500 }).unwrap();
+        while clerk.try_tell(Note(0)).is_ok() {}
+        let late = clerk.ask(Add(2)).deadline(Duration::from_millis(1_200)).await;
+        assert_eq!(late, Err(unknown(Cause::Timeout)), "it left after a second");
+        assert_eq!(clerk.ask(Add(4)).await, Ok(Ok(4)), "the late one was not handled");
+    });
+}
+
+/// A clock that handlers move.
+struct Moved {
+    clock: Arc<dyn Clock>,
+    ahead: AtomicU64,
+}
+
+impl Clock for Moved {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.clock.now().0 + self.ahead.load(Ordering::Relaxed))
+    }
+
+    fn wall(&self) -> Duration {
+        self.clock.wall()
+    }
+}
+
+/// Takes twenty milliseconds.
+#[derive(Message, Wire, Serialize, Deserialize)]
+#[rtype(result = "()")]
+#[wire(id = "test.Work")]
+struct Work;
+
+interface!(Bench = "test.bench" { Work });
+
+#[derive(Remote)]
+#[remote(Bench)]
+struct Worker {
+    clock: Arc<Moved>,
+    done: Arc<AtomicU64>,
+}
+
+impl Actor for Worker {
+    type Context = Context<Self>;
+}
+
+impl Handler<Work> for Worker {
+    type Result = ();
+
+    fn handle(&mut self, Work: Work, _: &mut Context<Self>) {
+        self.clock.ahead.fetch_add(20_000_000, Ordering::Relaxed);
+        self.done.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn of_requests_that_come_at_once_those_are_not_begun_whose_time_the_first_ones_have_used_up() {
+    run(async {
+        let world = World::new();
+        let mut settings = world.settings("b", &[]);
+        let clock = Arc::new(Moved { clock: settings.env.clock.clone(), ahead: AtomicU64::new(0) });
+        settings.env.clock = clock.clone();
+        let b = ActorSystem::start(settings).unwrap();
+        let a = world.node("a", &["b"]);
+        linked(&a, 1).await;
+        let done = Arc::<AtomicU64>::default();
+        let told = done.clone();
+        b.spawn("worker", move || Worker { clock: clock.clone(), done: told.clone() }).await.unwrap();
+        let worker: ActorRef<Bench> = a.lookup("worker").await.unwrap();
+        let asks = (0..50).map(|_| {
+            let worker = worker.clone();
+            actix_rt::spawn(async move { worker.ask(Work).deadline(Duration::from_millis(200)).await })
+        });
+        let (mut answered, mut spared) = (0, 0);
+        for ask in asks.collect::<Vec<_>>() {
+            match ask.await.unwrap() {
+                Ok(()) => answered += 1,
+                Err(error) => {
+                    assert_eq!(error, not_executed(Cause::Timeout));
+                    spared += 1;
+                }
+            }
+        }
+        // The one that begins when the time is just up goes on.
+        assert!(answered <= 11, "{answered} were handled");
+        assert_eq!((answered, spared), (done.load(Ordering::Relaxed), 50 - answered));
+        assert!(answered >= 10, "{answered} were handled");
     });
 }
 
