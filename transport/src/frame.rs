@@ -55,10 +55,11 @@ impl Cutter {
     }
 
     /// Takes memory for what came at once, and where much comes for what will follow: whatever grows, or begins within a frame, is copied.
+    /// What comes byte by byte is copied as often as a vector that grows would, not once a byte.
     fn make_room(&mut self, size: usize) {
         if self.buffer.capacity() - self.buffer.len() < size {
             let more = if size >= MUCH { 2 * size } else { size };
-            let mut larger = BytesMut::with_capacity(self.buffer.len() + more);
+            let mut larger = BytesMut::with_capacity(self.buffer.len() + more.max(self.buffer.len()));
             larger.extend_from_slice(&self.buffer);
             self.buffer = larger;
         }
